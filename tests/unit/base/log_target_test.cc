@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/base/log_target.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace xsd::log {
+namespace {
+
+class LogTargetTest : public testing::Test {
+ protected:
+  LogTargetTest() {
+    char name[] = "/tmp/xsd-log-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~LogTargetTest() override { std::filesystem::remove_all(folder_); }
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  static std::string content(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream(path).rdbuf();
+    return out.str();
+  }
+
+  std::string folder_;
+};
+
+std::string read_all(int fd) {
+  std::string out;
+  char buffer[65536];
+  for (ssize_t count; (count = read(fd, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(count));
+  return out;
+}
+
+TEST_F(LogTargetTest, file_gets_lines_appended) {
+  std::ofstream(path("log")) << "before\n";
+  auto target = StreamTarget::open_file(path("log"));
+  ASSERT_TRUE(target);
+  (*target)->write(Level::Info, "one\ntwo\n");
+  EXPECT_EQ(content(path("log")), "before\none\ntwo\n");
+}
+
+TEST_F(LogTargetTest, file_that_cannot_be_opened_is_an_error_naming_it) {
+  const auto target = StreamTarget::open_file(path("missing/log"));
+  ASSERT_FALSE(target);
+  EXPECT_EQ(target.error().text(), "open " + path("missing/log") + ": No such file or directory");
+}
+
+TEST_F(LogTargetTest, full_disk_drops_lines_and_counts_them) {
+  auto target = StreamTarget::open_file("/dev/full");
+  ASSERT_TRUE(target);
+  (*target)->write(Level::Info, "one\ntwo\n");
+  int number = 0;
+  EXPECT_EQ((*target)->take_dropped(number), 2U);
+  EXPECT_EQ(number, ENOSPC);
+  EXPECT_EQ((*target)->take_dropped(number), 0U);
+}
+
+TEST_F(LogTargetTest, full_pipe_never_blocks_and_keeps_whole_lines_in_order) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  ASSERT_EQ(fcntl(read_end.get(), F_SETFL, O_NONBLOCK), 0);
+  auto target = StreamTarget::attach(write_end.get());
+  ASSERT_TRUE(target);
+  EXPECT_EQ(fcntl(write_end.get(), F_GETFL) & O_NONBLOCK, 0) << "the other user's description was changed";
+  std::string line(99, 'x');
+  line += '\n';
+  constexpr int kLines = 3000;  // more than the pipe and the backlog hold together
+  for (int i = 0; i < kLines; ++i) (*target)->write(Level::Info, line);
+  int number = 0;
+  const std::uint64_t dropped = (*target)->take_dropped(number);
+  EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(number, EAGAIN);
+  std::string got = read_all(read_end.get());
+  while (!(*target)->flush()) got += read_all(read_end.get());
+  got += read_all(read_end.get());
+  ASSERT_EQ(got.size() % line.size(), 0U);
+  EXPECT_EQ(got.size() / line.size() + dropped, static_cast<std::uint64_t>(kLines));
+  for (std::size_t at = 0; at < got.size(); at += line.size()) ASSERT_EQ(got.compare(at, line.size(), line), 0);
+}
+
+TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd near(ends[0]);
+  const UniqueFd far(ends[1]);
+  auto target = StreamTarget::attach(far.get());
+  ASSERT_TRUE(target);
+  (*target)->write(Level::Info, "hello\n");
+  char buffer[16];
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(read(near.get(), buffer, sizeof buffer))), "hello\n");
+}
+
+class SyslogReceiver {
+ public:
+  explicit SyslogReceiver(const std::string& path) : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    unlink(path.c_str());
+    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  std::string next() const {
+    char buffer[2048];
+    const ssize_t count = recv(fd_.get(), buffer, sizeof buffer, 0);
+    return count < 0 ? "" : std::string(buffer, static_cast<std::size_t>(count));
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
+TEST_F(LogTargetTest, syslog_gets_a_datagram_a_line_with_its_priority) {
+  const SyslogReceiver receiver(path("log"));
+  const auto target = SyslogTarget::create(path("log"));
+  target->write(Level::Warning, "one\ntwo\n");
+  const std::string head = "<28>xsd[" + std::to_string(getpid()) + "]: ";
+  EXPECT_EQ(receiver.next(), head + "one");
+  EXPECT_EQ(receiver.next(), head + "two");
+}
+
+TEST_F(LogTargetTest, syslog_finds_a_receiver_that_was_restarted_and_counts_what_was_lost) {
+  const auto target = SyslogTarget::create(path("log"));
+  target->write(Level::Info, "nobody listens\n");
+  int number = 0;
+  EXPECT_EQ(target->take_dropped(number), 1U);
+  {
+    const SyslogReceiver first(path("log"));
+    target->write(Level::Info, "first\n");
+    EXPECT_NE(first.next(), "");
+  }
+  const SyslogReceiver second(path("log"));
+  target->write(Level::Info, "second\n");
+  EXPECT_TRUE(second.next().ends_with("second"));
+  EXPECT_EQ(target->take_dropped(number), 0U);
+}
+
+}  // namespace
+}  // namespace xsd::log

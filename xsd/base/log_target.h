@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LogTarget: where finished log lines go: the standard error, a file, or syslog. None of them ever blocks: a receiver that does not take a
+// line now gets it later (a bounded backlog), then lines are dropped, counted, and told of when it takes lines again. A disk that is full or broken
+// costs the lines, not the service.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
+
+namespace xsd::log {
+
+enum class Level : std::uint8_t { Error, Warning, Info, Debug };
+
+class LogTarget {
+ public:
+  virtual ~LogTarget() = default;
+  /// Whole lines, each ended by '\n', all of one level.
+  virtual void write(Level level, std::string_view lines) noexcept = 0;
+  /// Tries to send what is waiting. False if something still waits.
+  virtual bool flush() noexcept { return true; }
+  /// Lines lost since the last call; `number` of the errno behind it.
+  std::uint64_t take_dropped(int& number) noexcept;
+
+ protected:
+  void drop_lines(std::string_view lines, int number) noexcept;
+
+ private:
+  std::uint64_t dropped_ = 0;
+  int dropped_errno_ = 0;
+};
+
+/// A descriptor that is written to directly.
+class StreamTarget final : public LogTarget {
+ public:
+  static constexpr std::size_t kMaxBacklog = 65536;
+
+  /// Our own open file description of descriptor `fd`, so that making it non-blocking touches nobody else's (a terminal, a pipe shared
+  /// with the parent); a socket is written to with MSG_DONTWAIT.
+  static Result<std::unique_ptr<LogTarget>> attach(int fd);
+  /// Appends to `path`, made with mode 0640. A FIFO must have a reader.
+  static Result<std::unique_ptr<LogTarget>> open_file(const std::string& path);
+
+  void write(Level level, std::string_view lines) noexcept override;
+  bool flush() noexcept override;
+
+ private:
+  enum class Kind : std::uint8_t { NonBlocking, Socket, Polled };
+  StreamTarget(UniqueFd fd, Kind kind) : fd_(std::move(fd)), kind_(kind) {}
+  /// Bytes taken, 0 if none could be, then errno says why.
+  std::size_t write_some(std::string_view bytes) noexcept;
+
+  UniqueFd fd_;
+  Kind kind_;
+  std::string backlog_;       ///< begins in the middle of a line if the last write was cut there
+  bool backlog_cut_ = false;
+};
+
+/// Datagrams to the local syslog socket (syslog(3), RFC 3164 form), facility daemon; connects anew when the receiver was restarted.
+class SyslogTarget final : public LogTarget {
+ public:
+  static std::unique_ptr<LogTarget> create(std::string path = "/dev/log");
+  void write(Level level, std::string_view lines) noexcept override;
+
+ private:
+  explicit SyslogTarget(std::string path) : path_(std::move(path)) {}
+  bool connect() noexcept;
+  bool send(std::string_view datagram) noexcept;
+
+  std::string path_;
+  UniqueFd fd_;
+};
+
+}  // namespace xsd::log
