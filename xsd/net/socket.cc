@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/net/socket.h"
+
+#include <cerrno>
+#include <climits>
+#include <memory>
+
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace xsd::net {
+namespace {
+
+int socket_type(Transport transport) noexcept {
+  switch (transport) {
+    case Transport::Stream: return SOCK_STREAM;
+    case Transport::Datagram: return SOCK_DGRAM;
+    case Transport::SeqPacket: return SOCK_SEQPACKET;
+  }
+  return SOCK_STREAM;
+}
+
+Status set_option(int fd, int level, int option, int value, const char* name) {
+  if (setsockopt(fd, level, option, &value, sizeof value) != 0) return Error::from_errno(errno, name);
+  return {};
+}
+
+bool has_file(const Endpoint& endpoint) {
+  return endpoint.address.family() == AF_UNIX && !endpoint.address.host().starts_with('@');
+}
+
+// True if nobody listens at the socket file any more.
+bool is_abandoned(const Endpoint& endpoint) {
+  struct stat info {};
+  if (lstat(endpoint.address.host().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  const UniqueFd probe(socket(AF_UNIX, socket_type(endpoint.transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return false;
+  return connect(probe.get(), endpoint.address.raw(), endpoint.address.raw_length()) != 0 && errno == ECONNREFUSED;
+}
+
+}  // namespace
+
+Result<BoundSocket> BoundSocket::open_socket(const Endpoint& endpoint, bool shared) {
+  UniqueFd fd(socket(endpoint.address.family(), socket_type(endpoint.transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return Error::from_errno(errno, "socket " + endpoint.to_string());
+  fd = raise_fd(std::move(fd));
+  BoundSocket made(endpoint, std::move(fd));
+  Status status;
+  if (endpoint.address.is_ip() && endpoint.transport == Transport::Stream) {
+    status = set_option(made.fd(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+  }
+  if (status && endpoint.address.family() == AF_INET6) {
+    status = set_option(made.fd(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
+  }
+  if (!status) return std::move(status.error()).within(endpoint.to_string());
+  if (!endpoint.interface_name.empty() &&
+      setsockopt(made.fd(), SOL_SOCKET, SO_BINDTODEVICE, endpoint.interface_name.data(),
+                 static_cast<socklen_t>(endpoint.interface_name.size())) != 0) {
+    return Error::from_errno(errno, "bind to interface " + endpoint.interface_name);
+  }
+  if (shared) made.set_shared(true);
+  return made;
+}
+
+Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
+  const std::string place = endpoint_.to_string();
+  int result = bind(fd_.get(), endpoint_.address.raw(), endpoint_.address.raw_length());
+  const std::string path = has_file(endpoint_) ? endpoint_.address.host() : std::string();
+  if (result != 0 && errno == EADDRINUSE && !path.empty() && is_abandoned(endpoint_)) {
+    (void)unlink(path.c_str());  // if that fails, bind says so
+    result = bind(fd_.get(), endpoint_.address.raw(), endpoint_.address.raw_length());
+  }
+  if (result != 0) return Error::from_errno(errno, "bind " + place);
+  if (!path.empty()) {
+    struct stat info {};
+    if (chmod(path.c_str(), 0666) != 0 || lstat(path.c_str(), &info) != 0) return Error::from_errno(errno, "chmod " + path);
+    file_device_ = info.st_dev;
+    file_inode_ = info.st_ino;
+  }
+  if (endpoint_.transport != Transport::Datagram && listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
+    return Error::from_errno(errno, "listen " + place);
+  }
+  return {};
+}
+
+Result<BoundSocket> BoundSocket::open(const Endpoint& endpoint, std::uint32_t backlog) {
+  auto made = open_socket(endpoint, false);
+  if (!made) return made;
+  if (Status status = made->bind_and_listen(backlog); !status) return std::move(status.error());
+  return made;
+}
+
+Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog) {
+  auto made = BoundSocket::open_socket(endpoint, true);
+  if (!made) return made;
+  Status status = made->bind_and_listen(backlog);
+  made->set_shared(false);
+  if (!status) return std::move(status.error());
+  return made;
+}
+
+BoundSocket::~BoundSocket() {
+  if (!fd_ || file_inode_ == 0) return;
+  const std::string path = endpoint_.address.host();
+  struct stat info {};
+  if (lstat(path.c_str(), &info) == 0 && info.st_dev == file_device_ && info.st_ino == file_inode_) {
+    (void)unlink(path.c_str());  // a leftover is replaced at the next start
+  }
+}
+
+void BoundSocket::set_backlog(std::uint32_t backlog) noexcept {
+  if (endpoint_.transport == Transport::Datagram) return;
+  // listen(2) on a listening socket only changes the length of its queue.
+  (void)listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX)));
+}
+
+void BoundSocket::set_shared(bool on) noexcept {
+  const int value = on ? 1 : 0;
+  // Where this is refused the bind that it was meant for fails and is reported.
+  (void)setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
+Accepted accept_connection(int listener, bool non_blocking) noexcept {
+  Accepted accepted;
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  accepted.fd.reset(accept4(listener, address, &length, SOCK_CLOEXEC | (non_blocking ? SOCK_NONBLOCK : 0)));
+  if (!accepted.fd) {
+    accepted.error = errno;
+  } else {
+    accepted.remote = SocketAddress(address, std::min<socklen_t>(length, sizeof storage));
+  }
+  return accepted;
+}
+
+AcceptOutcome classify_accept_error(int error) noexcept {
+  switch (error) {
+    case EAGAIN: return AcceptOutcome::Empty;
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:  // a firewall rule forbade this one connection
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ETIMEDOUT: return AcceptOutcome::Next;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case ENOSR: return AcceptOutcome::Exhausted;
+    default: return AcceptOutcome::Broken;
+  }
+}
+
+SocketAddress local_address(int fd) noexcept {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  if (getsockname(fd, address, &length) != 0) return {};
+  return SocketAddress(address, std::min<socklen_t>(length, sizeof storage));
+}
+
+std::vector<SocketAddress> interface_addresses() {
+  std::vector<SocketAddress> addresses;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return addresses;
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, &freeifaddrs);
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    if (entry->ifa_addr->sa_family == AF_INET) addresses.emplace_back(entry->ifa_addr, sizeof(sockaddr_in));
+    if (entry->ifa_addr->sa_family == AF_INET6) addresses.emplace_back(entry->ifa_addr, sizeof(sockaddr_in6));
+  }
+  return addresses;
+}
+
+}  // namespace xsd::net
