@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a configuration means, as immutable values: one ServiceDefinition a service, one DaemonSettings, together a Snapshot.
+// Made by the readers (YAML today, foreign formats later) through the settings table; everybody else only reads them. A definition holds what the file
+// says, decoded; a Resolution holds what that means on this machine now (users, ports, addresses), and is made anew at every reload.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "xsd/base/clock.h"
+#include "xsd/net/endpoint.h"
+
+namespace xsd::config {
+
+/// A place in a file; line and column count from 1, 0 where there is none.
+struct Position {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  friend bool operator==(const Position&, const Position&) = default;
+};
+
+/// A number or `unlimited`.
+struct Limit {
+  static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+  std::uint64_t value = kUnlimited;
+  bool is_unlimited() const noexcept { return value == kUnlimited; }
+  friend bool operator==(const Limit&, const Limit&) = default;
+};
+
+/// One entry of `listen` as written: not looked up yet.
+struct ListenSpec {
+  enum class Family : std::uint8_t { Any, V4, V6, Unix };
+  net::Transport transport = net::Transport::Stream;
+  Family family = Family::Any;
+  std::string host;            ///< "*", a literal address (no brackets) or a host name; empty for unix
+  std::string interface_name;  ///< from %eth0 behind the host
+  std::string port;            ///< number, services-database name or range "9000-9010"; empty for unix
+  std::string path;            ///< unix only; leading '@' is the abstract name space
+  Position where;
+  friend bool operator==(const ListenSpec& a, const ListenSpec& b) noexcept {  // where it stands does not matter
+    return a.transport == b.transport && a.family == b.family && a.host == b.host && a.interface_name == b.interface_name &&
+           a.port == b.port && a.path == b.path;
+  }
+};
+
+enum class ServiceKind : std::uint8_t { Program, Plugin };
+enum class StderrTarget : std::uint8_t { Socket, Log, Null };
+enum class OnRemove : std::uint8_t { Terminate, Drain };
+enum class OnStop : std::uint8_t { Terminate, Leave };
+
+/// `flags`, a set.
+enum ServiceFlags : unsigned {
+  kFlagReuse = 1,       ///< accepted, always so
+  kFlagNoDelay = 2,     ///< TCP_NODELAY
+  kFlagKeepAlive = 4,   ///< SO_KEEPALIVE
+  kFlagIPv4 = 8,
+  kFlagIPv6 = 16,
+  kFlagNameInArgs = 32,  ///< server_args[0] is argv[0]
+  kFlagNoRetry = 64,     ///< a failed clone is not tried again
+};
+
+/// `log_on_success` and `log_on_failure`, sets.
+enum LogFields : unsigned {
+  kLogPid = 1,
+  kLogHost = 2,
+  kLogUserId = 4,
+  kLogExit = 8,
+  kLogDuration = 16,
+  kLogTraffic = 32,
+  kLogAttempt = 64,
+};
+
+struct ResourceLimit {
+  int resource = 0;       ///< RLIMIT_*
+  std::string key;        ///< "rlimit_nofile"
+  rlim_t soft = RLIM_INFINITY;
+  rlim_t hard = RLIM_INFINITY;
+  Position where;
+  friend bool operator==(const ResourceLimit& a, const ResourceLimit& b) noexcept {
+    return a.resource == b.resource && a.soft == b.soft && a.hard == b.hard;
+  }
+};
+
+/// The `settings` map of a plugin service, or any part of it. A scalar keeps its text; what it means is the plugin's business.
+struct SettingsNode {
+  enum class Kind : std::uint8_t { Null, Scalar, List, Map };
+  Kind kind = Kind::Null;
+  std::string scalar;
+  std::vector<SettingsNode> items;                             ///< of a list
+  std::vector<std::pair<std::string, SettingsNode>> members;   ///< of a map, in file order
+  Position where;
+  friend bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept;  ///< whatever the places
+};
+
+/// Where an effective value comes from, for --dump-config.
+struct ValueOrigin {
+  std::uint16_t row = 0;  ///< of the settings table
+  bool from_defaults = false;
+  Position where;         ///< of the key, in the service's file, or in the main file if from_defaults
+};
+
+struct ServiceDefinition {
+  std::string id;
+  std::string service;
+  std::string description;
+  std::string file;       ///< where it stands
+  Position where;         ///< of its `service:` key
+  bool disabled = false;
+
+  ServiceKind kind = ServiceKind::Plugin;
+  std::vector<ListenSpec> listen;
+  bool wait = false;
+  unsigned flags = 0;
+  std::uint32_t backlog = 4096;
+
+  std::string plugin;
+  SettingsNode settings;
+
+  std::string server;
+  Position server_where;  ///< of the value that says what runs: `server`, `plugin` or `type`
+  std::vector<std::string> server_args;
+  std::string user;
+  Position user_where;
+  std::string group;
+  Position group_where;
+  bool groups = false;  ///< initgroups(user)
+  std::optional<mode_t> umask;
+  std::optional<int> nice;
+  std::string directory = "/";
+  std::string chroot;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::vector<std::string> passenv;
+  StderrTarget stderr_target = StderrTarget::Socket;
+  bool no_new_privs = true;
+  std::vector<ResourceLimit> rlimits;
+
+  Limit instances;                           ///< 256 for programs, unlimited for plugins, unless written
+  std::optional<Duration> idle_timeout;      ///< nothing: none
+  Duration stop_timeout = std::chrono::seconds(10);
+  OnRemove on_remove = OnRemove::Terminate;
+  OnStop on_stop = OnStop::Terminate;
+  unsigned log_on_success = kLogPid | kLogHost | kLogExit | kLogDuration;
+  unsigned log_on_failure = kLogHost | kLogAttempt;
+
+  std::vector<ValueOrigin> origins;  ///< only of values that were written somewhere
+
+  /// True if the two mean the same to a running service: everything but where it stands.
+  bool means_the_same(const ServiceDefinition& other) const noexcept;
+};
+
+/// A definition on this machine, now.
+struct Resolution {
+  std::vector<net::Endpoint> endpoints;  ///< `*` is two; ranges are spelt out; --port-offset is in
+  bool change_ids = false;               ///< the daemon is root: use the ids below
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+};
+
+enum class WorkersMode : std::uint8_t { Auto, Zero };
+
+struct LogSettings {
+  enum class Target : std::uint8_t { Stderr, Syslog, File };
+  Target target = Target::Stderr;
+  std::string path;           ///< of File
+  std::string level = "info";  ///< error warning info debug
+  bool json = false;
+  friend bool operator==(const LogSettings&, const LogSettings&) = default;
+};
+
+struct DaemonSettings {
+  std::string user;  ///< empty: `xsd`, else `nobody`
+  std::string pid_file = "/run/xsd/xsd.pid";
+  bool pid_file_written = false;  ///< named by file or option, so failing to make it is an error
+  std::string control_socket = "/run/xsd/control.sock";
+  WorkersMode workers = WorkersMode::Auto;
+  Limit max_processes{4096};
+  Duration stop_timeout = std::chrono::seconds(10);
+  bool watch = false;
+  std::vector<std::string> plugin_dirs{"/usr/lib/xsd/plugins"};
+  LogSettings log;
+  /// Keys written in the file that take effect only with later work, for the info line.
+  std::vector<std::string> without_effect_yet;
+
+  std::string file;                  ///< the main file as shown to users; empty if there is none
+  std::vector<ValueOrigin> origins;  ///< only of values that were written
+};
+
+}  // namespace xsd::config

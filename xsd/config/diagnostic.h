@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Diagnostic: one thing wrong with the configuration, with its place. All that are found are reported, in file order.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xsd/config/definitions.h"
+
+namespace xsd::config {
+
+enum class Severity : std::uint8_t { Error, Warning };
+
+struct Diagnostic {
+  Severity severity = Severity::Error;
+  std::string file;
+  Position where;           ///< {0,0}: the file as a whole
+  std::string message;      ///< lower case, no full stop; text from outside is quoted already
+  std::string source_line;  ///< the line at `where`, without its end; empty if there is none to show
+};
+
+/// FILE:LINE:COL: error: TEXT, then the line and a caret below the column (tabs kept, so that the caret stands right), each ended by a
+/// newline. Controls in the source line are shown as '?', a long line is cut around the column to 160 bytes. Without a place: "FILE: error: TEXT".
+std::string format_diagnostic(const Diagnostic& diagnostic);
+
+/// {"file":...,"line":N,"column":N,"severity":"error","message":...} and a newline.
+std::string format_diagnostic_json(const Diagnostic& diagnostic);
+
+/// Collects the diagnostics of one file.
+class DiagnosticSink {
+ public:
+  /// `text` is the content of `file`, for the source lines; both are borrowed.
+  DiagnosticSink(std::string_view file, std::string_view text) : file_(file), text_(text) {}
+  void error(Position where, std::string message) { add(Severity::Error, where, std::move(message)); }
+  void warning(Position where, std::string message) { add(Severity::Warning, where, std::move(message)); }
+  bool has_errors() const noexcept { return errors_ > 0; }
+  std::size_t error_count() const noexcept { return errors_; }
+  const std::vector<Diagnostic>& all() const noexcept { return diagnostics_; }
+  std::vector<Diagnostic> take() { return std::move(diagnostics_); }
+
+ private:
+  void add(Severity severity, Position where, std::string message);
+
+  std::string_view file_;
+  std::string_view text_;
+  std::vector<Diagnostic> diagnostics_;
+  std::size_t errors_ = 0;
+};
+
+}  // namespace xsd::config

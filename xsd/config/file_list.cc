@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/file_list.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+namespace xsd::config {
+namespace {
+
+constexpr std::string_view kSuffix = ".yaml";
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { (void)closedir(directory); }  // it was only read
+};
+
+}  // namespace
+
+std::string folder_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return slash == 0 ? "/" : std::string(path.substr(0, slash));
+}
+
+std::string stem_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  if (name.ends_with(kSuffix)) name.remove_suffix(kSuffix.size());
+  return std::string(name);
+}
+
+bool is_included(const std::string& name, const std::string& pattern) {
+  // What editors leave behind (.name.swp, #name#, name~) begins with a dot or '#', or does not end in .yaml.
+  if (name.starts_with('.') || name.starts_with('#') || !name.ends_with(kSuffix) || name.size() == kSuffix.size()) {
+    return false;
+  }
+  return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
+}
+
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern, std::size_t limit) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, CloseDirectory> directory(opendir(folder.c_str()));
+  if (!directory) {
+    if (errno == ENOENT) return names;
+    return Error::from_errno(errno, "cannot read the folder");
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(directory.get());
+    if (entry == nullptr) {
+      if (errno != 0) return Error::from_errno(errno, "cannot read the folder");
+      break;
+    }
+    std::string name = entry->d_name;
+    if (!is_included(name, pattern)) continue;
+    names.push_back(std::move(name));
+    if (names.size() > limit) break;
+  }
+  std::sort(names.begin(), names.end());  // by bytes, whatever the locale
+  return names;
+}
+
+}  // namespace xsd::config

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/finish_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "xsd/base/text.h"
+#include "xsd/config/listen_spec.h"
+#include "xsd/config/settings_table.h"
+
+namespace xsd::config {
+namespace {
+
+using net::Transport;
+
+constexpr std::string_view kAddressKeys[] = {"port", "protocol", "socket_type", "bind", "interface", "v6only"};
+constexpr unsigned kFamilyFlags = kFlagIPv4 | kFlagIPv6;
+constexpr unsigned kProgramFlags = kFlagNameInArgs | kFlagNoRetry;
+constexpr std::size_t kMaxSockets = 4096;
+constexpr std::uint64_t kProgramInstances = 256;
+constexpr mode_t kUmask = 022;
+constexpr Duration kPluginIdleTimeout = std::chrono::minutes(5);
+
+class Finisher {
+ public:
+  Finisher(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink,
+           std::size_t errors_before)
+      : draft_(draft), map_(map), inherited_(inherited), rules_(rules), sink_(sink), errors_before_(errors_before) {}
+
+  void finish() {
+    if (draft_.where == Position{}) draft_.where = map_.where;
+    if (draft_.id.empty()) draft_.id = draft_.service;
+    const bool kind_known = decide_kind();
+    decide_listen();
+    if (kind_known) {
+      check_keys();
+      check_transports();
+      if (draft_.kind == ServiceKind::Program) {
+        check_program();
+      } else {
+        drop_program_values();
+      }
+      fill_in();
+    }
+    apply_lists();
+  }
+
+ private:
+  // The origin of a key that this service itself has; nullptr if it has not.
+  const ValueOrigin* own(std::string_view key) const {
+    const ValueOrigin* const origin = origin_of(draft_.origins, key);
+    return origin != nullptr && !origin->from_defaults ? origin : nullptr;
+  }
+
+  bool decide_kind() {
+    const bool program = own("server") != nullptr;
+    const bool plugin = own("plugin") != nullptr;
+    const bool internal = (draft_.types & kTypeInternal) != 0;
+    const int count = (program ? 1 : 0) + (plugin ? 1 : 0) + (internal ? 1 : 0);
+    if (count > 1) {
+      const ValueOrigin* const second = internal ? own("type") : own(program && plugin ? "plugin" : "server");
+      sink_.error(second->where, "a service runs one thing: " + std::string(program ? "'server'" : "'plugin'") + " and " +
+                                     (internal ? "'type: INTERNAL'" : "'plugin'") + " are two");
+      return false;
+    }
+    if (count == 0) {
+      // A refused 'redirect', SENSOR or the like said it already.
+      const bool said = map_.find("redirect") != nullptr ||
+                        ((own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_);
+      if (!said) {
+        sink_.error(draft_.where, "nothing to run: give 'server: /PATH/PROGRAM' or 'plugin: NAME'");
+      }
+      return false;
+    }
+    draft_.kind = program ? ServiceKind::Program : ServiceKind::Plugin;
+    if (internal) draft_.plugin = draft_.service;
+    return true;
+  }
+
+  void decide_listen() {
+    const unsigned own_family = draft_.flags & ~inherited_.defaults.draft.flags & kFamilyFlags;
+    if (own("listen") != nullptr) {
+      for (const std::string_view key : kAddressKeys) {
+        if (const ValueOrigin* const origin = own(key)) say_once(*origin, quoted(key));
+      }
+      if (own("flags") != nullptr && own_family != 0) {
+        say_once(*own("flags"), (own_family & kFlagIPv4) != 0 ? "the flag 'IPv4'" : "the flag 'IPv6'");
+      }
+    } else {
+      constexpr std::string_view kXinetdKeys[] = {"flags", "wait", "type"};
+      const auto is_own = [&](std::string_view key) { return own(key) != nullptr; };
+      const bool is_xinetd = std::any_of(std::begin(kAddressKeys), std::end(kAddressKeys), is_own) ||
+                             std::any_of(std::begin(kXinetdKeys), std::end(kXinetdKeys), is_own);
+      if (is_xinetd) {
+        listen_from_xinetd_keys();
+      } else {
+        sink_.error(draft_.where, "'listen' is missing, for example 'listen: tcp://127.0.0.1:7'");
+      }
+    }
+    draft_.flags &= ~kFamilyFlags;
+    check_size();
+  }
+
+  // No more sockets than one service can sensibly have: ranges times addresses.
+  void check_size() {
+    std::size_t sockets = 0;
+    for (const ListenSpec& spec : draft_.listen) {
+      const auto ports = numeric_ports(spec.port);
+      const std::size_t hosts = spec.host == "*" && spec.family == ListenSpec::Family::Any ? 2 : 1;
+      sockets += hosts * (ports ? static_cast<std::size_t>(ports->last - ports->first) + 1 : 1);
+      if (sockets <= kMaxSockets) continue;
+      sink_.error(spec.where, "more than " + std::to_string(kMaxSockets) + " sockets for one service");
+      return;
+    }
+  }
+
+  void say_once(const ValueOrigin& origin, const std::string& what) {
+    sink_.error(origin.where, what + " and 'listen' (line " + std::to_string(own("listen")->where.line) +
+                                  ") both say where to listen: write it in 'listen' only");
+  }
+
+  void listen_from_xinetd_keys() {
+    ListenSpec spec;
+    const ValueOrigin* const bind = origin_of(draft_.origins, "bind");
+    const ValueOrigin* const interface_key = origin_of(draft_.origins, "interface");
+    if (draft_.socket_type && draft_.protocol && draft_.socket_type != draft_.protocol) {
+      const bool stream = draft_.socket_type == Transport::Stream;
+      sink_.error(own("protocol")->where, std::string(stream ? "'socket_type: stream' goes with 'protocol: tcp', not udp"
+                                                             : "'socket_type: dgram' goes with 'protocol: udp', not tcp"));
+      return;
+    }
+    spec.transport = draft_.socket_type.value_or(draft_.protocol.value_or(Transport::Stream));
+    const unsigned family = draft_.flags & kFamilyFlags;
+    if (family == kFlagIPv4) spec.family = ListenSpec::Family::V4;
+    if (family == kFlagIPv6 || draft_.v6only) {
+      if (family == kFlagIPv4) {
+        const ValueOrigin* const v6only = own("v6only");
+        sink_.error(v6only != nullptr ? v6only->where : draft_.where, "'v6only' and the flag 'IPv4' contradict each other");
+        return;
+      }
+      spec.family = ListenSpec::Family::V6;
+    }
+    spec.host = "*";
+    if (!draft_.bind.empty()) {
+      if (auto status = parse_listen_host(draft_.bind, true, spec); !status) {
+        const ValueOrigin* const origin = bind != nullptr && (!bind->from_defaults || interface_key == nullptr) ? bind : interface_key;
+        sink_.error(origin != nullptr && !origin->from_defaults ? origin->where : draft_.where, status.error().text());
+        return;
+      }
+    }
+    spec.port = draft_.port;
+    spec.where = draft_.where;
+    if (const ValueOrigin* const port = own("port")) {
+      spec.where = port->where;
+      if (spec.port.empty()) return;  // it was faulty
+    } else {
+      auto port_name = parse_listen_port(draft_.service);
+      if (!port_name) {
+        if (!draft_.service.empty()) sink_.error(draft_.where, "'port' is missing, and " + quoted(draft_.service) + " is no name of a port");
+        return;
+      }
+      spec.port = std::move(*port_name);
+    }
+    draft_.listen.assign(1, std::move(spec));
+  }
+
+  void check_keys() {
+    const bool program = draft_.kind == ServiceKind::Program;
+    const AppliesTo other = program ? AppliesTo::Plugins : AppliesTo::Programs;
+    const bool internal = (draft_.types & kTypeInternal) != 0;
+    for (const ValueOrigin& origin : draft_.origins) {
+      const SettingsRow& row = settings_table()[origin.row];
+      if (origin.from_defaults || row.applies_to != other) continue;
+      if (internal) {
+        sink_.warning(origin.where, quoted(row.name) + " has no effect on an internal service");
+      } else {
+        sink_.error(origin.where, quoted(row.name) + (program ? " is only for plugins, this service runs a program"
+                                                              : " is only for programs, this service runs a plugin"));
+      }
+    }
+    if (program && own("idle_timeout") != nullptr) {
+      sink_.error(own("idle_timeout")->where, "'idle_timeout' is not available yet for programs");
+    }
+    const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
+    if (!program && !internal && own_flags != 0) {
+      sink_.error(own("flags")->where, std::string((own_flags & kFlagNameInArgs) != 0 ? "the flag 'NAMEINARGS'" : "the flag 'NORETRY'") +
+                                           " is only for programs, this service runs a plugin");
+    }
+    if (const ValueOrigin* const instances = own("instances"); instances != nullptr && draft_.instances == Limit{0}) {
+      sink_.warning(instances->where, "'instances: 0' refuses everybody; to switch the service off write 'disable: true'");
+    }
+  }
+
+  void check_transports() {
+    const auto has = [&](Transport transport) {
+      return std::any_of(draft_.listen.begin(), draft_.listen.end(), [&](const auto& spec) { return spec.transport == transport; });
+    };
+    const bool datagram = has(Transport::Datagram);
+    const bool stream = has(Transport::Stream) || has(Transport::SeqPacket);
+    if (draft_.kind == ServiceKind::Plugin) {
+      for (const ListenSpec& spec : draft_.listen) {
+        if (spec.transport == Transport::SeqPacket) {
+          sink_.error(spec.where, "plugins serve stream and datagram sockets, not seqpacket");
+        }
+      }
+      draft_.wait = false;
+      return;
+    }
+    if (datagram && stream) {
+      const auto first = draft_.listen.front().transport;
+      const auto second = std::find_if(draft_.listen.begin(), draft_.listen.end(), [&](const auto& spec) {
+        return (spec.transport == Transport::Datagram) != (first == Transport::Datagram);
+      });
+      sink_.error(second->where, "a program serves streams or datagrams, not both: say it in two services");
+      return;
+    }
+    if (own("wait") == nullptr) draft_.wait = datagram;
+    if (datagram && !draft_.wait) {
+      sink_.error(own("wait")->where, "a program that serves datagrams owns the socket: write 'wait: true'");
+    }
+  }
+
+  void check_program() {
+    if (rules_.as_root && origin_of(draft_.origins, "user") == nullptr) {
+      sink_.error(draft_.where, "'user' is missing: the daemon runs as root, so it must know who " +
+                                    (draft_.server.empty() ? "the program" : quoted(draft_.server)) + " is to run as");
+    }
+    if ((draft_.flags & kFlagNameInArgs) != 0 && draft_.server_args.empty() && !is_faulty("server_args")) {
+      sink_.error(own("flags") != nullptr ? own("flags")->where : draft_.where,
+                  "the flag 'NAMEINARGS' wants 'server_args' with the program's own name first");
+    }
+  }
+
+  bool is_faulty(std::string_view key) const { return own(key) != nullptr && sink_.error_count() > errors_before_; }
+
+  // A plugin runs in the daemon's processes: what `defaults` says about programs is not for it.
+  void drop_program_values() {
+    const ServiceDefinition fresh;
+    draft_.server_args = fresh.server_args;
+    draft_.user = fresh.user;
+    draft_.user_where = fresh.user_where;
+    draft_.group = fresh.group;
+    draft_.group_where = fresh.group_where;
+    draft_.groups = fresh.groups;
+    draft_.umask = fresh.umask;
+    draft_.nice = fresh.nice;
+    draft_.directory = fresh.directory;
+    draft_.chroot = fresh.chroot;
+    draft_.env = fresh.env;
+    draft_.passenv = fresh.passenv;
+    draft_.stderr_target = fresh.stderr_target;
+    draft_.no_new_privs = fresh.no_new_privs;
+    draft_.rlimits = fresh.rlimits;
+    draft_.on_stop = fresh.on_stop;
+    draft_.flags &= ~kProgramFlags;
+    std::erase_if(draft_.origins, [](const ValueOrigin& origin) {
+      return settings_table()[origin.row].applies_to == AppliesTo::Programs;
+    });
+  }
+
+  void fill_in() {
+    const bool program = draft_.kind == ServiceKind::Program;
+    if (origin_of(draft_.origins, "instances") == nullptr) draft_.instances = program ? Limit{kProgramInstances} : Limit{};
+    if (origin_of(draft_.origins, "stop_timeout") == nullptr) draft_.stop_timeout = inherited_.stop_timeout;
+    if (program) {
+      if (!draft_.umask) draft_.umask = kUmask;
+      draft_.idle_timeout.reset();
+      std::erase_if(draft_.origins, [](const ValueOrigin& origin) { return settings_table()[origin.row].name == "idle_timeout"; });
+    } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {
+      draft_.idle_timeout = kPluginIdleTimeout;
+    }
+  }
+
+  void apply_lists() {
+    const auto has = [&](const std::vector<ListedId>& ids) {
+      const auto place = std::lower_bound(ids.begin(), ids.end(), draft_.id, [](const auto& entry, const auto& id) { return entry.id < id; });
+      return place != ids.end() && place->id == draft_.id;
+    };
+    const Defaults& defaults = inherited_.defaults;
+    if (has(defaults.disabled) || (defaults.enabled && !has(*defaults.enabled))) draft_.disabled = true;
+  }
+
+  Draft& draft_;
+  const YamlNode& map_;
+  const Inherited& inherited_;
+  const DecodeRules& rules_;
+  DiagnosticSink& sink_;
+  std::size_t errors_before_;
+};
+
+}  // namespace
+
+void finish_service(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink,
+                    std::size_t errors_before) {
+  Finisher(draft, map, inherited, rules, sink, errors_before).finish();
+}
+
+}  // namespace xsd::config

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/loader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "xsd/base/clock.h"
+#include "xsd/base/text.h"
+#include "xsd/config/decode.h"
+#include "xsd/config/endpoint_index.h"
+#include "xsd/config/file_list.h"
+#include "xsd/config/listen_spec.h"
+#include "xsd/config/name_service.h"
+#include "xsd/config/resolve.h"
+#include "xsd/config/settings_table.h"
+#include "xsd/config/yaml_reader.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace xsd::config {
+namespace {
+
+// File times tick coarsely: a file that changed this recently may change again and keep its stamp.
+constexpr Duration kYoung = std::chrono::seconds(2);
+// How much cheap work is done between two looks at the clock.
+constexpr std::size_t kCheapUnits = 32;
+
+bool is_young(const FileStamp& stamp, WallTime now) {
+  const auto time = [](const timespec& t) {
+    return WallTime(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  };
+  return now - std::max(time(stamp.modified), time(stamp.changed)) < kYoung;
+}
+
+// What of a folder decides whether its files are trusted.
+struct FolderState {
+  dev_t device = 0;
+  ino_t inode = 0;
+  mode_t mode = 0;
+  uid_t owner = 0;
+  friend bool operator==(const FolderState&, const FolderState&) = default;
+};
+
+// The text of a file as far as it is known, without keeping it.
+struct TextMark {
+  FileStamp stamp;
+  bool young = true;
+  std::size_t size = 0;
+  std::size_t hash = 0;
+  bool has_text(const std::string& text) const {
+    return size == text.size() && hash == std::hash<std::string_view>{}(text);
+  }
+};
+
+TextMark mark_of(const SourceFile& source, WallTime now) {
+  return {source.stamp, is_young(source.stamp, now), source.text.size(), std::hash<std::string_view>{}(source.text)};
+}
+
+struct CachedFile {
+  TextMark mark;
+  FolderState folder;
+  std::vector<DecodedService> services;
+  std::vector<Diagnostic> text_diagnostics;  ///< of its content
+  std::vector<Diagnostic> file_diagnostics;  ///< of its owner and mode
+};
+
+struct CachedMain {
+  TextMark mark;
+  DecodedMain decoded;
+  std::vector<Diagnostic> diagnostics;
+  bool readable = false;  ///< the text made a tree
+};
+
+}  // namespace
+
+class Loader::Impl {
+ public:
+  Impl(LoadOptions options, std::unique_ptr<NameService> names)
+      : options_(std::move(options)),
+        names_(std::move(names)),
+        resolver_(*names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins}) {
+    while (options_.path.size() > 1 && options_.path.ends_with('/')) options_.path.pop_back();
+    if (options_.path.starts_with('/')) return;
+    if (char* const folder = get_current_dir_name(); folder != nullptr) {
+      prefix_ = std::string(folder) + "/";
+      free(folder);
+    }
+  }
+
+  void begin() {
+    snapshot_ = {};
+    reports_.clear();
+    jobs_.clear();
+    listed_.clear();
+    pending_.clear();
+    ids_.clear();
+    index_.clear();
+    folders_.clear();
+    folder_warnings_.clear();
+    next_ = 0;
+    stage_ = Stage::Main;
+  }
+
+  bool step(Duration budget) {
+    const MonotonicTime end = clock_.monotonic() + budget;
+    std::size_t cheap = 0;
+    while (stage_ != Stage::Done) {
+      const bool was_cheap = work();
+      if (was_cheap && ++cheap % kCheapUnits != 0) continue;
+      if (clock_.monotonic() >= end) break;
+    }
+    return stage_ == Stage::Done;
+  }
+
+  Snapshot take() { return std::exchange(snapshot_, {}); }
+
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::vector<Diagnostic>& diagnostics) {
+    resolver_.refresh();
+    std::vector<MachineFault> faults;
+    auto resolution = resolver_.resolve(definition, main_path(), faults);
+    for (MachineFault& fault : faults) {
+      diagnostics.push_back(diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
+    }
+    forget_text();
+    return resolution;
+  }
+
+ private:
+  enum class Stage : std::uint8_t { Main, Files, Services, Finish, Done };
+
+  struct Job {
+    std::string path;    ///< as shown
+    std::string folder;  ///< absolute
+  };
+  struct Report {
+    std::string path;
+    std::vector<Diagnostic> diagnostics;
+  };
+  // What belongs to a service of the snapshot while it is made.
+  struct Pending {
+    std::size_t report = 0;
+    Position where;
+  };
+
+  // One unit; true if it cost next to nothing.
+  bool work() {
+    switch (stage_) {
+      case Stage::Main:
+        resolver_.refresh();
+        load_main();
+        return false;
+      case Stage::Files:
+        if (next_ < jobs_.size()) return load_file(jobs_[next_++]);
+        stage_ = Stage::Services;
+        next_ = 0;
+        return true;
+      case Stage::Services:
+        if (next_ < snapshot_.services.size()) {
+          check_service(next_++);
+          return true;
+        }
+        stage_ = Stage::Finish;
+        return true;
+      case Stage::Finish:
+        finish();
+        stage_ = Stage::Done;
+        return false;
+      case Stage::Done: break;
+    }
+    return true;
+  }
+
+  std::string absolute(const std::string& path) const { return path.starts_with('/') ? path : prefix_ + path; }
+  std::string main_path() const { return is_folder_ ? std::string() : options_.path; }
+
+  void reject(Position where, std::string message) {
+    snapshot_.rejected = true;
+    reports_.front().diagnostics.push_back(diagnose(Severity::Error, options_.path, where, std::move(message)));
+  }
+
+  // --- the main file ---
+
+  void load_main() {
+    reports_.push_back({options_.path, {}});
+    stage_ = Stage::Files;
+    const std::string path = absolute(options_.path);
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) {
+      reject({}, Error::from_errno(errno, "cannot open").text());
+      return;
+    }
+    trust_ = {options_.as_root, info.st_uid};
+    is_folder_ = S_ISDIR(info.st_mode);
+    if (is_folder_) {
+      if (main_known_) reset_main();
+      snapshot_.watched_folders.push_back(path);
+      list(options_.path, "*.yaml", {});
+      return;
+    }
+    snapshot_.watched_folders.push_back(folder_of(path));
+    if (!read_main(path)) return;
+    snapshot_.daemon = main_.decoded.daemon;
+    check_daemon_user();
+    add_services(main_.decoded.services, 0);
+    const std::string base = options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
+    for (const IncludePattern& pattern : main_.decoded.include) {
+      const std::string shown = pattern.text.starts_with('/') ? pattern.text : (base == "//" ? "/" : base) + pattern.text;
+      const auto slash = shown.rfind('/');
+      const std::string folder = slash == std::string::npos ? "." : folder_of(shown);
+      list(folder, slash == std::string::npos ? shown : shown.substr(slash + 1), pattern.where);
+    }
+  }
+
+  // What was decoded with other defaults is worth nothing.
+  void reset_main() {
+    main_ = {};
+    main_known_ = false;
+    cache_.clear();
+  }
+
+  bool read_main(const std::string& path) {
+    const WallTime now = clock_.wall();
+    auto& diagnostics = reports_.front().diagnostics;
+    const auto source = read_source_file(path, "", trust_);
+    if (!source) {
+      reject({}, source.error().text());
+      return false;
+    }
+    for (const std::string& warning : source->warnings) warn_about_file(options_.path, warning, diagnostics);
+    if (main_.mark.has_text(source->text) && main_known_) {
+      main_.mark = mark_of(*source, now);
+    } else {
+      reset_main();
+      main_.mark = mark_of(*source, now);
+      main_known_ = true;
+      DiagnosticSink sink(options_.path, source->text);
+      const std::string base = folder_of(path);
+      if (const auto root = read_yaml(source->text, sink)) {
+        main_.readable = true;
+        main_.decoded = decode_main(*root, DecodeRules{options_.path, base, options_.as_root}, sink);
+      }
+      main_.diagnostics = sink.take();
+    }
+    diagnostics.insert(diagnostics.end(), main_.diagnostics.begin(), main_.diagnostics.end());
+    snapshot_.rejected = snapshot_.rejected || !main_.readable || main_.decoded.faulty;
+    return main_.readable;
+  }
+
+  void check_daemon_user() {
+    const DaemonSettings& daemon = main_.decoded.daemon;
+    if (daemon.user.empty() || resolver_.user_exists(daemon.user)) return;
+    const ValueOrigin* const origin = origin_of(daemon.origins, "user");
+    reject(origin != nullptr ? origin->where : Position{}, "user " + quoted(daemon.user) + " not found");
+  }
+
+  void list(const std::string& shown_folder, const std::string& pattern, Position where) {
+    const std::string folder = absolute(shown_folder);
+    if (std::find(snapshot_.watched_folders.begin(), snapshot_.watched_folders.end(), folder) == snapshot_.watched_folders.end()) {
+      snapshot_.watched_folders.push_back(folder);
+    }
+    const auto names = list_files(folder, pattern, kMaxFiles);
+    // Without the list nobody knows which services are still wanted, so nothing may change.
+    if (!names) return reject(where, quoted(shown_folder) + ": " + names.error().text());
+    for (const std::string& name : *names) {
+      std::string path = shown_folder == "." && !is_folder_ ? name : shown_folder + "/" + name;
+      if (!listed_.insert(path).second) continue;  // by an earlier pattern
+      jobs_.push_back({std::move(path), folder});
+    }
+    if (jobs_.size() > kMaxFiles) {
+      jobs_.resize(kMaxFiles);
+      reject(where, "more than " + std::to_string(kMaxFiles) + " service files");
+    }
+  }
+
+  // --- service files ---
+
+  FolderState folder_state(const std::string& folder) {
+    const auto [place, is_new] = folders_.try_emplace(folder);
+    struct stat info {};
+    if (is_new && stat(folder.c_str(), &info) == 0) {
+      place->second = {info.st_dev, info.st_ino, info.st_mode, info.st_uid};
+    }
+    return place->second;
+  }
+
+  bool load_file(const Job& job) {
+    const std::string path = absolute(job.path);
+    const FolderState folder = folder_state(job.folder);
+    const auto cached = cache_.find(job.path);
+    if (cached != cache_.end() && !cached->second.mark.young && cached->second.folder == folder) {
+      const auto stamp = stamp_of(path);
+      if (stamp && *stamp == cached->second.mark.stamp) {
+        add_file(job, cached->second);
+        return true;
+      }
+    }
+    const WallTime now = clock_.wall();
+    const auto source = read_source_file(path, job.folder, trust_);
+    if (!source) {
+      cache_.erase(job.path);
+      unreadable_file(job, path, source.error());
+      return false;
+    }
+    CachedFile& file = cache_[job.path];
+    const bool is_same = cached != cache_.end() && file.mark.has_text(source->text);
+    file.mark = mark_of(*source, now);
+    file.folder = folder;
+    file.file_diagnostics.clear();
+    for (const std::string& warning : source->warnings) warn_about_file(job.path, warning, file.file_diagnostics);
+    if (!is_same) parse(job, *source, file);
+    add_file(job, file);
+    return is_same;
+  }
+
+  void parse(const Job& job, const SourceFile& source, CachedFile& file) const {
+    DiagnosticSink sink(job.path, source.text);
+    const std::string stem = stem_of(job.path);
+    file.services.clear();
+    if (const auto root = read_yaml(source.text, sink)) {
+      const DecodeRules rules{job.path, {}, options_.as_root};
+      file.services = decode_service_file(*root, stem, main_.decoded.inherited, rules, sink);
+    } else {
+      DecodedService faulty;
+      faulty.id = stem;
+      faulty.id_known = false;
+      const auto& all = sink.all();
+      const auto error = std::find_if(all.begin(), all.end(), [](const auto& d) { return d.severity == Severity::Error; });
+      faulty.error = error != all.end() ? one_line(*error) : job.path + ": cannot be read";
+      file.services.push_back(std::move(faulty));
+    }
+    file.services.shrink_to_fit();
+    file.text_diagnostics = sink.take();
+    file.text_diagnostics.shrink_to_fit();
+  }
+
+  void unreadable_file(const Job& job, const std::string& path, const Error& error) {
+    struct stat info {};
+    // It went between the listing and now.
+    if (error.number() == ENOENT && lstat(path.c_str(), &info) != 0) return;
+    Diagnostic diagnostic{Severity::Error, job.path, {}, error.text(), {}};
+    LoadedService service;
+    service.id = stem_of(job.path);
+    service.file = job.path;
+    service.id_known = false;
+    service.error = one_line(diagnostic);
+    pending_.push_back({reports_.size(), {}});
+    snapshot_.services.push_back(std::move(service));
+    reports_.push_back({job.path, {std::move(diagnostic)}});
+  }
+
+  // The same about a folder is said once a load.
+  void warn_about_file(const std::string& path, const std::string& warning, std::vector<Diagnostic>& out) {
+    if (warning.find("its folder") != std::string::npos && !folder_warnings_.insert(warning).second) return;
+    out.push_back({Severity::Warning, path, {}, warning, {}});
+  }
+
+  void add_file(const Job& job, const CachedFile& file) {
+    Report report{job.path, file.file_diagnostics};
+    report.diagnostics.insert(report.diagnostics.end(), file.text_diagnostics.begin(), file.text_diagnostics.end());
+    reports_.push_back(std::move(report));
+    add_services(file.services, reports_.size() - 1);
+  }
+
+  void add_services(const std::vector<DecodedService>& services, std::size_t report) {
+    for (const DecodedService& decoded : services) {
+      LoadedService service;
+      service.id = decoded.id;
+      service.file = reports_[report].path;
+      service.id_known = decoded.id_known;
+      service.definition = decoded.definition;
+      service.error = decoded.error;
+      snapshot_.services.push_back(std::move(service));
+      pending_.push_back({report, decoded.where});
+    }
+    if (snapshot_.services.size() > kMaxServices && !snapshot_.rejected) {
+      reject({}, "more than " + std::to_string(kMaxServices) + " services");
+    }
+  }
+
+  // --- checks across services, and what depends on the machine ---
+
+  void check_service(std::size_t index) {
+    LoadedService& service = snapshot_.services[index];
+    if (service.id_known && !claim_id(index)) return;
+    if (service.definition == nullptr) return;
+    const ServiceDefinition& definition = *service.definition;
+    std::vector<MachineFault> faults;
+    auto resolution = resolver_.resolve(definition, main_path(), faults);
+    if (definition.disabled) {
+      for (MachineFault& fault : faults) add_fault(index, Severity::Warning, std::move(fault));
+      return;
+    }
+    if (resolution != nullptr) check_endpoints(definition, *resolution, faults);
+    if (!faults.empty()) {
+      for (MachineFault& fault : faults) add_fault(index, Severity::Error, std::move(fault));
+      return;
+    }
+    for (const net::Endpoint& endpoint : resolution->endpoints) index_.add(endpoint, index);
+    service.resolution = std::move(resolution);
+  }
+
+  bool claim_id(std::size_t index) {
+    LoadedService& service = snapshot_.services[index];
+    const auto [place, is_new] = ids_.try_emplace(service.id, index);
+    if (is_new) return true;
+    add_fault(index, Severity::Error,
+              {pending_[index].where, "the id " + quoted(service.id) + " is taken already, by " + place_of(place->second) +
+                                          ": give one of the two another 'id'"});
+    service.definition = nullptr;
+    return false;
+  }
+
+  std::string place_of(std::size_t index) const {
+    return snapshot_.services[index].file + ":" + std::to_string(pending_[index].where.line);
+  }
+
+  void check_endpoints(const ServiceDefinition& definition, const Resolution& resolution, std::vector<MachineFault>& faults) const {
+    const ListenSpec* complained = nullptr;
+    for (const net::Endpoint& endpoint : resolution.endpoints) {
+      const auto owner = index_.find(endpoint);
+      if (!owner) continue;
+      const ListenSpec* const spec = spec_of(definition, endpoint);
+      if (spec == complained && !faults.empty()) continue;
+      complained = spec;
+      faults.push_back({spec != nullptr ? spec->where : definition.where,
+                        endpoint.to_string() + " is wanted by the service " + quoted(snapshot_.services[*owner].id) + " too, at " +
+                            place_of(*owner)});
+    }
+  }
+
+  // The entry of `listen` that an endpoint comes from, as far as that can be told.
+  const ListenSpec* spec_of(const ServiceDefinition& definition, const net::Endpoint& endpoint) const {
+    for (const ListenSpec& spec : definition.listen) {
+      if (spec.transport != endpoint.transport) continue;
+      const bool is_unix = endpoint.address.family() == AF_UNIX;
+      if (is_unix != (spec.family == ListenSpec::Family::Unix)) continue;
+      if (is_unix && spec.path != endpoint.address.host()) continue;
+      const auto ports = numeric_ports(spec.port);
+      const unsigned port = endpoint.address.port() - options_.port_offset;
+      if (is_unix || !ports || (ports->first <= port && port <= ports->last)) return &spec;
+    }
+    return nullptr;
+  }
+
+  void add_fault(std::size_t index, Severity severity, MachineFault fault) {
+    LoadedService& service = snapshot_.services[index];
+    Diagnostic diagnostic = diagnose(severity, service.file, fault.where, std::move(fault.message));
+    if (severity == Severity::Error && service.error.empty()) service.error = one_line(diagnostic);
+    reports_[pending_[index].report].diagnostics.push_back(std::move(diagnostic));
+  }
+
+  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still the same.
+  Diagnostic diagnose(Severity severity, const std::string& file, Position where, std::string message) {
+    if (where.line > 0 && text_path_ != file) {
+      text_path_ = file;
+      text_.clear();
+      const auto source = read_source_file(absolute(file), "", TrustRules{});
+      const auto cached = cache_.find(file);
+      const TextMark* const mark = cached != cache_.end() ? &cached->second.mark : file == options_.path ? &main_.mark : nullptr;
+      if (source && mark != nullptr && mark->has_text(source->text)) text_ = source->text;
+    }
+    DiagnosticSink sink(file, where.line > 0 ? std::string_view(text_) : std::string_view{});
+    severity == Severity::Error ? sink.error(where, std::move(message)) : sink.warning(where, std::move(message));
+    return std::move(sink.take().front());
+  }
+
+  void forget_text() {
+    text_path_.clear();
+    text_.clear();
+    text_.shrink_to_fit();
+  }
+
+  void finish() {
+    if (!is_folder_ && main_.readable) {
+      const Defaults& defaults = main_.decoded.inherited.defaults;
+      check_listed(defaults.disabled, "disabled");
+      if (defaults.enabled) check_listed(*defaults.enabled, "enabled");
+    }
+    for (Report& report : reports_) {
+      std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
+        return a.where.line != b.where.line ? a.where.line < b.where.line : a.where.column < b.where.column;
+      });
+      for (Diagnostic& diagnostic : report.diagnostics) {
+        if (diagnostic.severity == Severity::Error) ++snapshot_.errors;
+        snapshot_.diagnostics.push_back(std::move(diagnostic));
+      }
+    }
+    if (!snapshot_.rejected) forget_gone_files();
+    reports_ = {};
+    jobs_ = {};
+    listed_ = {};
+    pending_ = {};
+    ids_ = {};
+    index_.clear();
+    forget_text();
+  }
+
+  void check_listed(const std::vector<ListedId>& listed, std::string_view key) {
+    for (const ListedId& entry : listed) {
+      if (ids_.contains(entry.id)) continue;
+      reports_.front().diagnostics.push_back(diagnose(Severity::Warning, options_.path, entry.where,
+                                                      "no service has the id " + quoted(entry.id) + " in " + quoted(key)));
+    }
+  }
+
+  void forget_gone_files() {
+    if (cache_.size() <= jobs_.size()) return;
+    std::unordered_set<std::string_view> present;
+    for (const Job& job : jobs_) present.insert(job.path);
+    std::erase_if(cache_, [&](const auto& entry) { return !present.contains(entry.first); });
+  }
+
+  LoadOptions options_;
+  std::string prefix_;  ///< what makes a relative path absolute
+  std::unique_ptr<NameService> names_;
+  Resolver resolver_;
+  SystemClock clock_;
+
+  std::unordered_map<std::string, CachedFile> cache_;  ///< by the path as shown
+  CachedMain main_;
+  bool main_known_ = false;
+
+  Stage stage_ = Stage::Done;
+  Snapshot snapshot_;
+  bool is_folder_ = false;
+  TrustRules trust_;
+  std::vector<Report> reports_;  ///< the first is of the main file
+  std::vector<Job> jobs_;
+  std::unordered_set<std::string> listed_;
+  std::size_t next_ = 0;
+  std::vector<Pending> pending_;  ///< one for each service of the snapshot
+  std::unordered_map<std::string, std::size_t> ids_;
+  EndpointIndex index_;
+  std::map<std::string, FolderState> folders_;
+  std::unordered_set<std::string> folder_warnings_;
+  std::string text_path_;
+  std::string text_;
+};
+
+Loader::Loader(LoadOptions options) : Loader(std::move(options), make_system_name_service()) {}
+Loader::Loader(LoadOptions options, std::unique_ptr<NameService> names)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(names))) {}
+Loader::~Loader() = default;
+
+void Loader::begin() {
+  impl_->begin();
+}
+
+bool Loader::step(Duration budget) {
+  return impl_->step(budget);
+}
+
+Snapshot Loader::take() {
+  return impl_->take();
+}
+
+Snapshot Loader::load() {
+  begin();
+  while (!step(std::chrono::hours(1))) {
+  }
+  return take();
+}
+
+std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition, std::vector<Diagnostic>& diagnostics) {
+  return impl_->resolve(definition, diagnostics);
+}
+
+}  // namespace xsd::config

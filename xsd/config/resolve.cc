@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/resolve.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "xsd/base/error.h"
+#include "xsd/base/number.h"
+#include "xsd/base/text.h"
+#include "xsd/base/unique_fd.h"
+#include "xsd/config/listen_spec.h"
+#include "xsd/config/settings_table.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace xsd::config {
+namespace {
+
+using net::Endpoint;
+using net::SocketAddress;
+using Family = ListenSpec::Family;
+
+std::optional<std::uint32_t> as_number(const std::string& account) {
+  const auto number = parse_unsigned(account);
+  if (!number || *number >= 0xFFFF'FFFFU) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
+// Opens what `path` names for somebody whose root is `root`: links inside, absolute ones too, stay inside.
+UniqueFd open_inside(const std::string& root, const std::string& path) {
+  const UniqueFd folder(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return {};
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT;
+  const long fd = syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how);
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return UniqueFd(static_cast<int>(fd));
+  return UniqueFd(open((root + path).c_str(), O_PATH | O_CLOEXEC));
+}
+
+std::string fault_text(int number, std::string_view usual) {
+  if (number == ENOENT || number == ENOTDIR) return std::string(usual);
+  return std::string(usual) + " (" + errno_text(number) + ")";
+}
+
+}  // namespace
+
+// One definition on its way.
+class Resolver::Work {
+ public:
+  Work(Resolver& resolver, const ServiceDefinition& definition, std::string_view main_file, std::vector<MachineFault>& faults)
+      : resolver_(resolver),
+        names_(resolver.names_),
+        rules_(resolver.rules_),
+        definition_(definition),
+        main_file_(main_file),
+        faults_(faults) {}
+
+  std::shared_ptr<const Resolution> run() {
+    const std::size_t before = faults_.size();
+    if (definition_.kind == ServiceKind::Program) {
+      check_program();
+      decide_ids();
+    } else {
+      check_plugin();
+    }
+    for (const ListenSpec& spec : definition_.listen) add_endpoints(spec);
+    if (faults_.size() > before) return nullptr;
+    resolution_.endpoints.shrink_to_fit();
+    return std::make_shared<const Resolution>(std::move(resolution_));
+  }
+
+ private:
+  // `where` is the place of the value of `key`, which may be an inherited one: then the service's own place stands for it.
+  void fault(std::string_view key, Position where, std::string message) {
+    const ValueOrigin* const origin = origin_of(definition_.origins, key);
+    if (origin != nullptr && origin->from_defaults) {
+      message += " ('" + std::string(key) + "' is from 'defaults', " + std::string(main_file_) + ":" +
+                 std::to_string(origin->where.line) + ")";
+      where = definition_.where;
+    } else if (origin != nullptr && where == Position{}) {
+      where = origin->where;
+    }
+    faults_.push_back({where, std::move(message)});
+  }
+
+  void check_plugin() {
+    const auto& known = rules_.known_plugins;
+    if (std::binary_search(known.begin(), known.end(), definition_.plugin)) return;
+    const std::vector<std::string_view> words(known.begin(), known.end());
+    const auto nearest = nearest_word(definition_.plugin, words);
+    faults_.push_back({definition_.server_where, "plugin " + quoted(definition_.plugin) + " not found" +
+                                                     (nearest.empty() ? "" : ", did you mean " + quoted(nearest) + "?")});
+  }
+
+  void check_program() {
+    const std::string inside = definition_.chroot.empty() ? "" : " inside " + quoted(definition_.chroot);
+    if (!definition_.chroot.empty()) {
+      const std::string& why = resolver_.look_at("", definition_.chroot, true);
+      if (!why.empty()) return fault("chroot", {}, "chroot " + quoted(definition_.chroot) + " " + why);
+    }
+    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.server, false); !why.empty()) {
+      std::string message = "program " + quoted(definition_.server) + " " + why + inside;
+      if (definition_.server.find(' ') != std::string::npos) message += ": arguments belong into 'server_args'";
+      fault("server", definition_.server_where, std::move(message));
+    }
+    if (definition_.directory == "/") return;
+    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.directory, true); !why.empty()) {
+      fault("directory", {}, "directory " + quoted(definition_.directory) + " " + why + inside);
+    }
+  }
+
+  void decide_ids() {
+    if (definition_.user.empty()) return decide_group({});
+    std::optional<UserEntry> user;
+    if (const auto number = as_number(definition_.user)) {
+      user = names_.user(uid_t{*number});
+      // A number that nobody has: the group of the same number, as xinetd does it.
+      if (!user) user = UserEntry{"", *number, *number};
+    } else {
+      user = names_.user(definition_.user);
+    }
+    if (!user) return fault("user", definition_.user_where, "user " + quoted(definition_.user) + " not found");
+    if (!rules_.as_root && user->uid != names_.own_uid()) {
+      fault("user", definition_.user_where, "cannot change to user " + quoted(definition_.user) + ": the daemon is not root");
+    }
+    decide_group(user);
+  }
+
+  void decide_group(const std::optional<UserEntry>& user) {
+    std::optional<gid_t> gid;
+    if (!definition_.group.empty()) {
+      gid = as_number(definition_.group);
+      if (!gid) gid = names_.group(definition_.group);
+      if (!gid) return fault("group", definition_.group_where, "group " + quoted(definition_.group) + " not found");
+      if (!rules_.as_root && *gid != names_.own_gid()) {
+        fault("group", definition_.group_where, "cannot change to group " + quoted(definition_.group) + ": the daemon is not root");
+      }
+    }
+    if (!rules_.as_root || !user) return;
+    resolution_.change_ids = true;
+    resolution_.uid = user->uid;
+    resolution_.gid = gid.value_or(user->gid);
+    if (definition_.groups && !user->name.empty()) {
+      UserEntry member = *user;
+      member.gid = resolution_.gid;  // as initgroups(user, gid): the group that the program runs with is among them
+      resolution_.groups = names_.groups_of(member);
+    }
+  }
+
+  void add_endpoints(const ListenSpec& spec) {
+    const std::size_t before = faults_.size();
+    if (spec.family == Family::Unix) {
+      if (const auto address = SocketAddress::unix_path(spec.path)) add(spec, *address);
+      return;
+    }
+    if (!spec.interface_name.empty() && !names_.has_interface(spec.interface_name)) {
+      faults_.push_back({spec.where, "interface " + quoted(spec.interface_name) + " not found"});
+    }
+    const auto ports = find_ports(spec);
+    const std::vector<SocketAddress> hosts = find_hosts(spec);
+    if (faults_.size() > before || !ports) return;
+    resolution_.endpoints.reserve(resolution_.endpoints.size() +
+                                  hosts.size() * static_cast<std::size_t>(ports->last - ports->first + 1));
+    for (unsigned port = ports->first; port <= ports->last; ++port) {
+      for (SocketAddress address : hosts) {
+        address.set_port(static_cast<std::uint16_t>(port));
+        if (!add(spec, address)) return;
+      }
+    }
+  }
+
+  std::optional<PortRange> find_ports(const ListenSpec& spec) {
+    auto ports = numeric_ports(spec.port);
+    if (!ports) {
+      const std::string protocol = spec.transport == net::Transport::Datagram ? "udp" : "tcp";
+      const auto port = names_.port(spec.port, protocol);
+      if (!port || *port == 0) {
+        faults_.push_back({spec.where, "port " + quoted(spec.port) + " not found in the services database (" + protocol + ")"});
+        return std::nullopt;
+      }
+      ports = PortRange{*port, *port};
+    }
+    if (ports->last + rules_.port_offset > 65535) {
+      faults_.push_back({spec.where, "port " + std::to_string(ports->last) + " and the port offset of " +
+                                         std::to_string(rules_.port_offset) + " are above 65535"});
+      return std::nullopt;
+    }
+    ports->first = static_cast<std::uint16_t>(ports->first + rules_.port_offset);
+    ports->last = static_cast<std::uint16_t>(ports->last + rules_.port_offset);
+    return ports;
+  }
+
+  std::vector<SocketAddress> find_hosts(const ListenSpec& spec) {
+    std::vector<SocketAddress> out;
+    if (spec.host == "*") {
+      // Where the kernel has no IPv6, all addresses are those of IPv4.
+      const bool both = spec.family == Family::Any;
+      if (spec.family != Family::V6) out.push_back(SocketAddress::any_v4(0));
+      if (!both || names_.has_ipv6()) {
+        if (spec.family != Family::V4) out.push_back(SocketAddress::any_v6(0));
+      }
+      return out;
+    }
+    if (const auto address = SocketAddress::parse(spec.host, 0)) return {*address};
+    if (const auto percent = spec.host.find('%'); percent != std::string::npos) {
+      faults_.push_back({spec.where, "interface " + quoted(spec.host.substr(percent + 1)) + " not found"});
+      return out;
+    }
+    for (const SocketAddress& address : names_.addresses(spec.host)) {
+      if (spec.family == Family::V4 && address.family() != AF_INET) continue;
+      if (spec.family == Family::V6 && address.family() != AF_INET6) continue;
+      out.push_back(address);
+    }
+    if (out.empty()) {
+      std::string message = "host " + quoted(spec.host) + " not found";
+      if (names_.has_interface(spec.host)) {
+        message += ", but there is an interface of that name: write " + quoted("%" + spec.host);
+      }
+      faults_.push_back({spec.where, std::move(message)});
+    }
+    return out;
+  }
+
+  // False after a complaint: one for each entry of `listen` is enough.
+  bool add(const ListenSpec& spec, const SocketAddress& address) {
+    Endpoint endpoint{spec.transport, address, spec.interface_name};
+    // The addresses and ports of one entry are different: only others can be in its way.
+    auto& same_port = by_port_[endpoint.address.port()];
+    for (const auto& [index, origin] : same_port) {
+      if (origin == &spec || !endpoint.overlaps(resolution_.endpoints[index])) continue;
+      faults_.push_back({spec.where, endpoint.to_string() + " is wanted twice by this service, for " +
+                                         quoted(to_string(*origin)) + " too"});
+      return false;
+    }
+    same_port.emplace_back(resolution_.endpoints.size(), &spec);
+    resolution_.endpoints.push_back(std::move(endpoint));
+    return true;
+  }
+
+  Resolver& resolver_;
+  NameService& names_;
+  const ResolveRules& rules_;
+  const ServiceDefinition& definition_;
+  std::string_view main_file_;
+  std::vector<MachineFault>& faults_;
+  Resolution resolution_;
+  // The endpoints of each port, by their index, and the entries of `listen` that they come from.
+  std::unordered_map<std::uint16_t, std::vector<std::pair<std::size_t, const ListenSpec*>>> by_port_;
+};
+
+void Resolver::refresh() {
+  names_.refresh();
+  looked_at_.clear();
+}
+
+std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition, std::string_view main_file,
+                                                    std::vector<MachineFault>& faults) {
+  return Work(*this, definition, main_file, faults).run();
+}
+
+bool Resolver::user_exists(const std::string& user) {
+  if (const auto number = as_number(user)) return names_.user(uid_t{*number}).has_value();
+  return names_.user(user).has_value();
+}
+
+const std::string& Resolver::look_at(const std::string& chroot, const std::string& path, bool folder) {
+  std::string key = (folder ? "d" : "x") + chroot;
+  key += '\0';
+  key += path;
+  const auto [place, is_new] = looked_at_.try_emplace(std::move(key));
+  std::string& why = place->second;
+  if (!is_new) return why;
+  const UniqueFd fd = chroot.empty() ? UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC)) : open_inside(chroot, path);
+  struct stat info {};
+  if (!fd || fstat(fd.get(), &info) != 0) {
+    why = fault_text(errno, "not found");
+  } else if (folder) {
+    if (!S_ISDIR(info.st_mode)) why = "not found (it is no folder)";
+  } else if (!S_ISREG(info.st_mode)) {
+    why = "not executable (it is no regular file)";
+  } else if ((info.st_mode & 0111U) == 0) {
+    why = "not executable";
+  } else if (chroot.empty() && access(path.c_str(), X_OK) != 0) {
+    why = fault_text(errno, "not executable");
+  }
+  return why;
+}
+
+}  // namespace xsd::config

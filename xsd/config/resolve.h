@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Resolver: a definition to what it means on this machine now. Every fault it finds depends on the machine, may be gone tomorrow, and leaves the
+// definition good: its text says `not found`, `not executable` or what else is in the way.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "xsd/config/definitions.h"
+#include "xsd/config/name_service.h"
+
+namespace xsd::config {
+
+struct MachineFault {
+  Position where;  ///< in the service's own file
+  std::string message;
+};
+
+struct ResolveRules {
+  bool as_root = false;
+  unsigned port_offset = 0;
+  std::vector<std::string> known_plugins;  ///< sorted
+};
+
+class Resolver {
+ public:
+  /// `names` is borrowed.
+  Resolver(NameService& names, ResolveRules rules) : names_(names), rules_(std::move(rules)) {}
+
+  /// Forget what was found out: a new load begins.
+  void refresh();
+
+  /// nullptr if there is a fault. `main_file` is named where an inherited value is at fault.
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::string_view main_file,
+                                            std::vector<MachineFault>& faults);
+
+  /// The user that `daemon: user:` names exists.
+  bool user_exists(const std::string& user);
+
+ private:
+  class Work;
+  /// Empty if `path` can be executed (or is a folder, if `folder`), else why not.
+  const std::string& look_at(const std::string& chroot, const std::string& path, bool folder);
+
+  NameService& names_;
+  ResolveRules rules_;
+  std::unordered_map<std::string, std::string> looked_at_;
+};
+
+}  // namespace xsd::config

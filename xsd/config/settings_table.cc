@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/settings_table.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "xsd/base/text.h"
+#include "xsd/config/encoders.h"
+#include "xsd/config/value_decoders.h"
+
+#include <sys/resource.h>
+
+namespace xsd::config {
+namespace {
+
+using S = ServiceDefinition;
+using D = DaemonSettings;
+using decoders::LimitUnit;
+namespace de = decoders;
+namespace en = encoders;
+
+constexpr auto kOwn = Scope::Service;
+constexpr auto kBoth = Scope::Both;
+constexpr auto kAll = AppliesTo::All;
+constexpr auto kPrograms = AppliesTo::Programs;
+constexpr auto kPlugins = AppliesTo::Plugins;
+constexpr bool kList = true;
+
+struct Text {
+  std::string_view kind;
+  std::string_view default_text;
+  std::string_view help;
+  std::string_view example;
+};
+
+constexpr SettingsRow now(std::string_view name, Scope scope, AppliesTo applies_to, Text text, SettingsRow::Decoder decode,
+                          SettingsRow::ServiceEncoder encode, bool is_list = false) {
+  SettingsRow row{};
+  row.name = name;
+  row.scope = scope;
+  row.kind = text.kind;
+  row.default_text = text.default_text;
+  row.help = text.help;
+  row.example = text.example;
+  row.applies_to = applies_to;
+  row.is_list = is_list;
+  row.decode = decode;
+  row.encode = encode;
+  return row;
+}
+
+constexpr SettingsRow later(std::string_view name, Scope scope, Text text, bool is_list = false) {
+  SettingsRow row = now(name, scope, kAll, text, nullptr, nullptr, is_list);
+  row.availability = Availability::Later;
+  return row;
+}
+
+constexpr SettingsRow never(std::string_view name, std::string_view help, std::string_view reason) {
+  SettingsRow row = now(name, kBoth, kAll, {"", "", help, ""}, nullptr, nullptr);
+  row.availability = Availability::Never;
+  row.reason = reason;
+  return row;
+}
+
+constexpr SettingsRow daemon(std::string_view name, Text text, SettingsRow::Decoder decode, SettingsRow::DaemonEncoder encode) {
+  SettingsRow row = now(name, Scope::Daemon, kAll, text, decode, nullptr);
+  row.encode_daemon = encode;
+  return row;
+}
+
+template <int Resource, LimitUnit Unit>
+constexpr SettingsRow limit_row(std::string_view name, std::string_view help, std::string_view example,
+                                SettingsRow::ServiceEncoder encode) {
+  constexpr std::string_view kKind = Unit == LimitUnit::Size     ? "size, SOFT:HARD or unlimited"
+                                     : Unit == LimitUnit::Number ? "number, SOFT:HARD or unlimited"
+                                                                 : "seconds or duration, SOFT:HARD or unlimited";
+  return now(name, kBoth, kPrograms, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>, encode);
+}
+
+// clang-format off
+constexpr SettingsRow kRows[] = {
+    // What the service is.
+    now("service", kOwn, kAll, {"name", "", "the name of the service", "echo"}, de::service_name, en::text_field<&S::service>),
+    now("id", kOwn, kAll, {"name", "", "the identity of the service where several have the same name; by default the name", "echo-udp"}, de::service_id, en::text_field<&S::id>),
+    now("description", kOwn, kAll, {"text", "", "what the service is for, shown in status", "who is logged in"}, de::text_field<&S::description>, en::text_field<&S::description>),
+    now("disable", kOwn, kAll, {"boolean", "false", "do not run this service", "true"}, de::boolean_field<&S::disabled>, en::boolean_field<&S::disabled>),
+    now("type", kOwn, kAll, {"list of words", "", "INTERNAL: run the plugin that has the name of the service; UNLISTED: accepted, without effect", "[INTERNAL]"}, de::type, nullptr),
+
+    // What runs.
+    now("plugin", kOwn, kPlugins, {"name", "", "the plugin that serves the clients", "echo"}, de::plugin, en::plugin),
+    now("settings", kOwn, kPlugins, {"map", "", "what the plugin is told", "{greeting: hello}"}, de::settings, en::settings),
+    now("server", kOwn, kPrograms, {"absolute path", "", "the program that serves the clients, looked for inside 'chroot' if that is given", "/usr/sbin/in.fingerd"}, de::path_field<&S::server>, en::server),
+    now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
+
+    // Where it listens.
+    now("listen", kOwn, kAll, {"endpoint or list of endpoints", "", "where clients reach the service", "[tcp://127.0.0.1:7, udp://127.0.0.1:7]"}, de::listen, en::listen),
+    now("socket_type", kOwn, kAll, {"stream or dgram", "", "with 'port': the kind of socket", "stream"}, de::socket_type, nullptr),
+    now("protocol", kOwn, kAll, {"tcp or udp", "", "with 'port': the protocol; by default what fits 'socket_type'", "tcp"}, de::enum_field<&Draft::protocol, kProtocolWords>, nullptr),
+    now("port", kOwn, kAll, {"port", "", "a number, a name of the services database or a range; by default the name of the service", "7"}, de::port, nullptr),
+    now("bind", kBoth, kAll, {"address or host name", "", "with 'port': the address to listen on, by default all", "127.0.0.1"}, de::bind, nullptr),
+    now("interface", kBoth, kAll, {"address or host name", "", "the same as 'bind'", "127.0.0.1"}, de::bind, nullptr),
+    now("v6only", kBoth, kAll, {"boolean", "false", "with 'port': listen on IPv6 only", "true"}, de::boolean_field<&Draft::v6only>, nullptr),
+    now("backlog", kBoth, kAll, {"number", "4096", "how many clients may wait in the kernel's queue", "128"}, de::backlog, en::number_field<&S::backlog>),
+    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; IPv4, IPv6: with 'port'; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
+    now("wait", kOwn, kAll, {"boolean", "false for stream, true for dgram", "the program gets the listening socket and serves all clients until it ends", "false"}, de::boolean_field<&S::wait>, en::wait),
+
+    // How much.
+    now("instances", kBoth, kAll, {"number or unlimited", "256 for programs, unlimited for plugins", "how many connections, or running programs, at a time", "50"}, de::limit_field<&S::instances, 0>, en::limit_field<&S::instances>),
+    now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
+    now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
+    now("on_remove", kBoth, kAll, {"terminate or drain", "terminate", "what becomes of the running connections when the service is removed or disabled", "drain"}, de::enum_field<&S::on_remove, kOnRemoveWords>, en::enum_field<&S::on_remove, kOnRemoveWords>),
+    now("on_stop", kBoth, kPrograms, {"terminate or leave", "terminate", "what becomes of the running programs when the daemon stops", "leave"}, de::enum_field<&S::on_stop, kOnStopWords>, en::enum_field<&S::on_stop, kOnStopWords>),
+
+    // Who the program is and what it gets.
+    now("user", kBoth, kPrograms, {"name or number", "", "the user that the program runs as; required if the daemon is root", "nobody"}, de::account_field<&S::user>, en::text_field<&S::user>),
+    now("group", kBoth, kPrograms, {"name or number", "", "the group that the program runs as; by default that of the user", "tty"}, de::account_field<&S::group>, en::text_field<&S::group>),
+    now("groups", kBoth, kPrograms, {"boolean", "false", "the program also gets the other groups of its user", "true"}, de::boolean_field<&S::groups>, en::boolean_field<&S::groups>),
+    now("umask", kBoth, kPrograms, {"octal number", "022", "the file mode mask of the program", "077"}, de::umask, en::umask),
+    now("nice", kBoth, kPrograms, {"number from -20 to 19", "", "added to the priority of the program", "10"}, de::nice, en::nice),
+    now("directory", kBoth, kPrograms, {"absolute path", "/", "the working directory, inside 'chroot' if that is given", "/srv/ctf"}, de::path_field<&S::directory>, en::text_field<&S::directory>),
+    now("chroot", kBoth, kPrograms, {"absolute path", "", "the root directory of the program", "/srv/jail"}, de::path_field<&S::chroot>, en::text_field<&S::chroot>),
+    now("env", kBoth, kPrograms, {"map of texts", "{}", "environment variables of the program", "{TERM: vt100}"}, de::env, en::env, kList),
+    now("passenv", kBoth, kPrograms, {"list of names", "[]", "variables of the daemon that the program gets too", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
+    now("stderr", kBoth, kPrograms, {"socket, log or null", "socket", "where the standard error of the program goes", "log"}, de::enum_field<&S::stderr_target, kStderrWords>, en::enum_field<&S::stderr_target, kStderrWords>),
+    now("no_new_privs", kBoth, kPrograms, {"boolean", "true", "the program cannot gain privileges, for example by a setuid helper", "false"}, de::boolean_field<&S::no_new_privs>, en::boolean_field<&S::no_new_privs>),
+#define XSD_LIMIT(key, resource, unit, help, example) \
+    limit_row<resource, LimitUnit::unit>(key, help, example, [](const S& s) { return en::resource_limit(s, key); })
+    XSD_LIMIT("rlimit_as", RLIMIT_AS, Size, "address space of the program", "512M"),
+    XSD_LIMIT("rlimit_core", RLIMIT_CORE, Size, "size of a core file", "0"),
+    XSD_LIMIT("rlimit_cpu", RLIMIT_CPU, Seconds, "processor time of the program", "30"),
+    XSD_LIMIT("rlimit_data", RLIMIT_DATA, Size, "data segment of the program", "256M"),
+    XSD_LIMIT("rlimit_fsize", RLIMIT_FSIZE, Size, "size of a file that the program writes", "1G"),
+    XSD_LIMIT("rlimit_nofile", RLIMIT_NOFILE, Number, "open files of the program", "256:1024"),
+    XSD_LIMIT("rlimit_files", RLIMIT_NOFILE, Number, "the same as rlimit_nofile", "1024"),
+    XSD_LIMIT("rlimit_nproc", RLIMIT_NPROC, Number, "processes of the program's user", "100"),
+    XSD_LIMIT("rlimit_rss", RLIMIT_RSS, Size, "resident memory; Linux ignores it", "256M"),
+    XSD_LIMIT("rlimit_sigpending", RLIMIT_SIGPENDING, Number, "queued signals of the program's user", "1000"),
+    XSD_LIMIT("rlimit_stack", RLIMIT_STACK, Size, "stack of the program", "8M"),
+    XSD_LIMIT("rlimit_memlock", RLIMIT_MEMLOCK, Size, "memory that the program may lock", "64K"),
+#undef XSD_LIMIT
+
+    // What is recorded.
+    now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
+    now("log_on_failure", kBoth, kAll, {"list of words", "[HOST, ATTEMPT]", "what the records of refused connections say: HOST ATTEMPT; an empty list switches them off", "[HOST]"}, de::word_set_field<&S::log_on_failure, kFailureWords>, en::word_set_field<&S::log_on_failure, kFailureWords>, kList),
+
+    // Which services run.
+    now("enabled", Scope::Defaults, kAll, {"list of services", "", "only these run", "[echo, daytime]"}, de::enabled, nullptr),
+    now("disabled", Scope::Defaults, kAll, {"list of services", "[]", "these do not run", "[chargen]"}, de::disabled, nullptr),
+
+    // Not there yet.
+    later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
+    later("only_from", kBoth, {"list of addresses", "", "who may connect", "[192.0.2.0/24]"}, kList),
+    later("no_access", kBoth, {"list of addresses", "[]", "who may not connect", "[192.0.2.7]"}, kList),
+    later("access_times", kBoth, {"list of times", "", "when clients may connect", "[\"08:00-18:00\"]"}, kList),
+    later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
+    later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
+    later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
+    later("per_source", kBoth, {"number or unlimited", "unlimited", "how many connections from one source at a time", "2"}),
+    later("source_prefix", kBoth, {"map", "{v4: 32, v6: 64}", "what counts as one source", "{v4: 24, v6: 56}"}),
+    later("cps", kBoth, {"number and pause", "", "connections a second before the service pauses", "[50, 10s]"}),
+    later("rate", kBoth, {"map", "", "connections a second, for all clients together", "{limit: 50/s, burst: 100}"}),
+    later("source_rate", kBoth, {"map", "", "connections a second of one source", "{limit: 10/s, burst: 20}"}),
+    later("max_load", kBoth, {"number", "", "refuse clients while the load of the machine is higher", "4.5"}),
+    later("max_duration", kBoth, {"duration", "", "a program that runs longer is ended", "10m"}),
+    later("start_timeout", kBoth, {"duration", "", "a program that sends nothing for that long at first is ended", "10s"}),
+    later("min_rate", kBoth, {"bytes a second", "", "a slower client is closed", "100"}),
+    later("pacing_rate", kBoth, {"bytes a second", "", "upper bound for one connection", "1M"}),
+    later("lingering", kBoth, {"duration", "0s", "how long what a client still sends is read after the program's end", "2s"}),
+    later("banner", kBoth, {"file", "", "sent to every client", "/etc/xsd/banner"}),
+    later("banner_success", kBoth, {"file", "", "sent to every client that is served", "/etc/xsd/welcome"}),
+    later("banner_fail", kBoth, {"file", "", "sent to every client that is refused", "/etc/xsd/sorry"}),
+    later("log_type", kBoth, {"target", "", "where the records of the service go", "syslog"}),
+    later("tty", kOwn, {"boolean", "false", "the program gets a pseudo-terminal", "true"}),
+    later("shards", kOwn, {"number", "1", "worker processes for the service", "4"}),
+
+    never("rpc_version", "versions of an RPC service", "services of the RPC port mapper are not supported"),
+    never("rpc_number", "number of an RPC service", "services of the RPC port mapper are not supported"),
+    never("mdns", "announcement by multicast DNS", "announcing services by multicast DNS is not supported (xinetd never did it either): remove the line"),
+
+    // daemon:
+    daemon("user", {"name or number", "xsd if it exists, else nobody", "the user of the worker processes if the daemon is root", "xsd"}, de::account_field<&D::user>, en::text_field<&D::user>),
+    daemon("pid_file", {"path", "/run/xsd/xsd.pid", "where the process id of the daemon is written", "/run/xsd/xsd.pid"}, de::daemon_path_field<&D::pid_file>, en::text_field<&D::pid_file>),
+    daemon("control_socket", {"path", "/run/xsd/control.sock", "where xsdctl reaches the daemon", "/run/xsd/control.sock"}, de::daemon_path_field<&D::control_socket>, en::text_field<&D::control_socket>),
+    daemon("workers", {"auto or 0", "auto", "auto: plugins run in processes of their own; 0: in the daemon itself", "auto"}, de::workers, en::workers),
+    daemon("max_processes", {"number or unlimited", "4096", "how many programs of all services run at a time", "1000"}, de::limit_field<&D::max_processes, 1>, en::limit_field<&D::max_processes>),
+    daemon("stop_timeout", {"duration", "10s", "the time between TERM and KILL, and what connections get to finish when the daemon stops", "30s"}, de::duration_field<&D::stop_timeout>, en::duration_field<&D::stop_timeout>),
+    daemon("watch", {"boolean", "false", "apply changes of the service folder without a signal", "true"}, de::boolean_field<&D::watch>, en::boolean_field<&D::watch>),
+    daemon("plugin_dirs", {"list of folders", "[/usr/lib/xsd/plugins]", "where plugin libraries are", "[/usr/lib/xsd/plugins]"}, de::plugin_dirs, en::text_list_field<&D::plugin_dirs>),
+    daemon("log", {"map", "", "the daemon's own log", "{target: syslog, level: info}"}, nullptr, nullptr),
+    daemon("log.target", {"stderr, syslog or {file: PATH}", "stderr", "where the log goes", "{file: /var/log/xsd.log}"}, de::log_target, en::log_target),
+    daemon("log.level", {"error, warning, info or debug", "info", "what is logged", "debug"}, de::log_level, en::log_level),
+    daemon("log.format", {"text or json", "text", "the form of the lines", "json"}, de::log_format, en::log_format),
+};
+// clang-format on
+
+constexpr std::size_t kRowCount = std::size(kRows);
+
+// The rows of one scope in the order of their names.
+template <bool Daemon>
+std::vector<const SettingsRow*> sorted_rows() {
+  std::vector<const SettingsRow*> rows;
+  for (const SettingsRow& row : kRows) {
+    if ((row.scope == Scope::Daemon) == Daemon) rows.push_back(&row);
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+  return rows;
+}
+
+const SettingsRow* find_in(const std::vector<const SettingsRow*>& rows, std::string_view name) noexcept {
+  const auto found =
+      std::lower_bound(rows.begin(), rows.end(), name, [](const auto* row, std::string_view n) { return row->name < n; });
+  return found != rows.end() && (*found)->name == name ? *found : nullptr;
+}
+
+}  // namespace
+
+std::span<const SettingsRow> settings_table() noexcept {
+  return kRows;
+}
+
+const SettingsRow* find_service_row(std::string_view name) noexcept {
+  static const auto kSorted = sorted_rows<false>();
+  return find_in(kSorted, name);
+}
+
+const SettingsRow* find_daemon_row(std::string_view name) noexcept {
+  static const auto kSorted = sorted_rows<true>();
+  return find_in(kSorted, name);
+}
+
+std::uint16_t row_index(const SettingsRow& row) noexcept {
+  static_assert(kRowCount < 65536);
+  return static_cast<std::uint16_t>(&row - kRows);
+}
+
+std::string_view suggest_service_key(std::string_view name, bool in_defaults) {
+  std::vector<std::string_view> names;
+  for (const SettingsRow& row : kRows) {
+    const bool fits = in_defaults ? row.scope == Scope::Both || row.scope == Scope::Defaults
+                                  : row.scope == Scope::Both || row.scope == Scope::Service;
+    if (fits && row.availability != Availability::Never) names.push_back(row.name);
+  }
+  return nearest_word(name, names);
+}
+
+std::string_view suggest_daemon_key(std::string_view name, std::string_view prefix) {
+  std::vector<std::string_view> names;
+  for (const SettingsRow& row : kRows) {
+    if (row.scope != Scope::Daemon || !row.name.starts_with(prefix)) continue;
+    const std::string_view rest = row.name.substr(prefix.size());
+    if (rest.find('.') == std::string_view::npos) names.push_back(rest);
+  }
+  return nearest_word(name, names);
+}
+
+const ValueOrigin* origin_of(std::span<const ValueOrigin> origins, std::string_view key) noexcept {
+  for (const ValueOrigin& origin : origins) {
+    if (kRows[origin.row].name == key) return &origin;
+  }
+  return nullptr;
+}
+
+}  // namespace xsd::config

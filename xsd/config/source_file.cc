@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/source_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <iterator>
+#include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "xsd/base/text.h"
+#include "xsd/base/unique_fd.h"
+
+namespace xsd::config {
+namespace {
+
+FileStamp make_stamp(const struct stat& info) noexcept {
+  FileStamp stamp;
+  stamp.device = info.st_dev;
+  stamp.inode = info.st_ino;
+  stamp.size = info.st_size;
+  stamp.modified = info.st_mtim;
+  stamp.changed = info.st_ctim;
+  return stamp;
+}
+
+Error not_regular(mode_t mode) {
+  std::string_view what = "something else";
+  if (S_ISDIR(mode)) what = "a folder";
+  if (S_ISFIFO(mode)) what = "a FIFO";
+  if (S_ISSOCK(mode)) what = "a socket";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) what = "a device";
+  return Error("not a regular file but " + std::string(what));
+}
+
+Error too_large() {
+  return Error("larger than 1 MiB");
+}
+
+Result<std::string> real_path(const std::string& path) {
+  char buffer[PATH_MAX];
+  if (::realpath(path.c_str(), buffer) == nullptr)
+    return Error::from_errno(errno, "cannot resolve " + quoted(path));
+  return std::string(buffer);
+}
+
+/// Where the opened file really is. Asked of the descriptor, so that it is the file that was opened; without
+/// /proc, of the path.
+Result<std::string> real_path_of(int fd, const std::string& path) {
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  char buffer[PATH_MAX];
+  const ssize_t length = ::readlink(link.c_str(), buffer, sizeof buffer);
+  if (length > 0 && static_cast<std::size_t>(length) < sizeof buffer && buffer[0] == '/') {
+    return std::string(buffer, static_cast<std::size_t>(length));
+  }
+  return real_path(path);
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool lies_in(std::string_view file, std::string_view folder) noexcept {
+  if (folder == "/") return true;
+  return file.size() > folder.size() && file.starts_with(folder) && file[folder.size()] == '/';
+}
+
+/// Looks at owner and mode of the file (`folder` empty) or of a folder that holds it. An Error: refused.
+Status check_trust(const struct stat& info, const std::string& folder, const TrustRules& rules,
+                   std::vector<std::string>& warnings) {
+  const std::string its_folder = folder.empty() ? "" : "its folder " + quoted(folder);
+  const auto it = [&](const char* pronoun) { return folder.empty() ? pronoun : its_folder; };
+  std::vector<std::string> faults;
+  if ((info.st_mode & S_IWOTH) != 0) faults.push_back("others may write " + it("it") + "; chmod o-w");
+  if (info.st_uid != 0 && info.st_uid != rules.trusted_owner) {
+    faults.push_back(it("it") + " belongs to user " + std::to_string(info.st_uid) + ", not to root" +
+                     (rules.trusted_owner == 0 ? "" : " or the owner of the main file") + "; chown it");
+  }
+  if (rules.enforce && !faults.empty()) return Error(std::move(faults.front()));
+  std::move(faults.begin(), faults.end(), std::back_inserter(warnings));
+  if ((info.st_mode & S_IWGRP) != 0) warnings.push_back("its group may write " + it("it") + "; chmod g-w");
+  return {};
+}
+
+Status check_folder(const std::string& folder, const TrustRules& rules, std::vector<std::string>& warnings) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0)
+    return Error::from_errno(errno, "cannot look at its folder " + quoted(folder));
+  return check_trust(info, folder, rules, warnings);
+}
+
+Result<std::string> read_all(int fd, std::size_t expected) {
+  std::string text;
+  text.resize(std::min(expected, kMaxFileSize) + 1);  // one more, so that the end is seen without growing
+  std::size_t used = 0;
+  while (true) {
+    const ssize_t got = ::read(fd, text.data() + used, text.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error::from_errno(errno, "cannot read");
+    used += static_cast<std::size_t>(got);
+    if (used > kMaxFileSize) return too_large();
+    if (got == 0) break;
+    if (used == text.size()) text.resize(std::min(2 * text.size(), kMaxFileSize + 1));
+  }
+  text.resize(used);
+  return text;
+}
+
+}  // namespace
+
+Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
+                                    const TrustRules& rules) {
+  struct stat info {};
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  if (!fd) {
+    const int number = errno;  // a socket cannot be opened at all
+    if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) return not_regular(info.st_mode);
+    return Error::from_errno(number, "cannot open");
+  }
+  if (::fstat(fd.get(), &info) != 0) return Error::from_errno(errno, "cannot look at it");
+  if (!S_ISREG(info.st_mode)) return not_regular(info.st_mode);
+
+  SourceFile file;
+  file.path = path;
+  file.stamp =
+      make_stamp(info);  // from before the read: what is written meanwhile gives another stamp next time
+  file.owner = info.st_uid;
+
+  const Result<std::string> real = real_path_of(fd.get(), path);
+  if (!real) return real.error();
+  if (!inside.empty()) {
+    const Result<std::string> folder = real_path(inside);
+    if (!folder) return folder.error();
+    if (!lies_in(*real, *folder)) return Error("leads out of its folder, to " + quoted(*real));
+  }
+
+  if (Status status = check_trust(info, "", rules, file.warnings); !status) return status.error();
+  // The folder that holds the file, and, of a link, the one that holds the link.
+  const std::string folder = folder_of(*real);
+  if (Status status = check_folder(folder, rules, file.warnings); !status) return status.error();
+  const Result<std::string> link_folder = real_path(folder_of(path));
+  if (!link_folder) return link_folder.error();
+  if (*link_folder != folder) {
+    if (Status status = check_folder(*link_folder, rules, file.warnings); !status) return status.error();
+  }
+
+  if (info.st_size > static_cast<off_t>(kMaxFileSize)) return too_large();
+  Result<std::string> text = read_all(fd.get(), static_cast<std::size_t>(info.st_size));
+  if (!text) return text.error();
+  file.text = std::move(*text);
+  return file;
+}
+
+Result<FileStamp> stamp_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(errno, "cannot look at it");
+  return make_stamp(info);
+}
+
+}  // namespace xsd::config
