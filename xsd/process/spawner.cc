@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/process/spawner.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xsd/process/child_setup.h"
+
+namespace xsd::process {
+namespace {
+
+constexpr std::size_t kGuardSize = std::size_t{64} * 1024;  // a page, however large pages are
+constexpr std::size_t kStackSize = std::size_t{64} * 1024;
+
+constexpr std::array<std::string_view, 13> kStepNames{
+    "clone",     "descriptors", "setsid", "rlimit",       "nice",    "chroot", "chdir",
+    "setgroups", "setgid",      "setuid", "no_new_privs", "sigmask", "exec"};
+
+/// The kernel's form of a signal set. The library's functions leave out the two signals that it keeps for
+/// itself.
+using SignalSet = std::array<unsigned char, (_NSIG - 1) / 8>;
+
+bool is_refusal(int error) noexcept {
+  return error == EINVAL || error == ENOSYS || error == EPERM;
+}
+
+/// Gives `fd` a number below the floor if it has none. False if there is no such number left.
+bool bring_below_floor(int& fd, UniqueFd& low) {
+  if (fd < fd_floor()) return true;
+  Result<UniqueFd> lowered = lower_fd(fd);
+  if (!lowered || lowered->get() >= fd_floor()) return false;
+  low = *std::move(lowered);
+  fd = low.get();
+  return true;
+}
+
+void reap(int pidfd) noexcept {
+  siginfo_t info;
+  while (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+std::string_view step_name(SpawnStep step) noexcept {
+  return kStepNames[static_cast<std::size_t>(step)];
+}
+
+Status reset_signal_dispositions() {
+  for (int number = 1; number < _NSIG; ++number) {
+    struct sigaction action {};
+    // EINVAL: one of the numbers that the library keeps for itself.
+    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    action = {};
+    action.sa_handler = SIG_DFL;
+    if (sigaction(number, &action, nullptr) != 0) {
+      return Error::from_errno(errno, "sigaction " + std::to_string(number));
+    }
+  }
+  return {};
+}
+
+bool SpawnFailure::temporary() const noexcept {
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+std::string SpawnFailure::text(const ExecPlan& plan) const {
+  std::string what(step_name(step));
+  switch (step) {
+    case SpawnStep::Exec:
+      what += " " + plan.program;
+      break;
+    case SpawnStep::Chroot:
+      what += " " + plan.chroot;
+      break;
+    case SpawnStep::Directory:
+      what += " " + plan.directory;
+      break;
+    case SpawnStep::Nice:
+      if (plan.nice) what += " " + std::to_string(*plan.nice);
+      break;
+    case SpawnStep::Gid:
+      if (plan.credentials) what += " " + std::to_string(plan.credentials->gid);
+      break;
+    case SpawnStep::Uid:
+      if (plan.credentials) what += " " + std::to_string(plan.credentials->uid);
+      break;
+    default:
+      break;
+  }
+  what += ": " + errno_text(error);
+  // execve(2) says the same for a program that is missing and for one whose interpreter is.
+  if (step == SpawnStep::Exec && error == ENOENT && plan.chroot.empty() &&
+      access(plan.program.c_str(), F_OK) == 0) {
+    what += " (its interpreter)";
+  }
+  return what;
+}
+
+struct Spawner::Outcome {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  SpawnFailure failure{SpawnStep::Clone, 0};
+  bool refused = false;  // this way of cloning does not work here
+};
+
+Spawner::Spawner(bool share_descriptors) : shares_descriptors_(share_descriptors) {
+  (void)map_stack();  // tried again by spawn()
+}
+
+Spawner::~Spawner() {
+  if (stack_ != nullptr) (void)munmap(stack_, kGuardSize + kStackSize);  // nobody is left to tell
+}
+
+bool Spawner::map_stack() noexcept {
+  void* const stack =
+      mmap(nullptr, kGuardSize + kStackSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return false;
+  // Stacks grow down on everything that Debian runs on: the guard is the low end.
+  if (mprotect(static_cast<char*>(stack) + kGuardSize, kStackSize, PROT_READ | PROT_WRITE) != 0) {
+    const int error = errno;
+    (void)munmap(stack, kGuardSize + kStackSize);
+    errno = error;
+    return false;
+  }
+  stack_ = stack;
+  return true;
+}
+
+Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
+  setup.table_is_shared = share;
+  setup.floor = static_cast<unsigned>(fd_floor());
+  setup.failed = false;
+  setup.unshare_refused = false;
+  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (share ? CLONE_FILES : 0) | SIGCHLD;
+
+  // The child runs in our memory: no handler may run there. It gets an empty mask just before its exec.
+  SignalSet all;
+  all.fill(0xff);
+  SignalSet before{};
+  Outcome outcome;
+  int pidfd = -1;
+  (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, all.data(), before.data(),
+                all.size());  // fails on bad pointers only
+  outcome.pid = clone(run_child, static_cast<char*>(stack_) + kGuardSize + kStackSize, flags, &setup, &pidfd);
+  const int error = errno;
+  (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before.data(), nullptr, before.size());
+
+  if (outcome.pid < 0) {
+    outcome.failure = {SpawnStep::Clone, error};
+    outcome.refused = is_refusal(error);
+    return outcome;
+  }
+  outcome.pidfd = UniqueFd(pidfd);
+  if (setup.failed) {
+    reap(pidfd);
+    outcome.pid = -1;
+    outcome.failure = {setup.step, setup.error};
+    outcome.refused = setup.unshare_refused;
+  }
+  return outcome;
+}
+
+tl::expected<Spawned, SpawnFailure> Spawner::spawn(const ExecPlan& plan,
+                                                   const SpawnRequest& request) noexcept {
+  if (stack_ == nullptr && !map_stack()) return tl::unexpected(SpawnFailure{SpawnStep::Clone, errno});
+
+  vectors_.build(plan, request);
+  ChildSetup setup;
+  setup.socket = request.socket;
+  setup.standard_error = request.standard_error;
+  setup.listening = request.listening;
+  setup.limits = plan.limits.data();
+  setup.limit_count = plan.limits.size();
+  setup.change_nice = plan.nice.has_value();
+  setup.nice = plan.nice.value_or(0);
+  setup.umask = plan.umask;
+  setup.chroot = plan.chroot.empty() ? nullptr : plan.chroot.c_str();
+  setup.directory = plan.directory.empty() ? "/" : plan.directory.c_str();
+  setup.no_new_privs = plan.no_new_privs;
+  if (plan.credentials) {
+    const Credentials& ids = *plan.credentials;
+    groups_.assign(ids.groups.begin(), ids.groups.end());
+    std::sort(groups_.begin(), groups_.end());
+    groups_.resize(ids.groups.size() * 2);
+    setup.change_ids = true;
+    setup.uid = ids.uid;
+    setup.gid = ids.gid;
+    setup.groups = groups_.data();
+    setup.group_count = ids.groups.size();
+    setup.group_check = groups_.data() + ids.groups.size();
+  }
+  setup.program = plan.program.c_str();
+  setup.argv = vectors_.argv();
+  setup.envp = vectors_.envp();
+  setup.listen_pid = vectors_.listen_pid();
+
+  UniqueFd low_socket;
+  UniqueFd low_error;
+  const bool share = shares_descriptors_ && bring_below_floor(setup.socket, low_socket) &&
+                     bring_below_floor(setup.standard_error, low_error);
+  Outcome outcome = start(setup, share);
+  if (share && outcome.refused) {
+    outcome = start(setup, false);
+    shares_descriptors_ = outcome.refused;  // if neither works it is not the sharing that is refused
+  }
+  if (outcome.pid < 0) return tl::unexpected(outcome.failure);
+  return Spawned{outcome.pid, raise_fd(std::move(outcome.pidfd))};
+}
+
+}  // namespace xsd::process

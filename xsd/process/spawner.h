@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Spawner: starts programs. One clone(VM, VFORK, FILES, PIDFD) that copies neither page tables nor the
+// descriptor table; the child first unshares the descriptors below the floor (close_range(floor, ~0,
+// CLOSE_RANGE_UNSHARE)), so the cost is the same with 10 or 10 000 open sockets. The parent stands still
+// until the child execs or exits, so the two never run at once and the child leaves its failure as {step,
+// errno} in the parent's memory. Where the kernel or a sandbox refuses those flags, plain vfork semantics
+// (clone(VM, VFORK)) are used from then on.
+//
+// Order in the child (child_setup.cc): unshare descriptors, setsid, descriptors 0-2 (and 3 for a listening
+// socket), close everything else, resource limits, nice, umask, chroot, directory, no_new_privs, empty signal
+// mask, supplementary groups, gid, uid (each verified), execve. The first step that fails ends the child with
+// status 127: a program never runs with less protection than its service asks for. The uid comes last because
+// from there on the service's user may signal the child, and a child stopped before its exec would stop the
+// daemon with it.
+//
+// What the daemon owes: no signal is ignored (reset_signal_dispositions() at start) and none that arrives
+// from outside has a handler (they are blocked and read through signalfd): handlers of the daemon would run
+// in its own memory.
+//
+// Side effects on the daemon. Blocking mode belongs to the open file, not to the descriptor: after a spawn,
+// failed ones included, the socket of the request is in blocking mode for the daemon too, so a listening
+// socket is set to non-blocking again before it is watched again. And once a program was started under
+// another uid the kernel takes the daemon, whose memory the child shared, for one that changed its ids: it no
+// longer dumps core (prctl(2), PR_SET_DUMPABLE).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
+#include "xsd/net/address.h"
+#include "xsd/net/endpoint.h"
+#include "xsd/process/child_vectors.h"
+#include "xsd/process/exec_plan.h"
+
+namespace xsd::process {
+
+struct ChildSetup;
+
+enum class SpawnStep : std::uint8_t {
+  Clone,  ///< no child came to be: EAGAIN, ENOMEM; the step to retry
+  Descriptors,
+  Session,
+  Limits,
+  Nice,
+  Chroot,
+  Directory,
+  Groups,
+  Gid,
+  Uid,
+  NoNewPrivs,
+  SignalMask,
+  Exec,
+};
+
+/// The word for logs: "clone", "descriptors", "setsid", "rlimit", "nice", "chroot", "chdir", "setgroups",
+/// "setgid", "setuid", "no_new_privs", "sigmask", "exec".
+std::string_view step_name(SpawnStep step) noexcept;
+
+/// Sets every signal that this process was started with as ignored to its default, so that programs find
+/// default dispositions (execve resets handlers, not this). Once, at the start of main, before any handler
+/// exists.
+Status reset_signal_dispositions();
+
+/// What differs from one start to the next. Everything is borrowed for the call.
+struct SpawnRequest {
+  /// Becomes 0 and 1 (and 3 if `listening`), set to blocking mode. The spawner duplicates it to a low number
+  /// if it is at or above the floor.
+  int socket = -1;
+  /// Becomes 2: a descriptor, or -1 for the socket itself.
+  int standard_error = -1;
+  /// The socket listens: LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES are set and the socket is at 3 as well.
+  bool listening = false;
+  net::Transport transport = net::Transport::Stream;
+  /// Unspecified for `listening`: then no REMOTE_*.
+  net::SocketAddress remote;
+  net::SocketAddress local;
+  /// XSD_CONNECTION.
+  std::string_view connection_id;
+};
+
+struct Spawned {
+  pid_t pid = 0;
+  UniqueFd pidfd;  ///< close-on-exec, at or above the floor
+};
+
+struct SpawnFailure {
+  SpawnStep step;
+  int error;  ///< errno
+  /// True if nothing is wrong with the service: too many processes, no memory, no descriptors. Worth another
+  /// try.
+  bool temporary() const noexcept;
+  /// "exec /usr/sbin/in.fingerd: No such file or directory"
+  std::string text(const ExecPlan& plan) const;
+};
+
+class Spawner {
+ public:
+  /// `share_descriptors` false: the fallback from the start.
+  explicit Spawner(bool share_descriptors = true);
+  ~Spawner();
+  Spawner(const Spawner&) = delete;
+  Spawner& operator=(const Spawner&) = delete;
+
+  /// Starts the program. On failure no child is left (one that came to be has been reaped).
+  tl::expected<Spawned, SpawnFailure> spawn(const ExecPlan& plan, const SpawnRequest& request) noexcept;
+
+  /// False once the descriptor-sharing clone was refused and the fallback is in use.
+  bool shares_descriptors() const noexcept { return shares_descriptors_; }
+
+ private:
+  struct Outcome;
+  bool map_stack() noexcept;
+  Outcome start(ChildSetup& setup, bool share) noexcept;
+
+  void* stack_ = nullptr;  // the lowest page is the guard
+  ChildVectors vectors_;
+  std::vector<gid_t> groups_;  // sorted, then as much room again for what the kernel says
+  bool shares_descriptors_ = true;
+};
+
+}  // namespace xsd::process
