@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HostedService: one service's plugin running on this process's loop: the xsd_service of the plugin
+// interface. Its StreamConnections are the xsd_connections. The service layer accepts and admits, and hands
+// each admitted socket over with `open`; datagram sockets are given by number and read here.
+//
+// States of a StreamConnection:
+//   open      reading (unless bytes wait to be sent) and sending
+//   half      the peer has ended its direction, or we have ended ours; the other goes on
+//   flushing  `close` was called: waiting bytes go out, input is thrown away, then it ends; if unread bytes
+//             are there at that point, it ends when the peer has ended too, or 2 s later
+//   ended     on_close was called, the socket is closed; the object is freed after the handler
+// Every change of bytes re-arms the idle timer; a timer that runs out ends the connection with
+// XSD_CLOSE_TIMEOUT, whatever the state.
+//
+// Memory: an idle connection holds no buffer. Reading goes into one scratch buffer of the loop (64 KiB,
+// shared by all services of a process); what a peer does not take is copied into a buffer that lives until it
+// is sent.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "xsd/base/clock.h"
+#include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
+#include "xsd/net/address.h"
+#include "xsd/plugin/registry.h"
+#include "xsd/reactor/event_loop.h"
+
+namespace xsd::plugin {
+
+enum class EndCause : std::uint8_t { Finished, Peer, Timeout, Drain };
+
+struct StreamEnd {
+  std::uint64_t id;
+  EndCause cause;
+  std::uint64_t bytes_in;
+  std::uint64_t bytes_out;
+  Duration duration;
+  net::SocketAddress remote;
+  net::SocketAddress local;
+};
+
+/// Counters of datagrams; the daemon does not record single ones.
+struct DatagramCounters {
+  std::uint64_t received = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t refused = 0;  ///< see datagram.h: dangerous senders, answers to a group address
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+};
+
+struct HostedOptions {
+  std::string service;  ///< id
+  std::optional<Duration> idle_timeout;
+  /// Called once for each connection that was opened, after on_close. The connection is gone already, and no
+  /// callback of the plugin is running, so this may open others, end them or destroy the HostedService. Never
+  /// called from within `open`: what ends there is reported at the end of the turn.
+  std::function<void(const StreamEnd&)> on_stream_end;
+  /// Called for xsd_host.log. `level` is XSD_LOG_*; the text is already escaped.
+  std::function<void(std::uint32_t level, std::string_view text)> on_log;
+  /// True if a datagram from this address must not be answered or even shown to the plugin (our own UDP ports
+  /// on local addresses). Port 0, kReflectingPorts, multicast and broadcast senders (datagram.h) are refused
+  /// without asking.
+  std::function<bool(const net::SocketAddress& sender)> refuse_sender;
+};
+
+class HostedService {
+ public:
+  /// Calls the plugin's `start`. The loop and the entry are borrowed and outlive the service.
+  static Result<std::unique_ptr<HostedService>> create(reactor::EventLoop& loop, const PluginEntry& entry,
+                                                       HostedOptions options);
+  /// Ends what is left (Drain, without waiting for unsent bytes; on_stream_end is still called) and calls the
+  /// plugin's `stop`.
+  ~HostedService();
+
+  /// Takes over an accepted, admitted stream socket (non-blocking). False if it could not be registered or
+  /// the plugin refused it; the socket is closed then, and on_stream_end is not called.
+  bool open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+            const net::SocketAddress& local) noexcept;
+
+  /// New connections get the new timeout.
+  void set_idle_timeout(std::optional<Duration> idle_timeout) noexcept;
+
+  /// Reads a bound datagram socket until it is empty or a bound (64 datagrams a turn) is reached.
+  /// Non-blocking, borrowed; the caller owns the Watch. `wildcard`: the socket is bound to all addresses and
+  /// has IP_PKTINFO / IPV6_RECVPKTINFO set, so that replies leave from the address that was asked. Returns 0,
+  /// or a positive errno of the receive call that is not EAGAIN.
+  int read_datagrams(int fd, const net::SocketAddress& bound, bool wildcard) noexcept;
+
+  /// Ends every connection now with this cause.
+  void close_all(EndCause cause) noexcept;
+  std::size_t connections() const noexcept;
+  const DatagramCounters& datagrams() const noexcept;
+
+ private:
+  class Impl;
+  explicit HostedService(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Options that a listening stream socket of a plugin service needs; accepted sockets inherit them (so no
+/// call per connection): TCP_NODELAY, SO_OOBINLINE.
+Status prepare_stream_listener(int fd, const net::SocketAddress& bound);
+/// Room for bursts (a receive buffer of 1 MiB, or as near as the system allows), and for a wildcard socket
+/// IP_PKTINFO or IPV6_RECVPKTINFO. Nothing for unix sockets.
+Status prepare_datagram_socket(int fd, const net::SocketAddress& bound);
+
+}  // namespace xsd::plugin
