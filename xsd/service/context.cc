@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/service/context.h"
+
+#include <algorithm>
+
+#include "xsd/net/socket.h"
+#include "xsd/service/listener.h"
+
+namespace xsd::service {
+namespace {
+
+// Four tries a second at most; a client waits in the backlog no longer than this once descriptors are free again.
+constexpr Duration kGatePause = std::chrono::milliseconds(250);
+// At the limit a descriptor comes free and is taken again all the time; that is one trouble, told of once.
+constexpr Duration kTroubleOver = std::chrono::seconds(2);
+
+}  // namespace
+
+policy::RecordStyle RecordLog::style() const {
+  return {.json = log::is_json(), .now = loop_.clock().wall(), .prefix = &log::begin_text_record};
+}
+
+void RecordLog::flush_later() {
+  if (scheduled_ || log::records().empty()) return;
+  scheduled_ = true;
+  loop_.defer([this] {
+    scheduled_ = false;
+    log::flush();
+  });
+}
+
+void RecordLog::start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject) {
+  policy::append_start(log::records(), style(), definition.log_on_success, subject);
+  flush_later();
+}
+
+void RecordLog::end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
+                    const policy::RecordOutcome& outcome) {
+  policy::append_end(log::records(), style(), definition.log_on_success, subject, outcome);
+  flush_later();
+}
+
+void RecordLog::refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, policy::Reason reason) {
+  policy::append_refuse(log::records(), style(), definition.log_on_failure, subject, reason);
+  flush_later();
+}
+
+AcceptGate::AcceptGate(reactor::EventLoop& loop) : loop_(loop), timer_(loop, [this] { open(); }) {}
+
+void AcceptGate::shut(const std::string& service, int error) {
+  if (!troubled_) log::error("{}: accept: {}; accepting pauses until there is room", service, errno_text(error));
+  troubled_ = true;
+  shut_ = true;
+  last_shut_ = loop_.now();
+  timer_.arm(kGatePause);
+}
+
+void AcceptGate::wait(Listener& listener) {
+  waiting_.push_back(&listener);
+}
+
+void AcceptGate::forget(Listener& listener) noexcept {
+  std::erase(waiting_, &listener);
+}
+
+void AcceptGate::passed() {
+  if (!troubled_ || shut_ || loop_.now() - last_shut_ < kTroubleOver) return;
+  troubled_ = false;
+  log::info("accepting again");
+}
+
+void AcceptGate::open() {
+  shut_ = false;
+  // Whoever finds the fault still there shuts the gate before the others have tried.
+  for (Listener* const listener : std::exchange(waiting_, {})) listener->on_gate_open();
+}
+
+void OwnAddresses::refresh() {
+  addresses_ = net::interface_addresses();
+}
+
+bool OwnAddresses::is_own_udp(const net::SocketAddress& sender) const noexcept {
+  if (!udp_ports_.contains(sender.port())) return false;
+  if (sender.is_loopback()) return true;
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const auto& own) { return own.same_host(sender); });
+}
+
+}  // namespace xsd::service

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ServiceContext: what all services of a process share: loop, children, spawner, records, and the few numbers that count across services. Made
+// by the daemon (and later by a worker), borrowed by every service, outlives them all.
+#pragma once
+
+#include <cstdint>
+#include <unordered_set>
+#include <vector>
+
+#include "xsd/base/log.h"
+#include "xsd/config/definitions.h"
+#include "xsd/net/address.h"
+#include "xsd/policy/access_log.h"
+#include "xsd/process/exec_plan.h"
+#include "xsd/process/process_group.h"
+#include "xsd/process/spawner.h"
+#include "xsd/reactor/child_watcher.h"
+#include "xsd/reactor/event_loop.h"
+
+namespace xsd::service {
+
+class Listener;
+
+/// Sends records to the log; those of one loop turn leave in one write.
+class RecordLog {
+ public:
+  explicit RecordLog(reactor::EventLoop& loop) : loop_(loop) {}
+  void start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject);
+  void end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, const policy::RecordOutcome& outcome);
+  void refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, policy::Reason reason);
+
+ private:
+  policy::RecordStyle style() const;
+  void flush_later();
+
+  reactor::EventLoop& loop_;
+  bool scheduled_ = false;
+};
+
+/// Shut while the process has no descriptors (or memory for sockets) to spare: then nobody tries to accept, and one listener at a time finds out
+/// whether it is over. So the tries are few however many services there are, and one line tells of it.
+class AcceptGate {
+ public:
+  explicit AcceptGate(reactor::EventLoop& loop);
+  bool is_shut() const noexcept { return shut_; }
+  /// Shuts the gate for a moment; `error` is what accept said.
+  void shut(const std::string& service, int error);
+  /// The listener is told with `Listener::on_gate_open`.
+  void wait(Listener& listener);
+  void forget(Listener& listener) noexcept;
+  /// A connection could be accepted; when that has gone well for a while the fault is over, and a line says so.
+  void passed();
+
+ private:
+  void open();
+
+  reactor::EventLoop& loop_;
+  reactor::Timer timer_;
+  MonotonicTime last_shut_{};
+  std::vector<Listener*> waiting_;
+  bool shut_ = false;
+  bool troubled_ = false;
+};
+
+/// Children of all services together.
+struct ProcessBudget {
+  std::uint64_t running = 0;
+  config::Limit limit{4096};
+};
+
+/// Our own UDP ports and addresses, so that two of our services can never be made to talk to each other for ever.
+class OwnAddresses {
+ public:
+  void set_udp_ports(std::unordered_set<std::uint16_t> ports) { udp_ports_ = std::move(ports); }
+  /// Reads the interfaces anew.
+  void refresh();
+  bool is_own_udp(const net::SocketAddress& sender) const noexcept;
+
+ private:
+  std::unordered_set<std::uint16_t> udp_ports_;
+  std::vector<net::SocketAddress> addresses_;
+};
+
+struct ServiceContext {
+  explicit ServiceContext(reactor::EventLoop& event_loop, process::Inheritance inherited)
+      : loop(event_loop), inheritance(std::move(inherited)), children(loop), groups(loop), records(loop), gate(loop) {}
+
+  reactor::EventLoop& loop;
+  const process::Inheritance inheritance;
+  reactor::ChildWatcher children;
+  process::Spawner spawner;
+  process::GroupSweeper groups;
+  RecordLog records;
+  AcceptGate gate;
+  ProcessBudget processes;
+  OwnAddresses own_addresses;
+  std::uint64_t last_connection = 0;
+};
+
+}  // namespace xsd::service

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/service/listener.h"
+
+#include <fcntl.h>
+
+namespace xsd::service {
+namespace {
+
+// A program costs a clone for each, so its batch is what fits into the loop's bound of 10 ms a turn.
+constexpr int kProgramBatch = 8;
+constexpr int kPluginBatch = 64;
+constexpr int kRestBound = 65536;
+constexpr Duration kPause = std::chrono::seconds(1);
+
+}  // namespace
+
+Listener::Listener(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode)
+    : context_(context), owner_(owner), socket_(socket), mode_(mode), pause_(context.loop, [this] { unhold(kByPause); }) {}
+
+Listener::~Listener() {
+  context_.gate.forget(*this);
+}
+
+Result<std::unique_ptr<Listener>> Listener::create(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode) {
+  std::unique_ptr<Listener> made(new Listener(context, owner, socket, mode));
+  // A `wait` server that had this socket before may have left it in blocking mode.
+  if (const int flags = fcntl(socket.fd(), F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
+    (void)fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK);
+  }
+  Listener* const self = made.get();
+  auto watch = context.loop.watch(socket.fd(), reactor::kReadable, [self](reactor::Events) { self->on_ready(); });
+  if (!watch) return std::move(watch.error()).within(socket.endpoint().to_string());
+  made->watch_ = std::move(*watch);
+  return made;
+}
+
+net::SocketAddress Listener::local_of(int connection) const noexcept {
+  const net::SocketAddress& bound = endpoint().address;
+  return bound.is_ip() && bound.is_any() ? net::local_address(connection) : bound;
+}
+
+void Listener::hold(Hold reason) noexcept {
+  held_ |= reason;
+  watch_.set_interest(reactor::kNone);
+}
+
+void Listener::unhold(Hold reason) noexcept {
+  held_ &= ~static_cast<unsigned>(reason);
+  if (held_ == 0) watch_.set_interest(reactor::kReadable);
+}
+
+void Listener::on_ready() {
+  if (mode_ == Mode::Notify) {
+    owner_.on_input(*this);
+    return;
+  }
+  // The owner may suspend us while it handles a connection, but it does not destroy us: that happens between turns only.
+  const int batch = mode_ == Mode::AcceptBlocking ? kProgramBatch : kPluginBatch;
+  for (int taken = 0; taken < batch && held_ == 0 && accept_one(); ++taken) {
+  }
+}
+
+void Listener::accept_rest() {
+  if (mode_ == Mode::Notify) return;
+  for (int taken = 0; taken < kRestBound && (held_ & (kByPause | kByGate)) == 0 && accept_one(); ++taken) {
+  }
+}
+
+bool Listener::accept_one() {
+  if (context_.gate.is_shut()) {
+    hold(kByGate);
+    context_.gate.wait(*this);
+    return false;
+  }
+  net::Accepted accepted = net::accept_connection(socket_.fd(), mode_ == Mode::AcceptNonBlocking);
+  if (accepted.fd) {
+    context_.gate.passed();
+    owner_.on_connection(*this, std::move(accepted.fd), accepted.remote);
+    return true;
+  }
+  switch (net::classify_accept_error(accepted.error)) {
+    case net::AcceptOutcome::Empty: return false;
+    case net::AcceptOutcome::Next: return true;
+    case net::AcceptOutcome::Exhausted:
+      context_.gate.shut(owner_.name(), accepted.error);
+      hold(kByGate);
+      context_.gate.wait(*this);
+      return false;
+    case net::AcceptOutcome::Broken: break;
+  }
+  log::error("{}: accept on {}: {}; pausing 1s", owner_.name(), endpoint().to_string(), errno_text(accepted.error));
+  hold(kByPause);
+  pause_.arm(kPause);
+  return false;
+}
+
+}  // namespace xsd::service

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Listener: one bound socket of a running service, watched. For a service that accepts, it takes connections in bounded batches; for the
+// others (datagrams, `wait`) it says that there is input.
+//
+// It is watched unless something holds it: its service (a `wait` server has the socket, or the service backs off), its own pause after a fault
+// that only time heals, or the gate that is shut for all. Every hold ends by an event or a timer. The socket stays open and bound through all of it: clients wait
+// in the backlog.
+#pragma once
+
+#include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
+#include "xsd/net/socket.h"
+#include "xsd/reactor/event_loop.h"
+#include "xsd/service/context.h"
+
+namespace xsd::service {
+
+class Listener;
+
+/// The service behind a listener.
+class ListenerOwner {
+ public:
+  virtual const std::string& name() const noexcept = 0;
+  virtual void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) = 0;
+  virtual void on_input(Listener& listener) = 0;
+
+ protected:
+  ~ListenerOwner() = default;
+};
+
+class Listener {
+ public:
+  enum class Mode : std::uint8_t {
+    AcceptBlocking,     ///< connections in blocking mode, for programs
+    AcceptNonBlocking,  ///< for plugins
+    Notify,             ///< on_input
+  };
+
+  /// All borrowed; the socket and the owner outlive the listener.
+  static Result<std::unique_ptr<Listener>> create(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  net::BoundSocket& socket() noexcept { return socket_; }
+  const net::Endpoint& endpoint() const noexcept { return socket_.endpoint(); }
+  /// The address that a client of `connection` reached: the endpoint's, or the connection's own where that is a wildcard.
+  net::SocketAddress local_of(int connection) const noexcept;
+
+  /// The owner's own hold.
+  void suspend() noexcept { hold(kByOwner); }
+  void resume() noexcept { unhold(kByOwner); }
+  bool suspended() const noexcept { return (held_ & kByOwner) != 0; }
+
+  /// Takes what is still queued, for a socket that is about to be closed while its service goes on.
+  void accept_rest();
+
+  /// For the gate.
+  void on_gate_open() noexcept { unhold(kByGate); }
+
+ private:
+  enum Hold : unsigned { kByOwner = 1, kByPause = 2, kByGate = 4 };
+
+  Listener(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode);
+  void on_ready();
+  /// False if there is nothing more to take now.
+  bool accept_one();
+  void hold(Hold reason) noexcept;
+  void unhold(Hold reason) noexcept;
+
+  ServiceContext& context_;
+  ListenerOwner& owner_;
+  net::BoundSocket& socket_;
+  const Mode mode_;
+  unsigned held_ = 0;
+  reactor::Timer pause_;
+  reactor::Watch watch_;
+};
+
+}  // namespace xsd::service

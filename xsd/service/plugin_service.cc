@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/service/plugin_service.h"
+
+#include "xsd/base/text.h"
+
+namespace xsd::service {
+namespace {
+
+void log_for_plugin(const std::string& service, std::uint32_t level, std::string_view text) {
+  static constexpr log::Level kLevels[] = {log::Level::Error, log::Level::Warning, log::Level::Info, log::Level::Debug};
+  log::message(kLevels[std::min<std::uint32_t>(level, XSD_LOG_DEBUG)], service + ": " + std::string(text));
+}
+
+}  // namespace
+
+PluginService::PluginService(ServiceContext& context, Prepared prepared)
+    : Service(context, std::move(prepared)), deadline_(context.loop, [this] { kill(); }) {}
+
+PluginService::~PluginService() {
+  listeners_.clear();
+}
+
+Result<std::unique_ptr<Service>> PluginService::create(ServiceContext& context, Prepared prepared) {
+  std::unique_ptr<PluginService> made(new PluginService(context, std::move(prepared)));
+  PluginService* const self = made.get();
+  auto hosted = plugin::HostedService::create(
+      context.loop, *made->prepared_.plugin,
+      {.service = made->name(),
+       .idle_timeout = made->definition().idle_timeout,
+       .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
+       .on_log = [self](std::uint32_t level, std::string_view text) { log_for_plugin(self->name(), level, text); },
+       .refuse_sender = [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); }});
+  if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(made->definition().plugin));
+  made->hosted_ = std::move(*hosted);
+  return made;
+}
+
+void PluginService::apply(Prepared next) {
+  Service::apply(std::move(next));
+  hosted_->set_idle_timeout(definition().idle_timeout);
+}
+
+Listener::Mode PluginService::listener_mode(const net::Endpoint& endpoint) const noexcept {
+  return endpoint.transport == net::Transport::Datagram ? Listener::Mode::Notify : Listener::Mode::AcceptNonBlocking;
+}
+
+Status PluginService::prepare_socket(net::BoundSocket& socket) {
+  if (Status status = Service::prepare_socket(socket); !status) return status;
+  const net::Endpoint& endpoint = socket.endpoint();
+  if (endpoint.transport == net::Transport::Datagram) return plugin::prepare_datagram_socket(socket.fd(), endpoint.address);
+  return plugin::prepare_stream_listener(socket.fd(), endpoint.address);
+}
+
+void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
+  const std::uint64_t id = ++context_.last_connection;
+  const net::SocketAddress local = listener.local_of(socket.get());
+  if (!admit(id, &remote, &local, false)) return;
+  const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  context_.records.start(definition(), subject);
+  if (!hosted_->open(std::move(socket), id, remote, local)) {
+    context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
+  }
+}
+
+void PluginService::on_input(Listener& listener) {
+  const net::SocketAddress& bound = listener.endpoint().address;
+  const int error = hosted_->read_datagrams(listener.socket().fd(), bound, bound.is_ip() && bound.is_any());
+  if (error != 0) log::debug("{}: receive on {}: {}", name(), listener.endpoint().to_string(), errno_text(error));
+}
+
+void PluginService::on_stream_end(const plugin::StreamEnd& end) {
+  policy::RecordOutcome outcome{.duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
+  if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";
+  if (end.cause == plugin::EndCause::Drain) outcome.error = "draining";
+  context_.records.end(definition(), {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local}, outcome);
+  check_idle();
+}
+
+void PluginService::terminate(Duration grace, bool close_connections) {
+  drain();
+  if (close_connections) {
+    kill();
+  } else if (active() > 0) {
+    deadline_.arm(grace);
+  }
+}
+
+void PluginService::kill() {
+  deadline_.cancel();
+  hosted_->close_all(plugin::EndCause::Drain);
+  check_idle();
+}
+
+std::uint64_t PluginService::active() const noexcept {
+  return hosted_ ? hosted_->connections() : 0;
+}
+
+}  // namespace xsd::service

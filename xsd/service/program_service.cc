@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/service/program_service.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "xsd/base/number.h"
+
+namespace xsd::service {
+namespace {
+
+constexpr Duration kFirstBackOff = std::chrono::seconds(1);
+constexpr Duration kLongestBackOff = std::chrono::seconds(60);
+constexpr int kMaxAttempts = 5;
+constexpr unsigned kUnreadStarts = 3;
+constexpr Duration kQuickExit = std::chrono::seconds(1);
+
+}  // namespace
+
+struct ProgramService::Instance {
+  std::shared_ptr<const config::ServiceDefinition> definition;
+  std::uint64_t id = 0;
+  net::SocketAddress remote;
+  net::SocketAddress local;
+  MonotonicTime started;
+  Listener* waiting_listener = nullptr;  ///< of a `wait` service: the listener whose socket it has
+  std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
+  bool ended = false;                    ///< the main process has ended; only its group is waited for
+  std::unique_ptr<reactor::Timer> kill_timer;
+  reactor::ChildWatch watch;
+};
+
+ProgramService::ProgramService(ServiceContext& context, Prepared prepared)
+    : Service(context, std::move(prepared)), back_off_(context.loop, [this] { on_back_off_over(); }) {}
+
+Result<std::unique_ptr<Service>> ProgramService::create(ServiceContext& context, Prepared prepared) {
+  std::unique_ptr<ProgramService> made(new ProgramService(context, std::move(prepared)));
+  return made;
+}
+
+ProgramService::~ProgramService() {
+  listeners_.clear();
+  while (!instances_.empty()) forget(instances_.begin());
+}
+
+void ProgramService::apply(Prepared next) {
+  Service::apply(std::move(next));
+  if (definition().stderr_target != config::StderrTarget::Log && instances_.empty()) stderr_pipe_.reset();
+  failures_ = 0;
+  unread_starts_ = 0;
+  if (back_off_.armed()) back_off_.arm(Duration::zero());
+}
+
+Listener::Mode ProgramService::listener_mode(const net::Endpoint& /*endpoint*/) const noexcept {
+  return definition().wait ? Listener::Mode::Notify : Listener::Mode::AcceptBlocking;
+}
+
+void ProgramService::adopt_listener(Listener& listener) {
+  if (back_off_.armed()) listener.suspend();
+}
+
+void ProgramService::release_listener(Listener& listener) {
+  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) {
+    if (instance->waiting_listener != &listener) continue;
+    // Its socket changed or went: without TERM it would go on serving the old port for ever.
+    instance->waiting_listener = nullptr;
+    end_instance(instance, instance->definition->stop_timeout);
+  }
+}
+
+int ProgramService::standard_error() {
+  switch (definition().stderr_target) {
+    case config::StderrTarget::Socket: return -1;
+    case config::StderrTarget::Null: return STDIN_FILENO;  // of the daemon: /dev/null, open for reading and writing
+    case config::StderrTarget::Log: break;
+  }
+  if (!stderr_pipe_) {
+    auto pipe = StderrPipe::create(context_.loop, name());
+    if (!pipe) {
+      log::warning("{}: {}; standard error is thrown away", name(), pipe.error().text());
+      return STDIN_FILENO;
+    }
+    stderr_pipe_ = std::move(*pipe);
+  }
+  return stderr_pipe_->write_end();
+}
+
+void ProgramService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
+  const std::uint64_t id = ++context_.last_connection;
+  const net::SocketAddress local = listener.local_of(socket.get());
+  if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
+    refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
+    return;
+  }
+  if (admit(id, &remote, &local, true)) start_connection(std::move(socket), id, remote, local, 1);
+}
+
+void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                                      const net::SocketAddress& local, int attempts) {
+  if (start(socket.get(), nullptr, id, remote, local) != StartResult::Temporary) return;
+  if ((definition().flags & config::kFlagNoRetry) != 0 || attempts >= kMaxAttempts) {
+    refuse(policy::Reason::Spawn, id, &remote, &local);
+    return;
+  }
+  retry_.emplace(Retry{raise_fd(std::move(socket)), id, remote, local, attempts});
+}
+
+void ProgramService::on_input(Listener& listener) {
+  const int fd = listener.socket().fd();
+  const std::uint64_t id = ++context_.last_connection;
+  const bool datagram = listener.endpoint().transport == net::Transport::Datagram;
+  std::optional<QueueHead> head = datagram ? queue_head(fd) : std::nullopt;
+  if (datagram && !head) return;  // a checksum error took it away, or an error from an earlier reply was all there was
+  if (!admit(id, nullptr, &listener.endpoint().address, true)) {
+    back_off("refused");
+    return;
+  }
+  if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
+    instances_.back().head = std::move(head);
+  }
+}
+
+ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
+                                                  const net::SocketAddress& remote, const net::SocketAddress& local) {
+  const net::Endpoint* const endpoint = waiting_listener != nullptr ? &waiting_listener->endpoint() : nullptr;
+  const policy::ConnectionId id_text(id);
+  const process::SpawnRequest request{
+      .socket = socket,
+      .standard_error = standard_error(),
+      .listening = waiting_listener != nullptr,
+      .transport = endpoint != nullptr ? endpoint->transport : net::Transport::Stream,
+      .remote = remote,
+      .local = local,
+      .connection_id = id_text.text(),
+  };
+  policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  auto spawned = context_.spawner.spawn(*prepared_.plan, request);
+  if (!spawned) {
+    const std::string text = spawned.error().text(*prepared_.plan);
+    if (spawned.error().temporary()) {
+      back_off("cannot start: " + text);
+      return StartResult::Temporary;
+    }
+    context_.records.end(definition(), subject, {.error = text});
+    back_off("cannot start: " + text);
+    return StartResult::Failed;
+  }
+  const InstanceRef instance = instances_.emplace(instances_.end());
+  instance->definition = prepared_.definition;
+  instance->id = id;
+  instance->remote = remote;
+  instance->local = local;
+  instance->started = context_.loop.now();
+  instance->waiting_listener = waiting_listener;
+  const pid_t pid = spawned->pid;
+  auto watch = context_.children.watch(pid, std::move(spawned->pidfd),
+                                       [this, instance](const reactor::ChildExit& exit) { on_exit(instance, exit); });
+  if (!watch) {
+    // Nobody would ever learn of its end.
+    (void)::kill(-pid, SIGKILL);
+    (void)::waitpid(pid, nullptr, 0);
+    instances_.erase(instance);
+    const std::string text = watch.error().text();
+    context_.records.end(definition(), subject, {.error = text});
+    back_off(text);
+    return StartResult::Failed;
+  }
+  instance->watch = std::move(*watch);
+  ++context_.processes.running;
+  if (waiting_listener == nullptr) failures_ = 0;  // whether a `wait` server is well is seen when it ends
+  subject.pid = pid;
+  context_.records.start(definition(), subject);
+  if (waiting_listener != nullptr) waiting_listener->suspend();
+  return StartResult::Started;
+}
+
+void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exit) {
+  policy::RecordOutcome outcome{.duration = context_.loop.now() - instance->started};
+  (exit.signalled ? outcome.signal : outcome.exit) = exit.code;
+  context_.records.end(*instance->definition,
+                       {.service = instance->definition->id,
+                        .connection = instance->id,
+                        .from = &instance->remote,
+                        .to = &instance->local,
+                        .pid = exit.pid},
+                       outcome);
+  if (instance->waiting_listener != nullptr) on_wait_exit(*instance, exit);
+  if (instance->kill_timer == nullptr) {
+    forget(instance);
+    return;
+  }
+  instance->ended = true;
+  context_.groups.watch(exit.pid, [this, instance] { forget(instance); });
+}
+
+// The socket is ours to watch again. A server that fails at once, or leaves what it was started for, would be started again without end.
+void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
+  Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
+  const bool failed = exit.signalled || exit.code != 0;
+  if (instance.head) {
+    const auto head = queue_head(listener.socket().fd());
+    if (head != instance.head) {
+      unread_starts_ = 0;
+      failures_ = 0;
+    } else {
+      ++unread_starts_;
+      if (unread_starts_ >= kUnreadStarts) {
+        // A receive with no room for it throws a datagram away unread.
+        (void)recv(listener.socket().fd(), nullptr, 0, MSG_DONTWAIT | MSG_TRUNC);
+        log::warning("{}: {} starts left a datagram from {} unread; it is dropped", name(), unread_starts_, head->sender.to_string());
+        unread_starts_ = 0;
+      }
+      back_off("the program ended without reading its datagram");
+    }
+  } else if (failed && context_.loop.now() - instance.started < kQuickExit) {
+    back_off("the program ended at once");
+  } else {
+    failures_ = 0;
+  }
+  listener.resume();
+  if (back_off_.armed()) listener.suspend();
+}
+
+std::optional<ProgramService::QueueHead> ProgramService::queue_head(int fd) {
+  sockaddr_storage storage;
+  msghdr message{};
+  message.msg_name = &storage;
+  message.msg_namelen = sizeof storage;
+  const ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+  if (size < 0) return std::nullopt;
+  return QueueHead{net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen), size};
+}
+
+void ProgramService::back_off(std::string why) {
+  const auto pause = std::min<Duration>(kLongestBackOff, kFirstBackOff * (1LL << std::min(failures_, 6U)));
+  ++failures_;
+  log::error("{}: {}; pausing {}", name(), why, format_duration(pause));
+  pause_reason_ = std::move(why);
+  for (const auto& listener : listeners_) listener->suspend();
+  back_off_.arm(pause);
+}
+
+void ProgramService::on_back_off_over() {
+  pause_reason_.clear();
+  if (retry_) {
+    Retry retry = std::move(*retry_);
+    retry_.reset();
+    start_connection(std::move(retry.socket), retry.id, retry.remote, retry.local, retry.attempts + 1);
+    if (back_off_.armed()) return;
+    check_idle();
+  }
+  for (const auto& listener : listeners_) {
+    const bool taken = std::any_of(instances_.begin(), instances_.end(),
+                                   [&](const Instance& instance) { return instance.waiting_listener == listener.get(); });
+    if (!taken) listener->resume();
+  }
+}
+
+void ProgramService::end_instance(InstanceRef instance, Duration grace) {
+  if (instance->ended || instance->kill_timer != nullptr) return;
+  instance->watch.hold();
+  (void)instance->watch.signal_group(SIGTERM);  // if it has ended already, its exit is on its way
+  instance->kill_timer = std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
+  instance->kill_timer->arm(grace);
+}
+
+void ProgramService::kill_instance(InstanceRef instance) {
+  (void)instance->watch.signal_group(SIGKILL);
+  if (instance->ended) {
+    forget(instance);
+  } else {
+    instance->watch.release();  // nothing is left to be waited for but its exit
+    context_.groups.forget(instance->watch.pid());
+    instance->kill_timer.reset();
+  }
+}
+
+void ProgramService::forget(InstanceRef instance) {
+  context_.groups.forget(instance->watch.pid());
+  instance->watch.release();
+  instances_.erase(instance);
+  --context_.processes.running;
+  check_idle();
+}
+
+void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
+  if (retry_) {
+    refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
+    retry_.reset();
+  }
+  back_off_.cancel();
+  drain();
+  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) end_instance(instance, grace);
+}
+
+void ProgramService::kill() {
+  terminate(Duration::zero(), true);
+  for (auto instance = instances_.begin(); instance != instances_.end();) {
+    const auto next = std::next(instance);
+    kill_instance(instance);
+    instance = next;
+  }
+}
+
+}  // namespace xsd::service

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ProgramService: a service that starts a program: one for each connection, or with `wait` one for each listening socket, which then owns that
+// socket until it exits.
+//
+// An instance, from start to the end:
+//   running     watched through its pidfd; keeps the definition that it was started with
+//   ending      got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that its process group stays addressable
+//   left        its main process has ended while ending, but others of its group live on: they have what is left of the grace
+//   ended       recorded, reaped, its slot given back
+//
+// A start that fails costs its client the connection (recorded as an end with the error) and pauses the service: 1 s, doubling to 60 s while it goes on
+// failing; the sockets stay open and clients wait in the backlog. A clone that fails for want of processes or memory keeps its client and is tried
+// again with the same pauses, up to five times, unless the flag NORETRY is set.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "xsd/service/service.h"
+#include "xsd/service/stderr_pipe.h"
+
+namespace xsd::service {
+
+class ProgramService final : public Service {
+ public:
+  static Result<std::unique_ptr<Service>> create(ServiceContext& context, Prepared prepared);
+  ~ProgramService() override;
+
+  void apply(Prepared next) override;
+  void terminate(Duration grace, bool close_connections) override;
+  void kill() override;
+  std::uint64_t active() const noexcept override { return instances_.size() + (retry_ ? 1 : 0); }
+
+  void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
+  void on_input(Listener& listener) override;
+
+ private:
+  struct Instance;
+  using InstanceRef = std::list<Instance>::iterator;
+
+  /// A connection whose clone failed for want of resources.
+  struct Retry {
+    UniqueFd socket;
+    std::uint64_t id;
+    net::SocketAddress remote;
+    net::SocketAddress local;
+    int attempts;
+  };
+
+  /// The head of a datagram queue, seen without reading any of it.
+  struct QueueHead {
+    net::SocketAddress sender;
+    ssize_t size;
+    friend bool operator==(const QueueHead&, const QueueHead&) = default;
+  };
+
+  ProgramService(ServiceContext& context, Prepared prepared);
+  Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
+  void adopt_listener(Listener& listener) override;
+  void release_listener(Listener& listener) override;
+
+  enum class StartResult : std::uint8_t { Started, Temporary, Failed };
+  StartResult start(int socket, Listener* waiting_listener, std::uint64_t id, const net::SocketAddress& remote,
+                    const net::SocketAddress& local);
+  void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote, const net::SocketAddress& local, int attempts);
+  void on_exit(InstanceRef instance, const reactor::ChildExit& exit);
+  void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
+  void end_instance(InstanceRef instance, Duration grace);
+  void kill_instance(InstanceRef instance);
+  void forget(InstanceRef instance);
+  int standard_error();
+
+  void back_off(std::string why);
+  void on_back_off_over();
+  static std::optional<QueueHead> queue_head(int fd);
+
+  std::list<Instance> instances_;
+  std::unique_ptr<StderrPipe> stderr_pipe_;
+  std::optional<Retry> retry_;
+  unsigned failures_ = 0;        ///< in a row
+  unsigned unread_starts_ = 0;   ///< of a datagram server that left its datagram where it was, in a row
+  reactor::Timer back_off_;
+};
+
+}  // namespace xsd::service
