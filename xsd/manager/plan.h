@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plan: the difference between what runs and what a snapshot asks for, one action for each service. Pure: it looks at
+// values only and changes nothing, so that reload, dry run and tests share it.
+//
+// Actions are ordered so that what gives up an endpoint comes before what may want it: stop and disable, then change, then start.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "xsd/config/loader.h"
+#include "xsd/net/endpoint.h"
+
+namespace xsd::manager {
+
+enum class ActionKind : std::uint8_t {
+  Stop,     ///< gone from the configuration
+  Disable,  ///< `disable: yes`
+  Fault,    ///< faulty or impossible here now; what runs of it goes on
+  Keep,     ///< the same as before
+  Change,   ///< goes on with a new definition, or was stopped and is started as another kind
+  Start,
+};
+
+struct Action {
+  ActionKind kind;
+  std::string id;
+  const config::LoadedService* loaded = nullptr;  ///< of the snapshot; nullptr for Stop
+};
+
+/// What the plan needs to know of a running (or failed, or disabled) entry.
+struct RunningEntry {
+  std::string file;
+  bool serving = false;  ///< it has a service at work
+  std::shared_ptr<const config::ServiceDefinition> definition;  ///< that it works with; nullptr if not serving
+  std::shared_ptr<const config::Resolution> resolution;
+};
+
+/// `running` by id. The actions point into `snapshot`.
+std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running, const config::Snapshot& snapshot);
+
+/// True if nothing about how the service runs would change.
+bool is_unchanged(const RunningEntry& running, const config::LoadedService& loaded) noexcept;
+
+}  // namespace xsd::manager

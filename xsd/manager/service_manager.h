@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the listening sockets and the
+// services; it decides nothing about connections.
+//
+// A reload runs in small steps between turns of the loop: load (one file a step) -> plan -> for each service: prepare, bind what is new, commit, let go of what is
+// old -> one summary line. Each service is a transaction of its own: one that cannot be prepared or bound keeps what it has and is tried again after 1 s,
+// doubling to 60 s. Reloads asked for while one runs become one more, which starts when it is done.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "xsd/config/loader.h"
+#include "xsd/manager/plan.h"
+#include "xsd/manager/socket_table.h"
+#include "xsd/reactor/event_loop.h"
+#include "xsd/service/context.h"
+#include "xsd/service/service.h"
+
+namespace xsd::manager {
+
+enum class ServiceState : std::uint8_t { Listening, Waiting, Paused, Draining, Disabled, Failed };
+
+/// interface.md section 7: "listening", "waiting", "paused", "draining", "disabled", "failed".
+std::string_view state_name(ServiceState state) noexcept;
+
+struct ServiceStatus {
+  std::string id;
+  ServiceState state;
+  std::vector<net::Endpoint> listen;
+  std::uint64_t active;
+  service::Counters counters;
+  std::string error;
+};
+
+struct Summary {
+  std::size_t started = 0;
+  std::size_t stopped = 0;
+  std::size_t changed = 0;
+  std::size_t kept = 0;
+  std::size_t failed = 0;
+  std::size_t disabled = 0;
+};
+
+class ServiceManager {
+ public:
+  struct Hooks {
+    /// A snapshot was accepted: daemon settings may have changed. Before its services are applied.
+    std::function<void(const config::Snapshot&)> on_settings;
+    std::function<void()> on_reload_begin;
+    std::function<void()> on_reload_end;
+  };
+
+  /// Both borrowed.
+  ServiceManager(service::ServiceContext& context, config::Loader& loader, Hooks hooks);
+  ~ServiceManager();
+  ServiceManager(const ServiceManager&) = delete;
+  ServiceManager& operator=(const ServiceManager&) = delete;
+
+  /// Applies the first snapshot, all at once.
+  Summary start(config::Snapshot snapshot);
+
+  /// Asks for a reload; any number of requests while one is under way make one more.
+  void request_reload();
+  bool reloading() const noexcept { return phase_ != Phase::Quiet; }
+
+  /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest when the longest stop_timeout is over and
+  /// what was left has been killed. Children of services with `on_stop: leave` are left alone.
+  void stop(std::function<void()> done);
+  /// KILL, now.
+  void stop_now();
+
+  std::vector<ServiceStatus> status() const;
+  /// Services that listen.
+  std::size_t serving() const noexcept;
+  /// True if there are services that were ready to listen and not one of them got its sockets.
+  bool nothing_could_be_bound() const noexcept;
+  /// How many configurations were applied.
+  std::uint64_t generation() const noexcept { return generation_; }
+
+ private:
+  struct Entry {
+    std::string id;
+    std::string file;
+    std::unique_ptr<service::Service> service;  ///< nullptr unless serving
+    std::vector<net::Endpoint> endpoints;       ///< of the running definition
+    std::string error;                          ///< of the last try; set: failed
+    bool bind_failed = false;                   ///< it failed only when it was to be bound
+    bool disabled = false;
+    /// What is wanted but could not be had yet, and when it is tried again.
+    std::shared_ptr<const config::ServiceDefinition> wanted;
+    std::unique_ptr<reactor::Timer> retry;
+    Duration retry_delay{};
+  };
+  enum class Phase : std::uint8_t { Quiet, Loading, Applying };
+
+  void begin_reload();
+  void step();
+  void step_later();
+  void begin_applying(config::Snapshot snapshot);
+  void finish_applying();
+
+  void run(const Action& action);
+  void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, std::string why);
+  void schedule_retry(Entry& entry);
+  void retry(const std::string& id);
+  /// Makes the entry run this definition. The error leaves everything of the service as it was.
+  Status commit(Entry& entry, service::Prepared prepared);
+  Result<std::vector<net::BoundSocket*>> bind_all(const Entry& entry, const service::Prepared& prepared);
+  void retire(Entry& entry);
+  void retire_service(std::unique_ptr<service::Service> service, bool drain);
+  bool is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept;
+  Entry& entry_of(const std::string& id);
+  void log_diagnostics(const std::vector<config::Diagnostic>& diagnostics);
+
+  service::ServiceContext& context_;
+  config::Loader& loader_;
+  Hooks hooks_;
+  SocketTable sockets_;
+  std::map<std::string, Entry> entries_;
+  std::vector<std::unique_ptr<service::Service>> retired_;
+
+  Phase phase_ = Phase::Quiet;
+  bool reload_wanted_ = false;
+  bool stopping_ = false;
+  std::function<void()> on_stopped_;
+  config::Snapshot snapshot_;
+  std::vector<Action> plan_;
+  std::size_t next_action_ = 0;
+  /// Who will use an endpoint once the plan is done.
+  std::unordered_map<net::Endpoint, std::string, net::EndpointHash> future_users_;
+  Summary summary_;
+  std::uint64_t generation_ = 0;
+  reactor::Timer stop_deadline_;
+  reactor::Timer stepper_;
+};
+
+}  // namespace xsd::manager
