@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/daemon/daemon.h"
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "xsd/base/log.h"
+#include "xsd/daemon/exit_status.h"
+#include "xsd/plugin/registry.h"
+
+namespace xsd::daemon {
+namespace {
+
+constexpr Duration kLogRetry = std::chrono::milliseconds(100);
+
+/// Orphans are given to us by the kernel: as PID 1 of a container, or as a subreaper.
+bool inherits_orphans() {
+  int subreaper = 0;
+  return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+}  // namespace
+
+config::LoadOptions make_load_options(const Options& options) {
+  config::LoadOptions load{.path = options.config, .port_offset = options.port_offset, .as_root = geteuid() == 0, .known_plugins = {}};
+  for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) load.known_plugins.emplace_back(entry.name);
+  return load;
+}
+
+Daemon::Daemon(Options options, process::Inheritance inheritance, Detacher detacher)
+    : options_(std::move(options)),
+      inheritance_(std::move(inheritance)),
+      detacher_(std::move(detacher)),
+      loader_(make_load_options(options_)) {}
+
+Daemon::~Daemon() {
+  log::on_backlog(nullptr);
+}
+
+Status Daemon::open_log(const config::LogSettings& settings) {
+  log::Settings next;
+  next.level = options_.log_level.value_or(log::parse_level(settings.level).value_or(log::Level::Info));
+  next.json = options_.log_json.value_or(settings.json);
+  if (options_.log_file && *options_.log_file != "-") {
+    next.target = log::TargetKind::File;
+    next.path = *options_.log_file;
+  } else if (!options_.log_file && settings.target == config::LogSettings::Target::File) {
+    next.target = log::TargetKind::File;
+    next.path = settings.path;
+  } else if ((!options_.log_file && settings.target == config::LogSettings::Target::Syslog) || options_.detach) {
+    next.target = log::TargetKind::Syslog;
+  }
+  return log::open(next);
+}
+
+Status Daemon::make_pid_file(const config::DaemonSettings& settings) {
+  const std::string path = options_.pid_file.value_or(settings.pid_file);
+  auto made = PidFile::create(path);
+  if (made) {
+    pid_file_ = std::move(*made);
+    return {};
+  }
+  const bool wanted = options_.pid_file || settings.pid_file_written || made.error().number() == EEXIST;
+  if (wanted) return std::move(made.error());
+  log::info("no pid file: {}", made.error().text());
+  return {};
+}
+
+Status Daemon::make_loop() {
+  auto loop = reactor::EventLoop::create(options_.poller, clock_);
+  if (!loop) return std::move(loop.error());
+  loop_ = std::move(*loop);
+  log_retry_.emplace(*loop_, [this] {
+    if (!log::flush_backlog()) log_retry_->arm(kLogRetry);
+  });
+  log::on_backlog([this] { log_retry_->arm(kLogRetry); });
+  auto signals = reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD},
+                                               [this](int number, pid_t) { on_signal(number); });
+  if (!signals) return std::move(signals.error());
+  signals_ = std::move(*signals);
+  context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
+  manager_ = std::make_unique<manager::ServiceManager>(
+      *context_, loader_,
+      manager::ServiceManager::Hooks{
+          .on_settings = [this](const config::Snapshot& snapshot) { on_settings(snapshot); },
+          .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
+          .on_reload_end = [this] { notifier_.ready("serving " + std::to_string(manager_->serving()) + " services"); }});
+  return {};
+}
+
+int Daemon::run() {
+  config::Snapshot snapshot = loader_.load();
+  if (snapshot.rejected) {
+    for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
+      const std::string text = options_.log_json.value_or(false) ? config::format_diagnostic_json(diagnostic)
+                                                                 : config::format_diagnostic(diagnostic);
+      (void)std::fputs(text.c_str(), stderr);
+    }
+    return kExitConfig;
+  }
+  settings_ = snapshot.daemon;
+  const auto fail = [](const Error& error) {
+    log::error("cannot start: {}", error.text());
+    return kExitFailure;
+  };
+  // The pid file first: a second daemon must not write into the log of the first.
+  if (Status status = make_pid_file(settings_); !status) return fail(status.error());
+  if (Status status = make_loop(); !status) return fail(status.error());
+  if (Status status = open_log(settings_.log); !status) return fail(status.error());
+  tell_what_has_no_effect(settings_);
+  const manager::Summary summary = manager_->start(std::move(snapshot));
+  log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started, summary.failed, summary.disabled);
+  if (manager_->nothing_could_be_bound()) {
+    const Error error("no service could be bound");
+    if (options_.detach) (void)std::fputs("xsd: no service could be bound; see the log\n", stderr);
+    return fail(error);
+  }
+  notifier_.ready("serving " + std::to_string(manager_->serving()) + " services");
+  detacher_.release();
+  loop_->run();
+  log::info("stopped");
+  log::flush();
+  return kExitSuccess;
+}
+
+void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) const {
+  std::vector<std::string> names = settings.without_effect_yet;
+  if (options_.control_socket) names.emplace_back("--control-socket");
+  if (options_.workers == config::WorkersMode::Auto) names.emplace_back("--workers auto");
+  if (!names.empty()) log::info("without effect in this version: {}", join(names));
+}
+
+void Daemon::on_settings(const config::Snapshot& snapshot) {
+  const config::DaemonSettings& next = snapshot.daemon;
+  if (context_ && manager_->generation() > 0) {
+    // A file is opened anew also when nothing changed: that is how logs are rotated.
+    if (Status status = open_log(next.log); !status) log::error("{}; the old log stays", status.error().text());
+    if (next.pid_file != settings_.pid_file && !options_.pid_file) log::info("pid_file: takes effect at the next start");
+    if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
+  }
+  settings_ = next;
+  watch_folders(snapshot);
+}
+
+void Daemon::watch_folders(const config::Snapshot& snapshot) {
+  if (!settings_.watch) {
+    folder_watcher_.reset();
+    return;
+  }
+  if (!folder_watcher_) {
+    auto made = manager::FolderWatcher::create(*loop_, [this] {
+      log::info("configuration changed on disk");
+      manager_->request_reload();
+    });
+    if (!made) {
+      log::error("watch: {}; changes need HUP", made.error().text());
+      return;
+    }
+    folder_watcher_ = std::move(*made);
+  }
+  folder_watcher_->set_folders(snapshot.watched_folders, std::filesystem::path(options_.config).filename().string());
+}
+
+void Daemon::on_signal(int number) {
+  switch (number) {
+    case SIGHUP: manager_->request_reload(); break;
+    case SIGTERM:
+    case SIGINT:
+      if (stopping_) {
+        manager_->stop_now();
+        loop_->stop();
+      } else {
+        stop_gracefully();
+      }
+      break;
+    case SIGQUIT:
+      notifier_.stopping();
+      log::info("stopping now");
+      manager_->stop_now();
+      loop_->stop();
+      break;
+    case SIGUSR1: dump_state(); break;
+    case SIGUSR2: log::info("USR2: the upgrade in place is not available yet"); break;
+    case SIGCHLD:
+      if (inherits_orphans()) {
+        // After the owners of known children had theirs in this turn.
+        loop_->defer([this] { (void)context_->children.reap_strangers(); });
+      }
+      break;
+    default: break;
+  }
+}
+
+void Daemon::stop_gracefully() {
+  stopping_ = true;
+  notifier_.stopping();
+  log::info("stopping");
+  folder_watcher_.reset();
+  manager_->stop([this] { loop_->stop(); });
+}
+
+void Daemon::dump_state() {
+  log::info("state: {} services, {} children, {} watches, {} timers, generation {}", manager_->serving(),
+            context_->processes.running, loop_->watch_count(), loop_->timer_count(), manager_->generation());
+  for (const manager::ServiceStatus& service : manager_->status()) {
+    std::string listen;
+    for (const net::Endpoint& endpoint : service.listen) listen += " " + endpoint.to_string();
+    std::string refused;
+    for (std::size_t i = 0; i < policy::kReasonCount; ++i) {
+      const std::uint64_t count = service.counters.refused[i];
+      if (count > 0) refused += " " + std::string(policy::reason_word(static_cast<policy::Reason>(i))) + "=" + std::to_string(count);
+    }
+    log::info("state: {}: {} active={} started={}{}{}{}{}", service.id, manager::state_name(service.state), service.active,
+              service.counters.started, refused.empty() ? "" : " refused:" + refused, listen.empty() ? "" : " listen:" + listen,
+              service.error.empty() ? "" : " error: ", service.error);
+  }
+}
+
+}  // namespace xsd::daemon

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Daemon: the running master: it puts the parts together, turns signals into actions, and knows when to end. `main` has prepared the process
+// (descriptors, signal mask, limits) and read the command line.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "xsd/config/loader.h"
+#include "xsd/daemon/detach.h"
+#include "xsd/daemon/notifier.h"
+#include "xsd/daemon/options.h"
+#include "xsd/daemon/pid_file.h"
+#include "xsd/manager/folder_watcher.h"
+#include "xsd/manager/service_manager.h"
+#include "xsd/process/exec_plan.h"
+#include "xsd/reactor/event_loop.h"
+#include "xsd/reactor/signal_source.h"
+#include "xsd/service/context.h"
+
+namespace xsd::daemon {
+
+/// What the loader needs to know of this process.
+config::LoadOptions make_load_options(const Options& options);
+
+class Daemon {
+ public:
+  /// `inheritance` is what the process was started with.
+  Daemon(Options options, process::Inheritance inheritance, Detacher detacher);
+  ~Daemon();
+
+  /// Serves until told to stop; the exit status.
+  int run();
+
+ private:
+  Status open_log(const config::LogSettings& settings);
+  Status make_pid_file(const config::DaemonSettings& settings);
+  Status make_loop();
+  void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
+  void on_settings(const config::Snapshot& snapshot);
+  void on_signal(int number);
+  void watch_folders(const config::Snapshot& snapshot);
+  void stop_gracefully();
+  void dump_state();
+
+  Options options_;
+  process::Inheritance inheritance_;
+  Detacher detacher_;
+  Notifier notifier_;
+  SystemClock clock_;
+  config::Loader loader_;
+  config::DaemonSettings settings_;
+  std::unique_ptr<PidFile> pid_file_;
+  std::unique_ptr<reactor::EventLoop> loop_;
+  std::optional<reactor::Timer> log_retry_;
+  std::unique_ptr<reactor::SignalSource> signals_;
+  std::unique_ptr<service::ServiceContext> context_;
+  std::unique_ptr<manager::FolderWatcher> folder_watcher_;
+  std::unique_ptr<manager::ServiceManager> manager_;
+  bool stopping_ = false;
+};
+
+}  // namespace xsd::daemon

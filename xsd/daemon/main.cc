@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Start of the process: the few things that must be right before anything else, then the command line, then one of the modes.
+#include <csignal>
+#include <cstdio>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "xsd/base/log.h"
+#include "xsd/config/loader.h"
+#include "xsd/daemon/daemon.h"
+#include "xsd/daemon/detach.h"
+#include "xsd/daemon/exit_status.h"
+#include "xsd/daemon/options.h"
+#include "xsd/plugin/registry.h"
+#include "xsd/process/spawner.h"
+
+namespace xsd::daemon {
+namespace {
+
+int fail(const Error& error) {
+  (void)std::fprintf(stderr, "xsd: %s\n", error.text().c_str());
+  return kExitFailure;
+}
+
+// As many descriptors as we may have: each connection is one. Programs get back what we were started with.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);  // raising to the hard limit needs no privilege
+  }
+  update_fd_floor();
+}
+
+int check(const Options& options) {
+  config::Loader loader(make_load_options(options));
+  const config::Snapshot snapshot = loader.load();
+  const bool json = options.log_json.value_or(false);
+  for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
+    const std::string text = json ? config::format_diagnostic_json(diagnostic) : config::format_diagnostic(diagnostic);
+    (void)std::fputs(text.c_str(), stdout);
+  }
+  if (!json) {
+    (void)std::printf("%s: %zu services, %zu errors\n", options.config.c_str(), snapshot.services.size(), snapshot.errors);
+  }
+  return snapshot.errors > 0 || snapshot.rejected ? kExitConfig : kExitSuccess;
+}
+
+int dump_config(const Options& options) {
+  config::Loader loader(make_load_options(options));
+  const config::Snapshot snapshot = loader.load();
+  for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
+    (void)std::fputs(config::format_diagnostic(diagnostic).c_str(), stderr);
+  }
+  if (snapshot.rejected) return kExitConfig;
+  (void)std::fputs(config::dump_config(snapshot).c_str(), stdout);
+  return snapshot.errors > 0 ? kExitConfig : kExitSuccess;
+}
+
+int list_plugins() {
+  for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) {
+    const char* const serves = entry.streams() && entry.datagrams() ? "tcp udp" : entry.streams() ? "tcp" : "udp";
+    (void)std::printf("%-12s built-in  %-8s  %s\n", std::string(entry.name).c_str(), serves, std::string(entry.description).c_str());
+  }
+  return kExitSuccess;
+}
+
+int serve(Options options, process::Inheritance inheritance) {
+  Detacher detacher;
+  if (options.detach) {
+    auto detached = Detacher::detach();
+    if (!detached) return fail(detached.error());
+    detacher = std::move(*detached);
+  }
+  (void)umask(022);
+  raise_descriptor_limit();
+  Daemon daemon(std::move(options), std::move(inheritance), std::move(detacher));
+  return daemon.run();
+}
+
+int run(int argc, const char* const* argv) {
+  process::Inheritance inheritance = process::Inheritance::capture();
+  if (Status status = secure_standard_descriptors(); !status) return fail(status.error());
+  auto parsed = parse_options(argc, argv);
+  if (const auto* const farewell = std::get_if<Farewell>(&parsed)) {
+    (void)std::fputs(farewell->text.c_str(), farewell->status == kExitSuccess ? stdout : stderr);
+    return farewell->status;
+  }
+  Options options = std::move(std::get<Options>(parsed));
+  switch (options.mode) {
+    case Mode::Check: return check(options);
+    case Mode::DumpConfig: return dump_config(options);
+    case Mode::Plugins: return list_plugins();
+    case Mode::Serve: break;
+  }
+  // A signal that the caller ignored would be ignored by every program that we start; one that we do not want to die of is blocked.
+  if (Status status = process::reset_signal_dispositions(); !status) return fail(status.error());
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE}) sigaddset(&blocked, number);
+  sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  return serve(std::move(options), std::move(inheritance));
+}
+
+}  // namespace
+}  // namespace xsd::daemon
+
+int main(int argc, char** argv) {
+  return xsd::daemon::run(argc, argv);
+}
