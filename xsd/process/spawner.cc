@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <ctime>
 
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -40,6 +43,34 @@ bool bring_below_floor(int& fd, UniqueFd& low) {
   low = *std::move(lowered);
   fd = low.get();
   return true;
+}
+
+/// Waits until the child has left our memory, by exec or exit: then the kernel sets `in_our_memory` to 0 and
+/// wakes us (CLONE_CHILD_CLEARTID). Not CLONE_VFORK, which cannot be told how long to wait: whoever runs as
+/// the service's user may stop the child between its setuid and its exec, and we would stand still with it.
+/// So a child that takes long is told to continue, and one that takes unreasonably long is ended; false for
+/// the latter.
+///
+/// The child has our errno, too. The wait leaves it alone as long as the child is there, except when time is
+/// up.
+bool wait_for_exec(int& in_our_memory, int pidfd) noexcept {
+  static constexpr timespec kRound{0, 10'000'000};
+  constexpr int kRounds = 500;
+  const std::atomic_ref<int> word(in_our_memory);
+  int round = 0;
+  while (word.load(std::memory_order_acquire) != 0) {
+    if (syscall(SYS_futex, &in_our_memory, FUTEX_WAIT, 1, &kRound, nullptr, 0) == 0 || errno != ETIMEDOUT)
+      continue;
+    // A child that dumps core ends without a word.
+    siginfo_t info{};
+    if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0)
+      break;
+    ++round;
+    (void)syscall(SYS_pidfd_send_signal, pidfd, round < kRounds ? SIGCONT : SIGKILL, nullptr,
+                  0);  // ended: fine too
+  }
+  return round < kRounds;
 }
 
 void reap(int pidfd) noexcept {
@@ -140,7 +171,7 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
   setup.floor = static_cast<unsigned>(fd_floor());
   setup.failed = false;
   setup.unshare_refused = false;
-  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (share ? CLONE_FILES : 0) | SIGCHLD;
+  const int flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PIDFD | (share ? CLONE_FILES : 0) | SIGCHLD;
 
   // The child runs in our memory: no handler may run there. It gets an empty mask just before its exec.
   SignalSet all;
@@ -148,10 +179,14 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
   SignalSet before{};
   Outcome outcome;
   int pidfd = -1;
+  int in_our_memory = 1;
+  bool in_time = true;
   (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, all.data(), before.data(),
                 all.size());  // fails on bad pointers only
-  outcome.pid = clone(run_child, static_cast<char*>(stack_) + kGuardSize + kStackSize, flags, &setup, &pidfd);
-  const int error = errno;
+  outcome.pid = clone(run_child, static_cast<char*>(stack_) + kGuardSize + kStackSize, flags, &setup, &pidfd,
+                      nullptr, &in_our_memory);
+  const int error = outcome.pid < 0 ? errno : 0;
+  if (outcome.pid >= 0) in_time = wait_for_exec(in_our_memory, pidfd);
   (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before.data(), nullptr, before.size());
 
   if (outcome.pid < 0) {
@@ -160,10 +195,11 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
     return outcome;
   }
   outcome.pidfd = UniqueFd(pidfd);
-  if (setup.failed) {
+  if (setup.failed || !in_time) {
     reap(pidfd);
     outcome.pid = -1;
-    outcome.failure = {setup.step, setup.error};
+    outcome.failure =
+        setup.failed ? SpawnFailure{setup.step, setup.error} : SpawnFailure{SpawnStep::Exec, ETIMEDOUT};
     outcome.refused = setup.unshare_refused;
   }
   return outcome;

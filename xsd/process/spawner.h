@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Spawner: starts programs. One clone(VM, VFORK, FILES, PIDFD) that copies neither page tables nor the
-// descriptor table; the child first unshares the descriptors below the floor (close_range(floor, ~0,
-// CLOSE_RANGE_UNSHARE)), so the cost is the same with 10 or 10 000 open sockets. The parent stands still
-// until the child execs or exits, so the two never run at once and the child leaves its failure as {step,
-// errno} in the parent's memory. Where the kernel or a sandbox refuses those flags, plain vfork semantics
-// (clone(VM, VFORK)) are used from then on.
+// Spawner: starts programs. One clone(VM, FILES, PIDFD, CHILD_CLEARTID) that copies neither page tables nor
+// the descriptor table; the child first unshares the descriptors below the floor (close_range(floor, ~0,
+// CLOSE_RANGE_UNSHARE)), so the cost is the same with 10 or 10 000 open sockets. As with vfork the parent
+// waits until the child execs or exits, and the child leaves its failure as {step, errno} in the parent's
+// memory. Unlike with vfork a child that does not get there is helped after 10 ms (SIGCONT) and ended after 5
+// s: users of the service's uid can stop it. Where the kernel or a sandbox refuses to share or unshare
+// descriptors, the table is copied from then on.
 //
 // Order in the child (child_setup.cc): unshare descriptors, setsid, descriptors 0-2 (and 3 for a listening
 // socket), close everything else, resource limits, nice, umask, chroot, directory, no_new_privs, empty signal
 // mask, supplementary groups, gid, uid (each verified), execve. The first step that fails ends the child with
-// status 127: a program never runs with less protection than its service asks for. The uid comes last because
-// from there on the service's user may signal the child, and a child stopped before its exec would stop the
-// daemon with it.
+// status 127: a program never runs with less protection than its service asks for. The uid comes last: from
+// there on the service's user may signal the child.
 //
 // What the daemon owes: no signal is ignored (reset_signal_dispositions() at start) and none that arrives
 // from outside has a handler (they are blocked and read through signalfd): handlers of the daemon would run
