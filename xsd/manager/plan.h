@@ -3,7 +3,8 @@
 // Plan: the difference between what runs and what a snapshot asks for, one action for each service. Pure: it looks at
 // values only and changes nothing, so that reload, dry run and tests share it.
 //
-// Actions are ordered so that what gives up an endpoint comes before what may want it: stop and disable, then change, then start.
+// Actions are ordered so that what gives up an endpoint comes before what may want it: stop and disable, then change, then start, then
+// what stays.
 #pragma once
 
 #include <map>
@@ -20,9 +21,9 @@ enum class ActionKind : std::uint8_t {
   Stop,     ///< gone from the configuration
   Disable,  ///< `disable: yes`
   Fault,    ///< faulty or impossible here now; what runs of it goes on
-  Keep,     ///< the same as before
   Change,   ///< goes on with a new definition, or was stopped and is started as another kind
   Start,
+  Keep,  ///< the same as before; last, so that what somebody waits for does not wait for it
 };
 
 struct Action {

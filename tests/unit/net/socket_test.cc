@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/net/socket.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace xsd::net {
+namespace {
+
+Endpoint loopback(Transport transport, std::uint16_t port = 0) {
+  return {transport, *SocketAddress::parse("127.0.0.1", port), {}};
+}
+
+UniqueFd connect_to(const SocketAddress& address, int type = SOCK_STREAM) {
+  UniqueFd fd(socket(address.family(), type | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(connect(fd.get(), address.raw(), address.raw_length()), 0) << strerror(errno);
+  return fd;
+}
+
+class SocketFile : public testing::Test {
+ protected:
+  SocketFile() {
+    char name[] = "/tmp/xsd-socket-XXXXXX";
+    folder_ = mkdtemp(name);
+    path_ = folder_ + "/s";
+  }
+  ~SocketFile() override { std::filesystem::remove_all(folder_); }
+  Endpoint endpoint(Transport transport = Transport::Stream) const { return {transport, *SocketAddress::unix_path(path_), {}}; }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST(BoundSocket, listens_non_blocking_and_close_on_exec_above_the_floor) {
+  auto bound = BoundSocket::open(loopback(Transport::Stream), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  EXPECT_GE(bound->fd(), fd_floor());
+  EXPECT_EQ(fcntl(bound->fd(), F_GETFD), FD_CLOEXEC);
+  EXPECT_NE(fcntl(bound->fd(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(accept_connection(bound->fd(), true).error, EAGAIN);
+  const UniqueFd client = connect_to(local_address(bound->fd()));
+  const Accepted accepted = accept_connection(bound->fd(), true);
+  ASSERT_TRUE(accepted.fd);
+  EXPECT_EQ(accepted.remote, local_address(client.get()));
+}
+
+TEST(BoundSocket, refuses_a_port_that_is_taken_and_says_which) {
+  auto first = BoundSocket::open(loopback(Transport::Stream), 10);
+  ASSERT_TRUE(first);
+  const std::uint16_t port = local_address(first->fd()).port();
+  const auto second = BoundSocket::open(loopback(Transport::Stream, port), 10);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().number(), EADDRINUSE);
+  EXPECT_EQ(second.error().text(), "bind tcp://127.0.0.1:" + std::to_string(port) + ": Address already in use");
+}
+
+TEST(BoundSocket, shares_no_udp_port_unnoticed) {
+  auto first = BoundSocket::open(loopback(Transport::Datagram), 10);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(BoundSocket::open(loopback(Transport::Datagram, local_address(first->fd()).port()), 10));
+}
+
+TEST(BoundSocket, keeps_the_families_of_a_wildcard_apart) {
+  auto v6 = BoundSocket::open({Transport::Stream, SocketAddress::any_v6(0), {}}, 10);
+  if (!v6) GTEST_SKIP() << "no IPv6 here: " << v6.error().text();
+  const std::uint16_t port = local_address(v6->fd()).port();
+  EXPECT_TRUE(BoundSocket::open({Transport::Stream, SocketAddress::any_v4(port), {}}, 10));
+}
+
+TEST(OpenBeside, takes_over_an_overlapping_address_while_the_old_socket_lives) {
+  auto wide = BoundSocket::open({Transport::Stream, SocketAddress::any_v4(0), {}}, 10);
+  ASSERT_TRUE(wide);
+  const std::uint16_t port = local_address(wide->fd()).port();
+  ASSERT_FALSE(BoundSocket::open(loopback(Transport::Stream, port), 10));
+  wide->set_shared(true);
+  auto narrow = open_beside(loopback(Transport::Stream, port), 10);
+  wide->set_shared(false);
+  ASSERT_TRUE(narrow) << narrow.error().text();
+  const UniqueFd client = connect_to(local_address(narrow->fd()));
+  EXPECT_TRUE(accept_connection(narrow->fd(), true).fd) << "the nearer address gets the connection";
+}
+
+TEST_F(SocketFile, is_reachable_by_all_and_removed_with_its_socket) {
+  {
+    auto bound = BoundSocket::open(endpoint(), 10);
+    ASSERT_TRUE(bound) << bound.error().text();
+    struct stat info {};
+    ASSERT_EQ(stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0666U);
+    connect_to(endpoint().address);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(SocketFile, replaces_what_a_dead_process_left) {
+  {
+    const UniqueFd dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Endpoint place = endpoint();
+    ASSERT_EQ(bind(dead.get(), place.address.raw(), place.address.raw_length()), 0);
+  }
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  EXPECT_TRUE(BoundSocket::open(endpoint(), 10));
+}
+
+TEST_F(SocketFile, leaves_a_living_listener_and_other_files_alone) {
+  auto living = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(living);
+  EXPECT_EQ(BoundSocket::open(endpoint(), 10).error().number(), EADDRINUSE);
+  const std::string plain = folder_ + "/plain";
+  UniqueFd(open(plain.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)).reset();
+  EXPECT_EQ(BoundSocket::open({Transport::Stream, *SocketAddress::unix_path(plain), {}}, 10).error().number(), EADDRINUSE);
+  EXPECT_TRUE(std::filesystem::exists(plain));
+}
+
+TEST_F(SocketFile, does_not_remove_a_file_that_is_no_longer_its_own) {
+  auto first = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(first);
+  std::filesystem::remove(path_);
+  auto second = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(second);
+  { const BoundSocket gone = std::move(*first); }
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(SocketFile, serves_datagrams_and_packets_too) {
+  EXPECT_TRUE(BoundSocket::open(endpoint(Transport::Datagram), 10));
+  EXPECT_TRUE(BoundSocket::open(endpoint(Transport::SeqPacket), 10));
+  EXPECT_TRUE(BoundSocket::open({Transport::Stream, *SocketAddress::unix_path("@xsd-test-" + std::to_string(getpid())), {}}, 10));
+}
+
+TEST(ClassifyAcceptError, sorts_every_errno_of_accept) {
+  EXPECT_EQ(classify_accept_error(EAGAIN), AcceptOutcome::Empty);
+  for (const int number : {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENONET}) {
+    EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Next) << number;
+  }
+  for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+    EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Exhausted) << number;
+  }
+  for (const int number : {EBADF, EINVAL, ENOTSOCK, EFAULT, EIO}) EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Broken) << number;
+}
+
+TEST(InterfaceAddresses, hold_the_loopback) {
+  bool found = false;
+  for (const SocketAddress& address : interface_addresses()) found = found || address.is_loopback();
+  EXPECT_TRUE(found);
+}
+
+}  // namespace
+}  // namespace xsd::net

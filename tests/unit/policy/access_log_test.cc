@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/policy/access_log.h"
+
+#include <gtest/gtest.h>
+
+namespace xsd::policy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned kDefaultFields = config::kLogPid | config::kLogHost | config::kLogExit | config::kLogDuration;
+
+class AccessLogTest : public testing::Test {
+ protected:
+  std::string start(unsigned fields) const {
+    std::string out;
+    append_start(out, style_, fields, subject_);
+    return out;
+  }
+  std::string end(unsigned fields, const RecordOutcome& outcome) const {
+    std::string out;
+    append_end(out, style_, fields, subject_, outcome);
+    return out;
+  }
+  std::string refuse(unsigned fields, Reason reason) const {
+    std::string out;
+    append_refuse(out, style_, fields, subject_, reason);
+    return out;
+  }
+
+  net::SocketAddress from_ = *net::SocketAddress::parse("192.0.2.7", 40122);
+  net::SocketAddress to_ = *net::SocketAddress::parse("192.0.2.1", 79);
+  RecordSubject subject_{.service = "finger", .connection = 0x7f3a, .from = &from_, .to = &to_, .pid = 812};
+  RecordStyle style_{.json = false, .now = WallTime(951782400123ms)};
+};
+
+TEST_F(AccessLogTest, writes_text_records) {
+  EXPECT_EQ(start(kDefaultFields), "finger: start conn=7f3a pid=812 from=192.0.2.7:40122\n");
+  EXPECT_EQ(end(kDefaultFields, {.exit = 0, .duration = 12ms}),
+            "finger: end conn=7f3a pid=812 from=192.0.2.7:40122 exit=0 duration_ms=12\n");
+  EXPECT_EQ(end(kDefaultFields, {.signal = 9, .duration = 2s}),
+            "finger: end conn=7f3a pid=812 from=192.0.2.7:40122 signal=9 duration_ms=2000\n");
+}
+
+TEST_F(AccessLogTest, writes_json_records_with_every_key_that_applies) {
+  style_.json = true;
+  EXPECT_EQ(start(config::kLogPid),
+            "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"start\",\"service\":\"finger\",\"conn\":\"7f3a\",\"pid\":812,"
+            "\"from\":\"192.0.2.7:40122\",\"to\":\"192.0.2.1:79\"}\n");
+  EXPECT_EQ(end(config::kLogExit, {.exit = 1, .duration = 5ms, .counted = true, .bytes_in = 3, .bytes_out = 4}),
+            "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"end\",\"service\":\"finger\",\"conn\":\"7f3a\",\"pid\":812,"
+            "\"from\":\"192.0.2.7:40122\",\"to\":\"192.0.2.1:79\",\"exit\":1,\"duration_ms\":5,\"bytes_in\":3,\"bytes_out\":4}\n");
+}
+
+TEST_F(AccessLogTest, writes_only_the_fields_that_were_asked_for) {
+  EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from=192.0.2.7:40122\n");
+  EXPECT_EQ(end(config::kLogDuration | config::kLogTraffic, {.exit = 0, .duration = 1ms, .counted = true, .bytes_in = 7, .bytes_out = 8}),
+            "finger: end conn=7f3a duration_ms=1 bytes_in=7 bytes_out=8\n");
+}
+
+TEST_F(AccessLogTest, writes_no_record_that_nobody_asked_for) {
+  EXPECT_EQ(start(0), "");
+  EXPECT_EQ(start(config::kLogExit), "");
+  EXPECT_EQ(end(0, {.exit = 0}), "");
+  EXPECT_EQ(end(config::kLogPid | config::kLogHost, {.exit = 0}), "");
+  EXPECT_EQ(refuse(0, Reason::Instances), "");
+  EXPECT_EQ(end(0, {.error = "exec /x: gone"}), "");
+}
+
+TEST_F(AccessLogTest, tells_of_a_failed_start_whatever_the_fields) {
+  subject_.pid = 0;
+  EXPECT_EQ(end(config::kLogHost, {.error = "exec /x: No such file or directory"}),
+            "finger: end conn=7f3a from=192.0.2.7:40122 error='exec /x: No such file or directory'\n");
+}
+
+TEST_F(AccessLogTest, writes_refusals_with_their_reason) {
+  subject_.pid = 0;
+  EXPECT_EQ(refuse(config::kLogHost, Reason::Instances), "finger: refuse conn=7f3a from=192.0.2.7:40122 reason=instances\n");
+  style_.json = true;
+  EXPECT_NE(refuse(config::kLogAttempt, Reason::Processes).find("\"reason\":\"processes\"}\n"), std::string::npos);
+}
+
+TEST_F(AccessLogTest, keeps_a_record_one_line_whatever_is_in_it) {
+  const std::string hostile = "a\nb\x1b[31m \"c\" \\ \xff\xe2\x80\xa8";
+  subject_.service = hostile;
+  from_ = *net::SocketAddress::unix_path("/tmp/x\ny");
+  for (const bool json : {false, true}) {
+    style_.json = json;
+    for (const std::string& line : {start(kDefaultFields), end(kDefaultFields, {.error = hostile}), refuse(kDefaultFields, Reason::Rate)}) {
+      EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
+      EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
+    }
+  }
+}
+
+TEST_F(AccessLogTest, leaves_out_addresses_that_are_not_known) {
+  from_ = {};
+  EXPECT_EQ(start(kDefaultFields), "finger: start conn=7f3a pid=812\n");
+}
+
+TEST(ConnectionId, is_hexadecimal_without_zeros) {
+  EXPECT_EQ(ConnectionId(1).text(), "1");
+  EXPECT_EQ(ConnectionId(~0ULL).text(), "ffffffffffffffff");
+}
+
+}  // namespace
+}  // namespace xsd::policy
