@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/decode.h"
 
-#include <algorithm>
-#include <array>
-#include <utility>
-
 #include "xsd/base/text.h"
 #include "xsd/config/finish_service.h"
 #include "xsd/config/settings_table.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace xsd::config {
 namespace {
@@ -22,9 +22,11 @@ bool contains(std::span<const std::string_view> words, std::string_view word) no
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void note_origin(std::vector<ValueOrigin>& origins, const SettingsRow& row, Position where, bool from_defaults) {
+void note_origin(std::vector<ValueOrigin>& origins, const SettingsRow& row, Position where,
+                 bool from_defaults) {
   const ValueOrigin origin{row_index(row), from_defaults, where};
-  const auto same = std::find_if(origins.begin(), origins.end(), [&](const auto& o) { return o.row == origin.row; });
+  const auto same =
+      std::find_if(origins.begin(), origins.end(), [&](const auto& o) { return o.row == origin.row; });
   if (same == origins.end()) {
     origins.push_back(origin);
   } else {
@@ -36,13 +38,21 @@ void note_origin(std::vector<ValueOrigin>& origins, const SettingsRow& row, Posi
 class KeyDecoder {
  public:
   KeyDecoder(Draft& draft, Defaults* defaults, DiagnosticSink& sink)
-      : in_{.sink = sink, .key = {}, .edit = ListEdit::Replace, .key_where = {}, .base_folder = {}, .draft = &draft, .defaults = defaults, .daemon = nullptr},
+      : in_{.sink = sink,
+            .key = {},
+            .edit = ListEdit::Replace,
+            .key_where = {},
+            .base_folder = {},
+            .draft = &draft,
+            .defaults = defaults,
+            .daemon = nullptr},
         draft_(draft),
         sink_(sink),
         in_defaults_(defaults != nullptr) {}
 
   void decode(const YamlNode& map) {
-    for (const YamlNode::Member& member : map.members) decode(member);
+    for (const YamlNode::Member& member : map.members)
+      decode(member);
   }
 
  private:
@@ -85,8 +95,9 @@ class KeyDecoder {
     } else if (in_defaults_ && row.scope == Scope::Service) {
       sink_.error(member.where, quoted(row.name) + " belongs into a service, it cannot hold for all");
     } else if (!in_defaults_ && row.scope == Scope::Defaults) {
-      sink_.error(member.where, quoted(row.name) + " belongs into 'defaults' of the main file" +
-                                    (row.name == "disabled" ? "; for this service write 'disable: true'" : ""));
+      sink_.error(member.where,
+                  quoted(row.name) + " belongs into 'defaults' of the main file" +
+                      (row.name == "disabled" ? "; for this service write 'disable: true'" : ""));
     } else {
       return true;
     }
@@ -95,9 +106,11 @@ class KeyDecoder {
 
   bool may_edit(const SettingsRow& row, const YamlNode::Member& member) {
     if (!row.is_list) {
-      sink_.error(member.where, quoted(row.name) + " is no list, nothing can be added to it or removed from it");
+      sink_.error(member.where,
+                  quoted(row.name) + " is no list, nothing can be added to it or removed from it");
     } else if (in_defaults_) {
-      sink_.error(member.where, quoted(member.key) + " edits what a service inherits: in 'defaults' write " + quoted(row.name));
+      sink_.error(member.where, quoted(member.key) + " edits what a service inherits: in 'defaults' write " +
+                                    quoted(row.name));
     } else if (plain_keys_.contains(row)) {
       sink_.error(member.where, quoted(member.key) + " edits the inherited list, but " + quoted(row.name) +
                                     " in this service replaces it: write one of them");
@@ -111,8 +124,9 @@ class KeyDecoder {
   bool is_said_once(const SettingsRow& row, const YamlNode::Member& member) {
     if (in_.edit == ListEdit::Replace) {
       if (edited_keys_.contains(row)) {
-        sink_.error(member.where, quoted(member.key) + " replaces the inherited list that " + quoted(member.key + "+") + " or " +
-                                      quoted(member.key + "-") + " in this service edits: write one of them");
+        sink_.error(member.where, quoted(member.key) + " replaces the inherited list that " +
+                                      quoted(member.key + "+") + " or " + quoted(member.key + "-") +
+                                      " in this service edits: write one of them");
         return false;
       }
       plain_keys_.add(row);
@@ -121,8 +135,8 @@ class KeyDecoder {
     if (twin.empty()) return true;
     const ValueOrigin* const other = origin_of(draft_.origins, twin);
     if (other == nullptr || other->from_defaults != in_defaults_) return true;
-    sink_.error(member.where, quoted(row.name) + " means the same as " + quoted(twin) + " in " + line_text(other->where) +
-                                  ": write one of them");
+    sink_.error(member.where, quoted(row.name) + " means the same as " + quoted(twin) + " in " +
+                                  line_text(other->where) + ": write one of them");
     return false;
   }
 
@@ -146,8 +160,10 @@ bool is_before(Position a, Position b) noexcept {
   return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
-// The first error, by its place, of those in [from, to) of the sink that stand in [begin, end); a position without a line stands everywhere.
-const Diagnostic* first_error(const DiagnosticSink& sink, std::size_t from, std::size_t to, Position begin, Position end) {
+// The first error, by its place, of those in [from, to) of the sink that stand in [begin, end); a position
+// without a line stands everywhere.
+const Diagnostic* first_error(const DiagnosticSink& sink, std::size_t from, std::size_t to, Position begin,
+                              Position end) {
   const Diagnostic* first = nullptr;
   for (std::size_t i = from; i < to && i < sink.all().size(); ++i) {
     const Diagnostic& diagnostic = sink.all()[i];
@@ -165,9 +181,11 @@ bool is_plain_name(const YamlNode* node) {
   return std::all_of(node->scalar.begin(), node->scalar.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-// `end`: where the next service of the file begins, {} if there is none. `yaml_errors`: how many diagnostics the reader left.
-DecodedService decode_service(const YamlNode& map, Position end, std::size_t yaml_errors, std::string_view stem,
-                              const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink) {
+// `end`: where the next service of the file begins, {} if there is none. `yaml_errors`: how many diagnostics
+// the reader left.
+DecodedService decode_service(const YamlNode& map, Position end, std::size_t yaml_errors,
+                              std::string_view stem, const Inherited& inherited, const DecodeRules& rules,
+                              DiagnosticSink& sink) {
   const std::size_t before = sink.all().size();
   const std::size_t errors_before = sink.error_count();
   DecodedService decoded;
@@ -197,13 +215,15 @@ DecodedService decode_service(const YamlNode& map, Position end, std::size_t yam
   if (decoded.error.empty()) {
     draft.file = rules.file;
     draft.origins.shrink_to_fit();
-    decoded.definition = std::make_shared<const ServiceDefinition>(std::move(static_cast<ServiceDefinition&>(draft)));
+    decoded.definition =
+        std::make_shared<const ServiceDefinition>(std::move(static_cast<ServiceDefinition&>(draft)));
   }
   return decoded;
 }
 
-void decode_service_list(const YamlNode& list, std::size_t yaml_errors, std::string_view stem, const Inherited& inherited,
-                         const DecodeRules& rules, DiagnosticSink& sink, std::vector<DecodedService>& out) {
+void decode_service_list(const YamlNode& list, std::size_t yaml_errors, std::string_view stem,
+                         const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink,
+                         std::vector<DecodedService>& out) {
   for (std::size_t i = 0; i < list.items.size(); ++i) {
     const Position end = i + 1 < list.items.size() ? list.items[i + 1].where : Position{};
     const std::string name = std::string(stem) + "#" + std::to_string(i + 1);
@@ -211,8 +231,8 @@ void decode_service_list(const YamlNode& list, std::size_t yaml_errors, std::str
   }
 }
 
-void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink& sink, DaemonSettings& daemon,
-                   const std::string& prefix = {}) {
+void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink& sink,
+                   DaemonSettings& daemon, const std::string& prefix = {}) {
   if (map.is_null()) return;
   if (!map.is_map()) {
     sink.error(map.where, quoted(prefix.empty() ? "daemon" : "log") + " wants a map, not " + describe(map));
@@ -220,7 +240,8 @@ void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink
   }
   for (const YamlNode::Member& member : map.members) {
     const std::string name = prefix + member.key;
-    const SettingsRow* const row = member.key.find('.') == std::string::npos ? find_daemon_row(name) : nullptr;
+    const SettingsRow* const row =
+        member.key.find('.') == std::string::npos ? find_daemon_row(name) : nullptr;
     if (row == nullptr) {
       const auto nearest = suggest_daemon_key(member.key, prefix);
       const SettingsRow* const service_row = find_service_row(member.key);
@@ -238,7 +259,14 @@ void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink
       decode_daemon(member.value, rules, sink, daemon, name + ".");
       continue;
     }
-    DecodeInput in{.sink = sink, .key = member.key, .edit = ListEdit::Replace, .key_where = member.where, .base_folder = rules.base_folder, .draft = nullptr, .defaults = nullptr, .daemon = &daemon};
+    DecodeInput in{.sink = sink,
+                   .key = member.key,
+                   .edit = ListEdit::Replace,
+                   .key_where = member.where,
+                   .base_folder = rules.base_folder,
+                   .draft = nullptr,
+                   .defaults = nullptr,
+                   .daemon = &daemon};
     row->decode(in, member.value);
     constexpr std::string_view kNoEffectYet[] = {"control_socket", "user", "plugin_dirs", "workers"};
     if (contains(kNoEffectYet, row->name)) daemon.without_effect_yet.emplace_back(row->name);
@@ -248,7 +276,8 @@ void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink
 
 void decode_defaults(const YamlNode& map, DiagnosticSink& sink, Defaults& defaults) {
   if (map.is_null()) return;
-  if (!map.is_map()) return sink.error(map.where, "'defaults' wants a map of service keys, not " + describe(map));
+  if (!map.is_map())
+    return sink.error(map.where, "'defaults' wants a map of service keys, not " + describe(map));
   KeyDecoder(defaults.draft, &defaults, sink).decode(map);
   const auto by_id = [](const ListedId& a, const ListedId& b) { return a.id < b.id; };
   std::stable_sort(defaults.disabled.begin(), defaults.disabled.end(), by_id);
@@ -259,7 +288,14 @@ void decode_defaults(const YamlNode& map, DiagnosticSink& sink, Defaults& defaul
 }
 
 void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<IncludePattern>& out) {
-  DecodeInput in{.sink = sink, .key = "include", .edit = ListEdit::Replace, .key_where = value.where, .base_folder = {}, .draft = nullptr, .defaults = nullptr, .daemon = nullptr};
+  DecodeInput in{.sink = sink,
+                 .key = "include",
+                 .edit = ListEdit::Replace,
+                 .key_where = value.where,
+                 .base_folder = {},
+                 .draft = nullptr,
+                 .defaults = nullptr,
+                 .daemon = nullptr};
   const auto entries = entries_of(in, value, "a pattern such as conf.d/*.yaml, or a list of them", true);
   if (!entries) return;
   for (const YamlNode& entry : *entries) {
@@ -269,10 +305,14 @@ void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<Inc
     const std::string_view folder = slash == std::string_view::npos ? "" : pattern->substr(0, slash);
     const std::string_view name = slash == std::string_view::npos ? *pattern : pattern->substr(slash + 1);
     if (folder.find_first_of("*?[") != std::string_view::npos) {
-      sink.error(entry.where, "the folder in " + quoted(*pattern) + " holds a wildcard: only the file name may");
+      sink.error(entry.where,
+                 "the folder in " + quoted(*pattern) + " holds a wildcard: only the file name may");
     } else if (!name.ends_with(".yaml") && name.find_last_of("*?]") != name.size() - 1) {
-      sink.error(entry.where, quoted(*pattern) + " cannot match: only files whose names end in .yaml are read; for a folder write " +
-                                  quoted((pattern->ends_with('/') ? std::string(folder) : std::string(*pattern)) + "/*.yaml"));
+      sink.error(
+          entry.where,
+          quoted(*pattern) +
+              " cannot match: only files whose names end in .yaml are read; for a folder write " +
+              quoted((pattern->ends_with('/') ? std::string(folder) : std::string(*pattern)) + "/*.yaml"));
     } else {
       out.push_back({std::string(*pattern), entry.where});
     }
@@ -297,7 +337,8 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
   main.daemon.file = rules.file;
   bool includes = false;
   if (!root.is_map() && !root.is_null()) {
-    sink.error(root.where, "the main file is a map with 'daemon', 'defaults' and 'include', not " + describe(root));
+    sink.error(root.where,
+               "the main file is a map with 'daemon', 'defaults' and 'include', not " + describe(root));
   }
   for (const YamlNode::Member& member : root.members) {
     if (member.key == "daemon") {
@@ -310,8 +351,10 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
     } else if (member.key == "services") {
       services = &member.value;
     } else if (find_service_row(member.key) != nullptr) {
-      sink.error(member.where, quoted(member.key) + " makes no sense at the top of the main file: services stand in files of their own (" +
-                                   std::string(kDefaultInclude) + ") or below 'services'");
+      sink.error(member.where,
+                 quoted(member.key) +
+                     " makes no sense at the top of the main file: services stand in files of their own (" +
+                     std::string(kDefaultInclude) + ") or below 'services'");
     } else {
       const auto nearest = nearest_word(member.key, kMainKeys);
       sink.error(member.where, "unknown key " + quoted(member.key) +
@@ -332,18 +375,21 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
   return main;
 }
 
-std::vector<DecodedService> decode_service_file(const YamlNode& root, std::string_view stem, const Inherited& inherited,
-                                                const DecodeRules& rules, DiagnosticSink& sink) {
+std::vector<DecodedService> decode_service_file(const YamlNode& root, std::string_view stem,
+                                                const Inherited& inherited, const DecodeRules& rules,
+                                                DiagnosticSink& sink) {
   std::vector<DecodedService> out;
   const std::size_t yaml_errors = sink.all().size();
   const YamlNode* const list = root.find("services");
   if (root.is_null() && !sink.has_errors()) return out;
   if (!root.is_map()) {
-    sink.error(root.where, "a service file is a map that begins with 'service: NAME' or 'services:', not " + describe(root));
+    sink.error(root.where, "a service file is a map that begins with 'service: NAME' or 'services:', not " +
+                               describe(root));
   } else if (list != nullptr) {
     for (const YamlNode::Member& member : root.members) {
       if (member.key == "services") continue;
-      sink.error(member.where, "unknown key " + quoted(member.key) + " beside 'services': it belongs into one of the services");
+      sink.error(member.where, "unknown key " + quoted(member.key) +
+                                   " beside 'services': it belongs into one of the services");
     }
     if (!list->is_list() && !list->is_null()) {
       sink.error(list->where, "'services' wants a list of services, not " + describe(*list));
@@ -355,7 +401,8 @@ std::vector<DecodedService> decode_service_file(const YamlNode& root, std::strin
     for (const YamlNode::Member& member : root.members) {
       const bool belongs_there = contains(kMainKeys, member.key);
       is_main = is_main || belongs_there;
-      if (belongs_there) sink.error(member.where, quoted(member.key) + " belongs into the main file, not into a service file");
+      if (belongs_there)
+        sink.error(member.where, quoted(member.key) + " belongs into the main file, not into a service file");
     }
     if (!is_main) {
       out.push_back(decode_service(root, {}, yaml_errors, stem, inherited, rules, sink));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decoding: a YAML tree to definitions, driven by the settings table. First every key by its row, then what concerns several keys of a service
-// together: what runs, where it listens, which keys make sense. Nothing here asks the machine.
+// Decoding: a YAML tree to definitions, driven by the settings table. First every key by its row, then what
+// concerns several keys of a service together: what runs, where it listens, which keys make sense. Nothing
+// here asks the machine.
 #pragma once
 
 #include <memory>
@@ -47,7 +48,7 @@ struct DecodedMain {
   Inherited inherited;
   std::vector<IncludePattern> include;
   std::vector<DecodedService> services;  ///< a main file may hold `services:` too
-  bool faulty = false;                   ///< daemon, defaults or include have an error, or the file as a whole
+  bool faulty = false;  ///< daemon, defaults or include have an error, or the file as a whole
 };
 
 inline constexpr std::string_view kDefaultInclude = "conf.d/*.yaml";
@@ -55,10 +56,11 @@ inline constexpr std::string_view kDefaultInclude = "conf.d/*.yaml";
 /// Faults of the main file's own services are theirs alone.
 DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink);
 
-/// A service file. `stem` names what has no usable name. Errors that are in the sink already (of the YAML) count against the
-/// service that they stand in.
-std::vector<DecodedService> decode_service_file(const YamlNode& root, std::string_view stem, const Inherited& inherited,
-                                                const DecodeRules& rules, DiagnosticSink& sink);
+/// A service file. `stem` names what has no usable name. Errors that are in the sink already (of the YAML)
+/// count against the service that they stand in.
+std::vector<DecodedService> decode_service_file(const YamlNode& root, std::string_view stem,
+                                                const Inherited& inherited, const DecodeRules& rules,
+                                                DiagnosticSink& sink);
 
 /// "FILE:LINE:COL: TEXT".
 std::string one_line(const Diagnostic& diagnostic);

@@ -3,20 +3,29 @@
 
 namespace xsd::config {
 
+SettingsNode::SettingsNode() = default;
+SettingsNode::SettingsNode(const SettingsNode& other) = default;
+SettingsNode::SettingsNode(SettingsNode&& other) noexcept = default;
+SettingsNode& SettingsNode::operator=(const SettingsNode& other) = default;
+SettingsNode& SettingsNode::operator=(SettingsNode&& other) noexcept = default;
+SettingsNode::~SettingsNode() = default;
+
 bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept {
   return a.kind == b.kind && a.scalar == b.scalar && a.items == b.items && a.members == b.members;
 }
 
 bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noexcept {
-  return id == other.id && service == other.service && description == other.description && disabled == other.disabled &&
-         kind == other.kind && listen == other.listen && wait == other.wait && flags == other.flags &&
-         backlog == other.backlog && plugin == other.plugin && settings == other.settings && server == other.server &&
-         server_args == other.server_args && user == other.user && group == other.group && groups == other.groups &&
-         umask == other.umask && nice == other.nice && directory == other.directory && chroot == other.chroot &&
-         env == other.env && passenv == other.passenv && stderr_target == other.stderr_target &&
+  return id == other.id && service == other.service && description == other.description &&
+         disabled == other.disabled && kind == other.kind && listen == other.listen && wait == other.wait &&
+         flags == other.flags && backlog == other.backlog && plugin == other.plugin &&
+         settings == other.settings && server == other.server && server_args == other.server_args &&
+         user == other.user && group == other.group && groups == other.groups && umask == other.umask &&
+         nice == other.nice && directory == other.directory && chroot == other.chroot && env == other.env &&
+         passenv == other.passenv && stderr_target == other.stderr_target &&
          no_new_privs == other.no_new_privs && rlimits == other.rlimits && instances == other.instances &&
-         idle_timeout == other.idle_timeout && stop_timeout == other.stop_timeout && on_remove == other.on_remove &&
-         on_stop == other.on_stop && log_on_success == other.log_on_success && log_on_failure == other.log_on_failure;
+         idle_timeout == other.idle_timeout && stop_timeout == other.stop_timeout &&
+         on_remove == other.on_remove && on_stop == other.on_stop && log_on_success == other.log_on_success &&
+         log_on_failure == other.log_on_failure;
 }
 
 }  // namespace xsd::config

@@ -99,6 +99,14 @@ struct SettingsNode {
   std::vector<SettingsNode> items;                             ///< of a list
   std::vector<std::pair<std::string, SettingsNode>> members;   ///< of a map, in file order
   Position where;
+
+  // Out of line: clang 14 would ask for the size of the pairs above before it is known.
+  SettingsNode();
+  SettingsNode(const SettingsNode& other);
+  SettingsNode(SettingsNode&& other) noexcept;
+  SettingsNode& operator=(const SettingsNode& other);
+  SettingsNode& operator=(SettingsNode&& other) noexcept;
+  ~SettingsNode();
   friend bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept;  ///< whatever the places
 };
 

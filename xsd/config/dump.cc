@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// --dump-config: the effective configuration as one main file that holds all services, each value with its origin.
-#include <algorithm>
-#include <iterator>
-
+// --dump-config: the effective configuration as one main file that holds all services, each value with its
+// origin.
 #include "xsd/base/text.h"
 #include "xsd/config/encoders.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/loader.h"
 #include "xsd/config/settings_table.h"
+
+#include <algorithm>
+#include <iterator>
 
 namespace xsd::config {
 namespace {
@@ -19,11 +20,14 @@ bool is_alphanumeric(char c) noexcept {
 
 // Nothing that any reader of YAML could take for a number, a boolean, null or an indicator.
 bool is_plain(std::string_view text) noexcept {
-  static constexpr std::string_view kOtherMeaning[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  static constexpr std::string_view kOtherMeaning[] = {"null", "true", "false", "yes", "no",
+                                                       "on",   "off",  "y",     "n"};
   if (text.empty() || text.back() == ':') return false;
   if (!is_alphanumeric(text.front()) && text.front() != '/' && text.front() != '_') return false;
   if (text.front() >= '0' && text.front() <= '9') return false;
-  const auto is_safe = [](char c) { return is_alphanumeric(c) || std::string_view("_./-+@:%").find(c) != std::string_view::npos; };
+  const auto is_safe = [](char c) {
+    return is_alphanumeric(c) || std::string_view("_./-+@:%").find(c) != std::string_view::npos;
+  };
   if (!std::all_of(text.begin(), text.end(), is_safe)) return false;
   return std::none_of(std::begin(kOtherMeaning), std::end(kOtherMeaning),
                       [&](std::string_view word) { return equals_ignoring_case(word, text); });
@@ -46,10 +50,13 @@ std::string limit_text(rlim_t value, bool is_size) {
 std::string settings_text(const SettingsNode& node) {
   std::string out;
   switch (node.kind) {
-    case SettingsNode::Kind::Null: return "~";
-    case SettingsNode::Kind::Scalar: return yaml_scalar(node.scalar);
+    case SettingsNode::Kind::Null:
+      return "~";
+    case SettingsNode::Kind::Scalar:
+      return yaml_scalar(node.scalar);
     case SettingsNode::Kind::List:
-      for (const SettingsNode& item : node.items) out += (out.empty() ? "" : ", ") + settings_text(item);
+      for (const SettingsNode& item : node.items)
+        out += (out.empty() ? "" : ", ") + settings_text(item);
       return "[" + out + "]";
     case SettingsNode::Kind::Map:
       for (const auto& [key, value] : node.members) {
@@ -71,7 +78,8 @@ std::string place(std::string_view file, Position where) {
   return comment_text(file) + ":" + std::to_string(where.line);
 }
 
-constexpr std::string_view kOnlyIfWritten[] = {"user", "pid_file", "control_socket", "workers", "plugin_dirs"};
+constexpr std::string_view kOnlyIfWritten[] = {"user", "pid_file", "control_socket", "workers",
+                                               "plugin_dirs"};
 
 void dump_daemon(const DaemonSettings& daemon, std::string& out) {
   out += "daemon:\n";
@@ -87,22 +95,27 @@ void dump_daemon(const DaemonSettings& daemon, std::string& out) {
     const auto value = row.encode_daemon(daemon);
     if (!value) continue;
     // To write these down is to ask for them: a default stays a comment.
-    const bool commented = origin == nullptr && std::find(std::begin(kOnlyIfWritten), std::end(kOnlyIfWritten), row.name) !=
-                                                    std::end(kOnlyIfWritten);
+    const bool commented =
+        origin == nullptr &&
+        std::find(std::begin(kOnlyIfWritten), std::end(kOnlyIfWritten), row.name) != std::end(kOnlyIfWritten);
     out.append(nested ? "    " : "  ").append(commented ? "# " : "").append(name).append(": ").append(*value);
     out += "  # " + (origin == nullptr ? std::string("default") : place(daemon.file, origin->where)) + "\n";
   }
 }
 
-std::string origin_text(const ServiceDefinition& definition, const SettingsRow& row, const DaemonSettings& daemon) {
+std::string origin_text(const ServiceDefinition& definition, const SettingsRow& row,
+                        const DaemonSettings& daemon) {
   const ValueOrigin* origin = origin_of(definition.origins, row.name);
   if (origin != nullptr && origin->from_defaults) return place(daemon.file, origin->where) + " (defaults)";
   if (origin != nullptr) return place(definition.file, origin->where);
-  if (row.name == "listen" && !definition.listen.empty()) return place(definition.file, definition.listen.front().where);
+  if (row.name == "listen" && !definition.listen.empty())
+    return place(definition.file, definition.listen.front().where);
   if (row.name == "plugin") return place(definition.file, definition.server_where);
-  if (row.name == "disable" && definition.disabled) return "by the lists in 'defaults' of " + comment_text(daemon.file);
+  if (row.name == "disable" && definition.disabled)
+    return "by the lists in 'defaults' of " + comment_text(daemon.file);
   if (row.name == "stop_timeout") {
-    if (const ValueOrigin* const from = origin_of(daemon.origins, row.name)) return place(daemon.file, from->where) + " (daemon)";
+    if (const ValueOrigin* const from = origin_of(daemon.origins, row.name))
+      return place(daemon.file, from->where) + " (daemon)";
   }
   return "default";
 }
@@ -145,12 +158,14 @@ std::string word_set(unsigned bits, std::span<const Word> known) {
 
 std::string text_list(std::span<const std::string> texts) {
   std::string out;
-  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + yaml_scalar(text);
+  for (const std::string& text : texts)
+    out += (out.empty() ? "" : ", ") + yaml_scalar(text);
   return "[" + out + "]";
 }
 
 Encoded resource_limit(const ServiceDefinition& definition, std::string_view key) {
-  static constexpr std::string_view kNumbers[] = {"rlimit_cpu", "rlimit_nofile", "rlimit_files", "rlimit_nproc", "rlimit_sigpending"};
+  static constexpr std::string_view kNumbers[] = {"rlimit_cpu", "rlimit_nofile", "rlimit_files",
+                                                  "rlimit_nproc", "rlimit_sigpending"};
   const bool is_size = std::find(std::begin(kNumbers), std::end(kNumbers), key) == std::end(kNumbers);
   for (const ResourceLimit& entry : definition.rlimits) {
     if (entry.key != key) continue;
@@ -162,7 +177,8 @@ Encoded resource_limit(const ServiceDefinition& definition, std::string_view key
 
 Encoded listen(const ServiceDefinition& definition) {
   std::string out;
-  for (const ListenSpec& spec : definition.listen) out += (out.empty() ? "" : ", ") + yaml_scalar(to_string(spec));
+  for (const ListenSpec& spec : definition.listen)
+    out += (out.empty() ? "" : ", ") + yaml_scalar(to_string(spec));
   return "[" + out + "]";
 }
 
@@ -175,7 +191,8 @@ Encoded plugin(const ServiceDefinition& definition) {
 }
 
 Encoded settings(const ServiceDefinition& definition) {
-  return definition.settings.kind == SettingsNode::Kind::Null ? Encoded{} : settings_text(definition.settings);
+  return definition.settings.kind == SettingsNode::Kind::Null ? Encoded{}
+                                                              : settings_text(definition.settings);
 }
 
 Encoded server_args(const ServiceDefinition& definition) {
@@ -214,9 +231,12 @@ Encoded workers(const DaemonSettings& daemon) {
 
 Encoded log_target(const DaemonSettings& daemon) {
   switch (daemon.log.target) {
-    case LogSettings::Target::Stderr: return "stderr";
-    case LogSettings::Target::Syslog: return "syslog";
-    case LogSettings::Target::File: return "{file: " + yaml_scalar(daemon.log.path) + "}";
+    case LogSettings::Target::Stderr:
+      return "stderr";
+    case LogSettings::Target::Syslog:
+      return "syslog";
+    case LogSettings::Target::File:
+      return "{file: " + yaml_scalar(daemon.log.path) + "}";
   }
   return std::nullopt;
 }
@@ -243,9 +263,11 @@ std::string dump_config(const Snapshot& snapshot) {
     if (i == 0 || snapshot.services[i - 1].file != service.file) {
       out += "  # --- " + comment_text(service.file) + "\n";
       // What is wrong in this file, before its services.
-      for (std::size_t j = i; j < snapshot.services.size() && snapshot.services[j].file == service.file; ++j) {
+      for (std::size_t j = i; j < snapshot.services.size() && snapshot.services[j].file == service.file;
+           ++j) {
         const LoadedService& other = snapshot.services[j];
-        if (!other.error.empty()) out += "  # faulty: " + comment_text(other.id) + ": " + comment_text(other.error) + "\n";
+        if (!other.error.empty())
+          out += "  # faulty: " + comment_text(other.id) + ": " + comment_text(other.error) + "\n";
       }
     }
     if (service.definition != nullptr) dump_service(*service.definition, snapshot.daemon, out);

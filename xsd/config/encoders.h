@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Encoders: one function for each kind of value, a field of a definition to YAML on one line that decodes to the same. The settings table names
-// them; defined in dump.cc. nullopt: nothing to write, the default is "none".
+// Encoders: one function for each kind of value, a field of a definition to YAML on one line that decodes to
+// the same. The settings table names them; defined in dump.cc. nullopt: nothing to write, the default is
+// "none".
 #pragma once
 
 #include <optional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EndpointIndex: which service has claimed which endpoint, so that a second one that wants the same address is found without comparing
-// each with each. Borrows the endpoints: they must outlive it.
+// EndpointIndex: which service has claimed which endpoint, so that a second one that wants the same address
+// is found without comparing each with each. Borrows the endpoints: they must outlive it.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ class EndpointIndex {
     std::size_t owner = 0;
   };
   struct Port {
-    std::vector<Claim> wildcards;                             ///< any address
+    std::vector<Claim> wildcards;                               ///< any address
     std::unordered_map<std::string, std::vector<Claim>> hosts;  ///< by address
   };
   static std::uint64_t port_key(const net::Endpoint& endpoint) noexcept;

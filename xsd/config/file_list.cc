@@ -35,13 +35,15 @@ std::string stem_of(std::string_view path) {
 
 bool is_included(const std::string& name, const std::string& pattern) {
   // What editors leave behind (.name.swp, #name#, name~) begins with a dot or '#', or does not end in .yaml.
-  if (name.starts_with('.') || name.starts_with('#') || !name.ends_with(kSuffix) || name.size() == kSuffix.size()) {
+  if (name.starts_with('.') || name.starts_with('#') || !name.ends_with(kSuffix) ||
+      name.size() == kSuffix.size()) {
     return false;
   }
   return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern, std::size_t limit) {
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+                                            std::size_t limit) {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, CloseDirectory> directory(opendir(folder.c_str()));
   if (!directory) {

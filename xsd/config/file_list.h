@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which files an include pattern names: C-locale order, only names that end in .yaml, no dot files and no leftovers of editors.
+// Which files an include pattern names: C-locale order, only names that end in .yaml, no dot files and no
+// leftovers of editors.
 #pragma once
 
 #include <string>
@@ -19,7 +20,9 @@ std::string stem_of(std::string_view path);
 /// True if a file of this name is read where `pattern` (a name, no folder) is included.
 bool is_included(const std::string& name, const std::string& pattern);
 
-/// The names in `folder` that `pattern` includes, in C-locale order, at most `limit` + 1 of them. A folder that is not there is empty.
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern, std::size_t limit);
+/// The names in `folder` that `pattern` includes, in C-locale order, at most `limit` + 1 of them. A folder
+/// that is not there is empty.
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+                                            std::size_t limit);
 
 }  // namespace xsd::config

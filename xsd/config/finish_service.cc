@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/finish_service.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "xsd/base/text.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/settings_table.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace xsd::config {
 namespace {
 
 using net::Transport;
 
-constexpr std::string_view kAddressKeys[] = {"port", "protocol", "socket_type", "bind", "interface", "v6only"};
+constexpr std::string_view kAddressKeys[] = {"port", "protocol",  "socket_type",
+                                             "bind", "interface", "v6only"};
 constexpr unsigned kFamilyFlags = kFlagIPv4 | kFlagIPv6;
 constexpr unsigned kProgramFlags = kFlagNameInArgs | kFlagNoRetry;
 constexpr std::size_t kMaxSockets = 4096;
@@ -23,9 +24,14 @@ constexpr Duration kPluginIdleTimeout = std::chrono::minutes(5);
 
 class Finisher {
  public:
-  Finisher(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink,
-           std::size_t errors_before)
-      : draft_(draft), map_(map), inherited_(inherited), rules_(rules), sink_(sink), errors_before_(errors_before) {}
+  Finisher(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules,
+           DiagnosticSink& sink, std::size_t errors_before)
+      : draft_(draft),
+        map_(map),
+        inherited_(inherited),
+        rules_(rules),
+        sink_(sink),
+        errors_before_(errors_before) {}
 
   void finish() {
     if (draft_.where == Position{}) draft_.where = map_.where;
@@ -59,14 +65,16 @@ class Finisher {
     const int count = (program ? 1 : 0) + (plugin ? 1 : 0) + (internal ? 1 : 0);
     if (count > 1) {
       const ValueOrigin* const second = internal ? own("type") : own(program && plugin ? "plugin" : "server");
-      sink_.error(second->where, "a service runs one thing: " + std::string(program ? "'server'" : "'plugin'") + " and " +
-                                     (internal ? "'type: INTERNAL'" : "'plugin'") + " are two");
+      sink_.error(second->where,
+                  "a service runs one thing: " + std::string(program ? "'server'" : "'plugin'") + " and " +
+                      (internal ? "'type: INTERNAL'" : "'plugin'") + " are two");
       return false;
     }
     if (count == 0) {
       // A refused 'redirect', SENSOR or the like said it already.
-      const bool said = map_.find("redirect") != nullptr ||
-                        ((own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_);
+      const bool said =
+          map_.find("redirect") != nullptr ||
+          ((own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_);
       if (!said) {
         sink_.error(draft_.where, "nothing to run: give 'server: /PATH/PROGRAM' or 'plugin: NAME'");
       }
@@ -125,8 +133,9 @@ class Finisher {
     const ValueOrigin* const interface_key = origin_of(draft_.origins, "interface");
     if (draft_.socket_type && draft_.protocol && draft_.socket_type != draft_.protocol) {
       const bool stream = draft_.socket_type == Transport::Stream;
-      sink_.error(own("protocol")->where, std::string(stream ? "'socket_type: stream' goes with 'protocol: tcp', not udp"
-                                                             : "'socket_type: dgram' goes with 'protocol: udp', not tcp"));
+      sink_.error(own("protocol")->where,
+                  std::string(stream ? "'socket_type: stream' goes with 'protocol: tcp', not udp"
+                                     : "'socket_type: dgram' goes with 'protocol: udp', not tcp"));
       return;
     }
     spec.transport = draft_.socket_type.value_or(draft_.protocol.value_or(Transport::Stream));
@@ -135,7 +144,8 @@ class Finisher {
     if (family == kFlagIPv6 || draft_.v6only) {
       if (family == kFlagIPv4) {
         const ValueOrigin* const v6only = own("v6only");
-        sink_.error(v6only != nullptr ? v6only->where : draft_.where, "'v6only' and the flag 'IPv4' contradict each other");
+        sink_.error(v6only != nullptr ? v6only->where : draft_.where,
+                    "'v6only' and the flag 'IPv4' contradict each other");
         return;
       }
       spec.family = ListenSpec::Family::V6;
@@ -143,8 +153,10 @@ class Finisher {
     spec.host = "*";
     if (!draft_.bind.empty()) {
       if (auto status = parse_listen_host(draft_.bind, true, spec); !status) {
-        const ValueOrigin* const origin = bind != nullptr && (!bind->from_defaults || interface_key == nullptr) ? bind : interface_key;
-        sink_.error(origin != nullptr && !origin->from_defaults ? origin->where : draft_.where, status.error().text());
+        const ValueOrigin* const origin =
+            bind != nullptr && (!bind->from_defaults || interface_key == nullptr) ? bind : interface_key;
+        sink_.error(origin != nullptr && !origin->from_defaults ? origin->where : draft_.where,
+                    status.error().text());
         return;
       }
     }
@@ -156,7 +168,9 @@ class Finisher {
     } else {
       auto port_name = parse_listen_port(draft_.service);
       if (!port_name) {
-        if (!draft_.service.empty()) sink_.error(draft_.where, "'port' is missing, and " + quoted(draft_.service) + " is no name of a port");
+        if (!draft_.service.empty())
+          sink_.error(draft_.where,
+                      "'port' is missing, and " + quoted(draft_.service) + " is no name of a port");
         return;
       }
       spec.port = std::move(*port_name);
@@ -174,8 +188,9 @@ class Finisher {
       if (internal) {
         sink_.warning(origin.where, quoted(row.name) + " has no effect on an internal service");
       } else {
-        sink_.error(origin.where, quoted(row.name) + (program ? " is only for plugins, this service runs a program"
-                                                              : " is only for programs, this service runs a plugin"));
+        sink_.error(origin.where,
+                    quoted(row.name) + (program ? " is only for plugins, this service runs a program"
+                                                : " is only for programs, this service runs a plugin"));
       }
     }
     if (program && own("idle_timeout") != nullptr) {
@@ -183,17 +198,22 @@ class Finisher {
     }
     const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
     if (!program && !internal && own_flags != 0) {
-      sink_.error(own("flags")->where, std::string((own_flags & kFlagNameInArgs) != 0 ? "the flag 'NAMEINARGS'" : "the flag 'NORETRY'") +
-                                           " is only for programs, this service runs a plugin");
+      sink_.error(
+          own("flags")->where,
+          std::string((own_flags & kFlagNameInArgs) != 0 ? "the flag 'NAMEINARGS'" : "the flag 'NORETRY'") +
+              " is only for programs, this service runs a plugin");
     }
-    if (const ValueOrigin* const instances = own("instances"); instances != nullptr && draft_.instances == Limit{0}) {
-      sink_.warning(instances->where, "'instances: 0' refuses everybody; to switch the service off write 'disable: true'");
+    if (const ValueOrigin* const instances = own("instances");
+        instances != nullptr && draft_.instances == Limit{0}) {
+      sink_.warning(instances->where,
+                    "'instances: 0' refuses everybody; to switch the service off write 'disable: true'");
     }
   }
 
   void check_transports() {
     const auto has = [&](Transport transport) {
-      return std::any_of(draft_.listen.begin(), draft_.listen.end(), [&](const auto& spec) { return spec.transport == transport; });
+      return std::any_of(draft_.listen.begin(), draft_.listen.end(),
+                         [&](const auto& spec) { return spec.transport == transport; });
     };
     const bool datagram = has(Transport::Datagram);
     const bool stream = has(Transport::Stream) || has(Transport::SeqPacket);
@@ -223,7 +243,8 @@ class Finisher {
   void check_program() {
     if (rules_.as_root && origin_of(draft_.origins, "user") == nullptr) {
       sink_.error(draft_.where, "'user' is missing: the daemon runs as root, so it must know who " +
-                                    (draft_.server.empty() ? "the program" : quoted(draft_.server)) + " is to run as");
+                                    (draft_.server.empty() ? "the program" : quoted(draft_.server)) +
+                                    " is to run as");
     }
     if ((draft_.flags & kFlagNameInArgs) != 0 && draft_.server_args.empty() && !is_faulty("server_args")) {
       sink_.error(own("flags") != nullptr ? own("flags")->where : draft_.where,
@@ -231,7 +252,9 @@ class Finisher {
     }
   }
 
-  bool is_faulty(std::string_view key) const { return own(key) != nullptr && sink_.error_count() > errors_before_; }
+  bool is_faulty(std::string_view key) const {
+    return own(key) != nullptr && sink_.error_count() > errors_before_;
+  }
 
   // A plugin runs in the daemon's processes: what `defaults` says about programs is not for it.
   void drop_program_values() {
@@ -260,12 +283,15 @@ class Finisher {
 
   void fill_in() {
     const bool program = draft_.kind == ServiceKind::Program;
-    if (origin_of(draft_.origins, "instances") == nullptr) draft_.instances = program ? Limit{kProgramInstances} : Limit{};
+    if (origin_of(draft_.origins, "instances") == nullptr)
+      draft_.instances = program ? Limit{kProgramInstances} : Limit{};
     if (origin_of(draft_.origins, "stop_timeout") == nullptr) draft_.stop_timeout = inherited_.stop_timeout;
     if (program) {
       if (!draft_.umask) draft_.umask = kUmask;
       draft_.idle_timeout.reset();
-      std::erase_if(draft_.origins, [](const ValueOrigin& origin) { return settings_table()[origin.row].name == "idle_timeout"; });
+      std::erase_if(draft_.origins, [](const ValueOrigin& origin) {
+        return settings_table()[origin.row].name == "idle_timeout";
+      });
     } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {
       draft_.idle_timeout = kPluginIdleTimeout;
     }
@@ -273,7 +299,8 @@ class Finisher {
 
   void apply_lists() {
     const auto has = [&](const std::vector<ListedId>& ids) {
-      const auto place = std::lower_bound(ids.begin(), ids.end(), draft_.id, [](const auto& entry, const auto& id) { return entry.id < id; });
+      const auto place = std::lower_bound(ids.begin(), ids.end(), draft_.id,
+                                          [](const auto& entry, const auto& id) { return entry.id < id; });
       return place != ids.end() && place->id == draft_.id;
     };
     const Defaults& defaults = inherited_.defaults;
@@ -290,8 +317,8 @@ class Finisher {
 
 }  // namespace
 
-void finish_service(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules, DiagnosticSink& sink,
-                    std::size_t errors_before) {
+void finish_service(Draft& draft, const YamlNode& map, const Inherited& inherited, const DecodeRules& rules,
+                    DiagnosticSink& sink, std::size_t errors_before) {
   Finisher(draft, map, inherited, rules, sink, errors_before).finish();
 }
 

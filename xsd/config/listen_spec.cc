@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/listen_spec.h"
 
-#include <algorithm>
-#include <array>
-
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+
+#include <algorithm>
+#include <array>
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -58,30 +58,39 @@ Error no_scheme(std::string_view text) {
     std::string guess = std::string(scheme.name) + "://" + std::string(rest);
     return Error(quoted(text) + " is no endpoint: write " + quoted(guess));
   }
-  if (text.starts_with('/')) return Error(quoted(text) + " is no endpoint: write " + quoted("unix://" + std::string(text)));
+  if (text.starts_with('/'))
+    return Error(quoted(text) + " is no endpoint: write " + quoted("unix://" + std::string(text)));
   if (all_digits(text)) {
-    return Error(quoted(text) + " is no endpoint: write " + quoted("tcp://*:" + std::string(text)) + " (or udp://)");
+    return Error(quoted(text) + " is no endpoint: write " + quoted("tcp://*:" + std::string(text)) +
+                 " (or udp://)");
   }
   if (colon != std::string_view::npos) {
-    return Error(quoted(text) + " is no endpoint: write " + quoted("tcp://" + std::string(text)) + " (or udp://)");
+    return Error(quoted(text) + " is no endpoint: write " + quoted("tcp://" + std::string(text)) +
+                 " (or udp://)");
   }
-  return Error(quoted(text) + " is no endpoint: write something like 'tcp://127.0.0.1:7' or 'unix:///run/name.sock'");
+  return Error(quoted(text) +
+               " is no endpoint: write something like 'tcp://127.0.0.1:7' or 'unix:///run/name.sock'");
 }
 
 Status parse_unix(std::string_view rest, ListenSpec& spec) {
   if (!rest.starts_with('/') && !rest.starts_with('@')) {
-    return Error("a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), not " +
-                 quoted(rest));
+    return Error(
+        "a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), "
+        "not " +
+        quoted(rest));
   }
   if (rest == "/" || rest == "@") return Error("the name of the unix socket is missing");
-  if (rest.starts_with('/') && rest.ends_with('/')) return Error(quoted(rest) + " names a folder, not a socket");
+  if (rest.starts_with('/') && rest.ends_with('/'))
+    return Error(quoted(rest) + " names a folder, not a socket");
   if (!net::SocketAddress::unix_path(rest)) return Error("the path of a unix socket has at most 107 bytes");
   spec.path = rest;
   return {};
 }
 
 Status check_interface(std::string_view name) {
-  const auto is_bad = [](char c) { return c == '/' || c == ':' || c == '%' || static_cast<unsigned char>(c) <= ' '; };
+  const auto is_bad = [](char c) {
+    return c == '/' || c == ':' || c == '%' || static_cast<unsigned char>(c) <= ' ';
+  };
   if (name.empty()) return Error("the name of the interface is missing behind '%'");
   if (name.size() >= IF_NAMESIZE || std::any_of(name.begin(), name.end(), is_bad)) {
     return Error(quoted(name) + " cannot be the name of an interface");
@@ -122,10 +131,13 @@ Status parse_name_or_v4(std::string_view text, ListenSpec& spec) {
     spec.host = host;
     return set_family(Family::V4, text, spec);
   }
-  const auto is_bad = [](char c) { return !is_digit(c) && !is_letter(c) && c != '-' && c != '.' && c != '_'; };
-  if (text.find_first_not_of("0123456789.") == std::string_view::npos) return Error(quoted(text) + " is no IPv4 address");
-  if (text.size() > kLongestHostName || std::any_of(text.begin(), text.end(), is_bad) || text.starts_with('-') ||
-      text.starts_with('.') || text.find("..") != std::string_view::npos) {
+  const auto is_bad = [](char c) {
+    return !is_digit(c) && !is_letter(c) && c != '-' && c != '.' && c != '_';
+  };
+  if (text.find_first_not_of("0123456789.") == std::string_view::npos)
+    return Error(quoted(text) + " is no IPv4 address");
+  if (text.size() > kLongestHostName || std::any_of(text.begin(), text.end(), is_bad) ||
+      text.starts_with('-') || text.starts_with('.') || text.find("..") != std::string_view::npos) {
     return Error(quoted(text) + " is neither an address nor a host name nor '*'");
   }
   spec.host = to_lower(text);
@@ -140,7 +152,8 @@ Status parse_listen_host(std::string_view text, bool bare_v6, ListenSpec& spec) 
   std::optional<std::string_view> interface_name;
   if (text.starts_with('[')) {
     const auto close = text.find(']');
-    if (close == std::string_view::npos) return Error("']' is missing behind the IPv6 address in " + quoted(text));
+    if (close == std::string_view::npos)
+      return Error("']' is missing behind the IPv6 address in " + quoted(text));
     host = text.substr(1, close - 1);
     std::string_view behind = text.substr(close + 1);
     if (!behind.empty() && behind.front() != '%') return Error(quoted(behind) + " makes no sense behind ']'");
@@ -183,14 +196,16 @@ Result<std::string> parse_listen_port(std::string_view text) {
   if (dash != std::string_view::npos && text.find_first_not_of("0123456789-") == std::string_view::npos) {
     const std::string_view from = text.substr(0, dash);
     const std::string_view to = text.substr(dash + 1);
-    if (!all_digits(from) || !all_digits(to)) return Error(quoted(text) + " is no port and no range such as 9000-9010");
+    if (!all_digits(from) || !all_digits(to))
+      return Error(quoted(text) + " is no port and no range such as 9000-9010");
     const auto first = number(from);
     if (!first) return first.error();
     const auto last = number(to);
     if (!last) return last.error();
     if (*first > *last) return Error("the range " + quoted(text) + " ends before it begins");
     if (*last - *first >= kMaxPortRange) {
-      return Error("the range " + quoted(text) + " has more than " + std::to_string(kMaxPortRange) + " ports");
+      return Error("the range " + quoted(text) + " has more than " + std::to_string(kMaxPortRange) +
+                   " ports");
     }
     return *first == *last ? std::string(from) : std::string(text);
   }
@@ -199,7 +214,8 @@ Result<std::string> parse_listen_port(std::string_view text) {
   };
   if (text.size() > kLongestPortName || std::any_of(text.begin(), text.end(), is_bad) ||
       std::none_of(text.begin(), text.end(), is_letter)) {
-    return Error(quoted(text) + " is no port: a number, a name of the services database or a range such as 9000-9010");
+    return Error(quoted(text) +
+                 " is no port: a number, a name of the services database or a range such as 9000-9010");
   }
   return std::string(text);
 }
@@ -208,11 +224,13 @@ Result<ListenSpec> parse_listen(std::string_view text) {
   const auto separator = text.find("://");
   if (separator == std::string_view::npos) return no_scheme(text);
   const std::string_view name = text.substr(0, separator);
-  const auto* scheme = std::find_if(kSchemes.begin(), kSchemes.end(),
-                                    [&](const Scheme& known) { return equals_ignoring_case(known.name, name); });
+  const auto* scheme = std::find_if(kSchemes.begin(), kSchemes.end(), [&](const Scheme& known) {
+    return equals_ignoring_case(known.name, name);
+  });
   if (scheme == kSchemes.end()) {
     std::array<std::string_view, kSchemes.size()> names;
-    std::transform(kSchemes.begin(), kSchemes.end(), names.begin(), [](const Scheme& known) { return known.name; });
+    std::transform(kSchemes.begin(), kSchemes.end(), names.begin(),
+                   [](const Scheme& known) { return known.name; });
     const auto nearest = nearest_word(name, names);
     return Error("unknown protocol " + quoted(name) +
                  (nearest.empty() ? ": tcp, udp, tcp4, tcp6, udp4, udp6, unix, unix-dgram or unix-seqpacket"
@@ -238,7 +256,8 @@ Result<ListenSpec> parse_listen(std::string_view text) {
     host = rest.substr(0, colon);
     port = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
     if (colon != std::string_view::npos && host.find(':') != std::string_view::npos) {
-      return Error("an IPv6 address stands in brackets, and in quotes: \"" + std::string(scheme->name) + "://[ADDRESS]:PORT\"");
+      return Error("an IPv6 address stands in brackets, and in quotes: \"" + std::string(scheme->name) +
+                   "://[ADDRESS]:PORT\"");
     }
   }
   if (auto status = parse_listen_host(host, false, spec); !status) return std::move(status).error();
@@ -251,7 +270,8 @@ Result<ListenSpec> parse_listen(std::string_view text) {
 
 std::string to_string(const ListenSpec& spec) {
   const bool literal_v6 = spec.host.find(':') != std::string::npos;
-  const bool literal = literal_v6 || (spec.host.find_first_not_of("0123456789.") == std::string::npos && !spec.host.empty());
+  const bool literal =
+      literal_v6 || (spec.host.find_first_not_of("0123456789.") == std::string::npos && !spec.host.empty());
   std::string out;
   for (const Scheme& scheme : kSchemes) {
     const Family family = literal ? Family::Any : spec.family;

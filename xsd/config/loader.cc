@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/loader.h"
 
+#include "xsd/base/clock.h"
+#include "xsd/base/text.h"
+#include "xsd/config/decode.h"
+#include "xsd/config/endpoint_index.h"
+#include "xsd/config/file_list.h"
+#include "xsd/config/file_mark.h"
+#include "xsd/config/listen_spec.h"
+#include "xsd/config/name_service.h"
+#include "xsd/config/resolve.h"
+#include "xsd/config/settings_table.h"
+#include "xsd/config/yaml_reader.h"
+
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
@@ -10,58 +23,14 @@
 #include <unordered_set>
 #include <utility>
 
-#include "xsd/base/clock.h"
-#include "xsd/base/text.h"
-#include "xsd/config/decode.h"
-#include "xsd/config/endpoint_index.h"
-#include "xsd/config/file_list.h"
-#include "xsd/config/listen_spec.h"
-#include "xsd/config/name_service.h"
-#include "xsd/config/resolve.h"
-#include "xsd/config/settings_table.h"
-#include "xsd/config/yaml_reader.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace xsd::config {
 namespace {
 
-// File times tick coarsely: a file that changed this recently may change again and keep its stamp.
-constexpr Duration kYoung = std::chrono::seconds(2);
 // How much cheap work is done between two looks at the clock.
 constexpr std::size_t kCheapUnits = 32;
-
-bool is_young(const FileStamp& stamp, WallTime now) {
-  const auto time = [](const timespec& t) {
-    return WallTime(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
-  };
-  return now - std::max(time(stamp.modified), time(stamp.changed)) < kYoung;
-}
-
-// What of a folder decides whether its files are trusted.
-struct FolderState {
-  dev_t device = 0;
-  ino_t inode = 0;
-  mode_t mode = 0;
-  uid_t owner = 0;
-  friend bool operator==(const FolderState&, const FolderState&) = default;
-};
-
-// The text of a file as far as it is known, without keeping it.
-struct TextMark {
-  FileStamp stamp;
-  bool young = true;
-  std::size_t size = 0;
-  std::size_t hash = 0;
-  bool has_text(const std::string& text) const {
-    return size == text.size() && hash == std::hash<std::string_view>{}(text);
-  }
-};
-
-TextMark mark_of(const SourceFile& source, WallTime now) {
-  return {source.stamp, is_young(source.stamp, now), source.text.size(), std::hash<std::string_view>{}(source.text)};
-}
 
 struct CachedFile {
   TextMark mark;
@@ -86,7 +55,8 @@ class Loader::Impl {
       : options_(std::move(options)),
         names_(std::move(names)),
         resolver_(*names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins}) {
-    while (options_.path.size() > 1 && options_.path.ends_with('/')) options_.path.pop_back();
+    while (options_.path.size() > 1 && options_.path.ends_with('/'))
+      options_.path.pop_back();
     if (options_.path.starts_with('/')) return;
     if (char* const folder = get_current_dir_name(); folder != nullptr) {
       prefix_ = std::string(folder) + "/";
@@ -121,12 +91,14 @@ class Loader::Impl {
 
   Snapshot take() { return std::exchange(snapshot_, {}); }
 
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::vector<Diagnostic>& diagnostics) {
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition,
+                                            std::vector<Diagnostic>& diagnostics) {
     resolver_.refresh();
     std::vector<MachineFault> faults;
     auto resolution = resolver_.resolve(definition, main_path(), faults);
     for (MachineFault& fault : faults) {
-      diagnostics.push_back(diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
+      diagnostics.push_back(
+          diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
     }
     forget_text();
     return resolution;
@@ -172,17 +144,21 @@ class Loader::Impl {
         finish();
         stage_ = Stage::Done;
         return false;
-      case Stage::Done: break;
+      case Stage::Done:
+        break;
     }
     return true;
   }
 
-  std::string absolute(const std::string& path) const { return path.starts_with('/') ? path : prefix_ + path; }
+  std::string absolute(const std::string& path) const {
+    return path.starts_with('/') ? path : prefix_ + path;
+  }
   std::string main_path() const { return is_folder_ ? std::string() : options_.path; }
 
   void reject(Position where, std::string message) {
     snapshot_.rejected = true;
-    reports_.front().diagnostics.push_back(diagnose(Severity::Error, options_.path, where, std::move(message)));
+    reports_.front().diagnostics.push_back(
+        diagnose(Severity::Error, options_.path, where, std::move(message)));
   }
 
   // --- the main file ---
@@ -209,9 +185,11 @@ class Loader::Impl {
     snapshot_.daemon = main_.decoded.daemon;
     check_daemon_user();
     add_services(main_.decoded.services, 0);
-    const std::string base = options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
+    const std::string base =
+        options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
     for (const IncludePattern& pattern : main_.decoded.include) {
-      const std::string shown = pattern.text.starts_with('/') ? pattern.text : (base == "//" ? "/" : base) + pattern.text;
+      const std::string shown =
+          pattern.text.starts_with('/') ? pattern.text : (base == "//" ? "/" : base) + pattern.text;
       const auto slash = shown.rfind('/');
       const std::string folder = slash == std::string::npos ? "." : folder_of(shown);
       list(folder, slash == std::string::npos ? shown : shown.substr(slash + 1), pattern.where);
@@ -233,7 +211,8 @@ class Loader::Impl {
       reject({}, source.error().text());
       return false;
     }
-    for (const std::string& warning : source->warnings) warn_about_file(options_.path, warning, diagnostics);
+    for (const std::string& warning : source->warnings)
+      warn_about_file(options_.path, warning, diagnostics);
     if (main_.mark.has_text(source->text) && main_known_) {
       main_.mark = mark_of(*source, now);
     } else {
@@ -262,7 +241,8 @@ class Loader::Impl {
 
   void list(const std::string& shown_folder, const std::string& pattern, Position where) {
     const std::string folder = absolute(shown_folder);
-    if (std::find(snapshot_.watched_folders.begin(), snapshot_.watched_folders.end(), folder) == snapshot_.watched_folders.end()) {
+    if (std::find(snapshot_.watched_folders.begin(), snapshot_.watched_folders.end(), folder) ==
+        snapshot_.watched_folders.end()) {
       snapshot_.watched_folders.push_back(folder);
     }
     const auto names = list_files(folder, pattern, kMaxFiles);
@@ -313,7 +293,8 @@ class Loader::Impl {
     file.mark = mark_of(*source, now);
     file.folder = folder;
     file.file_diagnostics.clear();
-    for (const std::string& warning : source->warnings) warn_about_file(job.path, warning, file.file_diagnostics);
+    for (const std::string& warning : source->warnings)
+      warn_about_file(job.path, warning, file.file_diagnostics);
     if (!is_same) parse(job, *source, file);
     add_file(job, file);
     return is_same;
@@ -331,7 +312,8 @@ class Loader::Impl {
       faulty.id = stem;
       faulty.id_known = false;
       const auto& all = sink.all();
-      const auto error = std::find_if(all.begin(), all.end(), [](const auto& d) { return d.severity == Severity::Error; });
+      const auto error =
+          std::find_if(all.begin(), all.end(), [](const auto& d) { return d.severity == Severity::Error; });
       faulty.error = error != all.end() ? one_line(*error) : job.path + ": cannot be read";
       file.services.push_back(std::move(faulty));
     }
@@ -363,7 +345,8 @@ class Loader::Impl {
 
   void add_file(const Job& job, const CachedFile& file) {
     Report report{job.path, file.file_diagnostics};
-    report.diagnostics.insert(report.diagnostics.end(), file.text_diagnostics.begin(), file.text_diagnostics.end());
+    report.diagnostics.insert(report.diagnostics.end(), file.text_diagnostics.begin(),
+                              file.text_diagnostics.end());
     reports_.push_back(std::move(report));
     add_services(file.services, reports_.size() - 1);
   }
@@ -394,15 +377,18 @@ class Loader::Impl {
     std::vector<MachineFault> faults;
     auto resolution = resolver_.resolve(definition, main_path(), faults);
     if (definition.disabled) {
-      for (MachineFault& fault : faults) add_fault(index, Severity::Warning, std::move(fault));
+      for (MachineFault& fault : faults)
+        add_fault(index, Severity::Warning, std::move(fault));
       return;
     }
     if (resolution != nullptr) check_endpoints(definition, *resolution, faults);
     if (!faults.empty()) {
-      for (MachineFault& fault : faults) add_fault(index, Severity::Error, std::move(fault));
+      for (MachineFault& fault : faults)
+        add_fault(index, Severity::Error, std::move(fault));
       return;
     }
-    for (const net::Endpoint& endpoint : resolution->endpoints) index_.add(endpoint, index);
+    for (const net::Endpoint& endpoint : resolution->endpoints)
+      index_.add(endpoint, index);
     service.resolution = std::move(resolution);
   }
 
@@ -411,8 +397,8 @@ class Loader::Impl {
     const auto [place, is_new] = ids_.try_emplace(service.id, index);
     if (is_new) return true;
     add_fault(index, Severity::Error,
-              {pending_[index].where, "the id " + quoted(service.id) + " is taken already, by " + place_of(place->second) +
-                                          ": give one of the two another 'id'"});
+              {pending_[index].where, "the id " + quoted(service.id) + " is taken already, by " +
+                                          place_of(place->second) + ": give one of the two another 'id'"});
     service.definition = nullptr;
     return false;
   }
@@ -421,7 +407,8 @@ class Loader::Impl {
     return snapshot_.services[index].file + ":" + std::to_string(pending_[index].where.line);
   }
 
-  void check_endpoints(const ServiceDefinition& definition, const Resolution& resolution, std::vector<MachineFault>& faults) const {
+  void check_endpoints(const ServiceDefinition& definition, const Resolution& resolution,
+                       std::vector<MachineFault>& faults) const {
     const ListenSpec* complained = nullptr;
     for (const net::Endpoint& endpoint : resolution.endpoints) {
       const auto owner = index_.find(endpoint);
@@ -430,8 +417,8 @@ class Loader::Impl {
       if (spec == complained && !faults.empty()) continue;
       complained = spec;
       faults.push_back({spec != nullptr ? spec->where : definition.where,
-                        endpoint.to_string() + " is wanted by the service " + quoted(snapshot_.services[*owner].id) + " too, at " +
-                            place_of(*owner)});
+                        endpoint.to_string() + " is wanted by the service " +
+                            quoted(snapshot_.services[*owner].id) + " too, at " + place_of(*owner)});
     }
   }
 
@@ -456,18 +443,22 @@ class Loader::Impl {
     reports_[pending_[index].report].diagnostics.push_back(std::move(diagnostic));
   }
 
-  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still the same.
+  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still the
+  // same.
   Diagnostic diagnose(Severity severity, const std::string& file, Position where, std::string message) {
     if (where.line > 0 && text_path_ != file) {
       text_path_ = file;
       text_.clear();
       const auto source = read_source_file(absolute(file), "", TrustRules{});
       const auto cached = cache_.find(file);
-      const TextMark* const mark = cached != cache_.end() ? &cached->second.mark : file == options_.path ? &main_.mark : nullptr;
+      const TextMark* const mark = cached != cache_.end()  ? &cached->second.mark
+                                   : file == options_.path ? &main_.mark
+                                                           : nullptr;
       if (source && mark != nullptr && mark->has_text(source->text)) text_ = source->text;
     }
     DiagnosticSink sink(file, where.line > 0 ? std::string_view(text_) : std::string_view{});
-    severity == Severity::Error ? sink.error(where, std::move(message)) : sink.warning(where, std::move(message));
+    severity == Severity::Error ? sink.error(where, std::move(message))
+                                : sink.warning(where, std::move(message));
     return std::move(sink.take().front());
   }
 
@@ -484,9 +475,11 @@ class Loader::Impl {
       if (defaults.enabled) check_listed(*defaults.enabled, "enabled");
     }
     for (Report& report : reports_) {
-      std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
-        return a.where.line != b.where.line ? a.where.line < b.where.line : a.where.column < b.where.column;
-      });
+      std::stable_sort(report.diagnostics.begin(), report.diagnostics.end(),
+                       [](const Diagnostic& a, const Diagnostic& b) {
+                         return a.where.line != b.where.line ? a.where.line < b.where.line
+                                                             : a.where.column < b.where.column;
+                       });
       for (Diagnostic& diagnostic : report.diagnostics) {
         if (diagnostic.severity == Severity::Error) ++snapshot_.errors;
         snapshot_.diagnostics.push_back(std::move(diagnostic));
@@ -505,15 +498,17 @@ class Loader::Impl {
   void check_listed(const std::vector<ListedId>& listed, std::string_view key) {
     for (const ListedId& entry : listed) {
       if (ids_.contains(entry.id)) continue;
-      reports_.front().diagnostics.push_back(diagnose(Severity::Warning, options_.path, entry.where,
-                                                      "no service has the id " + quoted(entry.id) + " in " + quoted(key)));
+      reports_.front().diagnostics.push_back(
+          diagnose(Severity::Warning, options_.path, entry.where,
+                   "no service has the id " + quoted(entry.id) + " in " + quoted(key)));
     }
   }
 
   void forget_gone_files() {
     if (cache_.size() <= jobs_.size()) return;
     std::unordered_set<std::string_view> present;
-    for (const Job& job : jobs_) present.insert(job.path);
+    for (const Job& job : jobs_)
+      present.insert(job.path);
     std::erase_if(cache_, [&](const auto& entry) { return !present.contains(entry.first); });
   }
 
@@ -568,7 +563,8 @@ Snapshot Loader::load() {
   return take();
 }
 
-std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition, std::vector<Diagnostic>& diagnostics) {
+std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition,
+                                                  std::vector<Diagnostic>& diagnostics) {
   return impl_->resolve(definition, diagnostics);
 }
 

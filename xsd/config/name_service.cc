@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/name_service.h"
 
+#include "xsd/base/clock.h"
+#include "xsd/base/unique_fd.h"
+
 #include <cerrno>
 #include <unordered_map>
 #include <utility>
-
-#include "xsd/base/clock.h"
-#include "xsd/base/unique_fd.h"
 
 #include <grp.h>
 #include <net/if.h>
@@ -44,6 +44,7 @@ class SystemNameService final : public NameService {
     ports_.clear();
     hosts_.clear();
     interfaces_.clear();
+    has_ipv6_.reset();
     host_time_ = Duration::zero();
   }
 
@@ -51,9 +52,10 @@ class SystemNameService final : public NameService {
     const auto [place, is_new] = users_.try_emplace(name);
     if (is_new) {
       passwd record{};
-      const passwd* const found = look_up(record, buffer_, [&](passwd* r, char* b, std::size_t n, passwd** out) {
-        return getpwnam_r(name.c_str(), r, b, n, out);
-      });
+      const passwd* const found =
+          look_up(record, buffer_, [&](passwd* r, char* b, std::size_t n, passwd** out) {
+            return getpwnam_r(name.c_str(), r, b, n, out);
+          });
       if (found != nullptr) place->second = UserEntry{found->pw_name, found->pw_uid, found->pw_gid};
     }
     return place->second;
@@ -63,9 +65,9 @@ class SystemNameService final : public NameService {
     const auto [place, is_new] = users_.try_emplace("#" + std::to_string(uid));  // no name has a '#'
     if (is_new) {
       passwd record{};
-      const passwd* const found = look_up(record, buffer_, [&](passwd* r, char* b, std::size_t n, passwd** out) {
-        return getpwuid_r(uid, r, b, n, out);
-      });
+      const passwd* const found = look_up(
+          record, buffer_,
+          [&](passwd* r, char* b, std::size_t n, passwd** out) { return getpwuid_r(uid, r, b, n, out); });
       if (found != nullptr) place->second = UserEntry{found->pw_name, found->pw_uid, found->pw_gid};
     }
     return place->second;
@@ -98,9 +100,10 @@ class SystemNameService final : public NameService {
     const auto [place, is_new] = ports_.try_emplace(protocol + "/" + name);
     if (is_new) {
       servent record{};
-      const servent* const found = look_up(record, buffer_, [&](servent* r, char* b, std::size_t n, servent** out) {
-        return getservbyname_r(name.c_str(), protocol.c_str(), r, b, n, out);
-      });
+      const servent* const found =
+          look_up(record, buffer_, [&](servent* r, char* b, std::size_t n, servent** out) {
+            return getservbyname_r(name.c_str(), protocol.c_str(), r, b, n, out);
+          });
       if (found != nullptr) place->second = ntohs(static_cast<std::uint16_t>(found->s_port));
     }
     return place->second;
@@ -123,8 +126,11 @@ class SystemNameService final : public NameService {
   }
 
   bool has_ipv6() override {
-    const UniqueFd probe(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    return probe || errno != EAFNOSUPPORT;
+    if (!has_ipv6_) {
+      const UniqueFd probe(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      has_ipv6_ = probe || errno != EAFNOSUPPORT;
+    }
+    return *has_ipv6_;
   }
 
   uid_t own_uid() override { return geteuid(); }
@@ -144,7 +150,8 @@ class SystemNameService final : public NameService {
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
       const net::SocketAddress address(entry->ai_addr, entry->ai_addrlen);
       bool is_known = !address.is_ip();
-      for (const auto& other : addresses) is_known = is_known || other == address;
+      for (const auto& other : addresses)
+        is_known = is_known || other == address;
       if (!is_known) addresses.push_back(address);
     }
     freeaddrinfo(list);
@@ -156,6 +163,7 @@ class SystemNameService final : public NameService {
   std::unordered_map<std::string, std::optional<std::uint16_t>> ports_;
   std::unordered_map<std::string, std::vector<net::SocketAddress>> hosts_;
   std::unordered_map<std::string, bool> interfaces_;
+  std::optional<bool> has_ipv6_;
   Duration host_time_ = Duration::zero();
   std::vector<char> buffer_;
   SystemClock clock_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// NameService: what names mean on this machine now: users, groups, ports, hosts, interfaces. Asked while a configuration is resolved, never while
-// clients are served. Virtual, so that tests own the machine.
+// NameService: what names mean on this machine now: users, groups, ports, hosts, interfaces. Asked while a
+// configuration is resolved, never while clients are served. Virtual, so that tests own the machine.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,9 @@ class NameService {
   virtual gid_t own_gid() = 0;
 };
 
-/// The C library's databases, each name asked once between two refreshes. A host name may cost a question to a resolver: such a question waits at most
-/// a second or so for each server, and when one second was spent on them in all, further names count as not found until the next refresh.
+/// The C library's databases, each name asked once between two refreshes. A host name may cost a question to
+/// a resolver: such a question waits at most a second or so for each server, and when one second was spent on
+/// them in all, further names count as not found until the next refresh.
 std::unique_ptr<NameService> make_system_name_service();
 
 }  // namespace xsd::config

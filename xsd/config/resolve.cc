@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/resolve.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <utility>
-
 #include "xsd/base/error.h"
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/settings_table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -53,7 +53,8 @@ std::string fault_text(int number, std::string_view usual) {
 // One definition on its way.
 class Resolver::Work {
  public:
-  Work(Resolver& resolver, const ServiceDefinition& definition, std::string_view main_file, std::vector<MachineFault>& faults)
+  Work(Resolver& resolver, const ServiceDefinition& definition, std::string_view main_file,
+       std::vector<MachineFault>& faults)
       : resolver_(resolver),
         names_(resolver.names_),
         rules_(resolver.rules_),
@@ -69,14 +70,16 @@ class Resolver::Work {
     } else {
       check_plugin();
     }
-    for (const ListenSpec& spec : definition_.listen) add_endpoints(spec);
+    for (const ListenSpec& spec : definition_.listen)
+      add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
     resolution_.endpoints.shrink_to_fit();
     return std::make_shared<const Resolution>(std::move(resolution_));
   }
 
  private:
-  // `where` is the place of the value of `key`, which may be an inherited one: then the service's own place stands for it.
+  // `where` is the place of the value of `key`, which may be an inherited one: then the service's own place
+  // stands for it.
   void fault(std::string_view key, Position where, std::string message) {
     const ValueOrigin* const origin = origin_of(definition_.origins, key);
     if (origin != nullptr && origin->from_defaults) {
@@ -94,8 +97,9 @@ class Resolver::Work {
     if (std::binary_search(known.begin(), known.end(), definition_.plugin)) return;
     const std::vector<std::string_view> words(known.begin(), known.end());
     const auto nearest = nearest_word(definition_.plugin, words);
-    faults_.push_back({definition_.server_where, "plugin " + quoted(definition_.plugin) + " not found" +
-                                                     (nearest.empty() ? "" : ", did you mean " + quoted(nearest) + "?")});
+    faults_.push_back(
+        {definition_.server_where, "plugin " + quoted(definition_.plugin) + " not found" +
+                                       (nearest.empty() ? "" : ", did you mean " + quoted(nearest) + "?")});
   }
 
   void check_program() {
@@ -104,13 +108,16 @@ class Resolver::Work {
       const std::string& why = resolver_.look_at("", definition_.chroot, true);
       if (!why.empty()) return fault("chroot", {}, "chroot " + quoted(definition_.chroot) + " " + why);
     }
-    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.server, false); !why.empty()) {
+    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.server, false);
+        !why.empty()) {
       std::string message = "program " + quoted(definition_.server) + " " + why + inside;
-      if (definition_.server.find(' ') != std::string::npos) message += ": arguments belong into 'server_args'";
+      if (definition_.server.find(' ') != std::string::npos)
+        message += ": arguments belong into 'server_args'";
       fault("server", definition_.server_where, std::move(message));
     }
     if (definition_.directory == "/") return;
-    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.directory, true); !why.empty()) {
+    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.directory, true);
+        !why.empty()) {
       fault("directory", {}, "directory " + quoted(definition_.directory) + " " + why + inside);
     }
   }
@@ -125,9 +132,11 @@ class Resolver::Work {
     } else {
       user = names_.user(definition_.user);
     }
-    if (!user) return fault("user", definition_.user_where, "user " + quoted(definition_.user) + " not found");
+    if (!user)
+      return fault("user", definition_.user_where, "user " + quoted(definition_.user) + " not found");
     if (!rules_.as_root && user->uid != names_.own_uid()) {
-      fault("user", definition_.user_where, "cannot change to user " + quoted(definition_.user) + ": the daemon is not root");
+      fault("user", definition_.user_where,
+            "cannot change to user " + quoted(definition_.user) + ": the daemon is not root");
     }
     decide_group(user);
   }
@@ -137,9 +146,11 @@ class Resolver::Work {
     if (!definition_.group.empty()) {
       gid = as_number(definition_.group);
       if (!gid) gid = names_.group(definition_.group);
-      if (!gid) return fault("group", definition_.group_where, "group " + quoted(definition_.group) + " not found");
+      if (!gid)
+        return fault("group", definition_.group_where, "group " + quoted(definition_.group) + " not found");
       if (!rules_.as_root && *gid != names_.own_gid()) {
-        fault("group", definition_.group_where, "cannot change to group " + quoted(definition_.group) + ": the daemon is not root");
+        fault("group", definition_.group_where,
+              "cannot change to group " + quoted(definition_.group) + ": the daemon is not root");
       }
     }
     if (!rules_.as_root || !user) return;
@@ -148,7 +159,8 @@ class Resolver::Work {
     resolution_.gid = gid.value_or(user->gid);
     if (definition_.groups && !user->name.empty()) {
       UserEntry member = *user;
-      member.gid = resolution_.gid;  // as initgroups(user, gid): the group that the program runs with is among them
+      member.gid =
+          resolution_.gid;  // as initgroups(user, gid): the group that the program runs with is among them
       resolution_.groups = names_.groups_of(member);
     }
   }
@@ -181,7 +193,8 @@ class Resolver::Work {
       const std::string protocol = spec.transport == net::Transport::Datagram ? "udp" : "tcp";
       const auto port = names_.port(spec.port, protocol);
       if (!port || *port == 0) {
-        faults_.push_back({spec.where, "port " + quoted(spec.port) + " not found in the services database (" + protocol + ")"});
+        faults_.push_back({spec.where, "port " + quoted(spec.port) + " not found in the services database (" +
+                                           protocol + ")"});
         return std::nullopt;
       }
       ports = PortRange{*port, *port};
@@ -259,7 +272,8 @@ void Resolver::refresh() {
   looked_at_.clear();
 }
 
-std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition, std::string_view main_file,
+std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition,
+                                                    std::string_view main_file,
                                                     std::vector<MachineFault>& faults) {
   return Work(*this, definition, main_file, faults).run();
 }
@@ -276,7 +290,8 @@ const std::string& Resolver::look_at(const std::string& chroot, const std::strin
   const auto [place, is_new] = looked_at_.try_emplace(std::move(key));
   std::string& why = place->second;
   if (!is_new) return why;
-  const UniqueFd fd = chroot.empty() ? UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC)) : open_inside(chroot, path);
+  const UniqueFd fd =
+      chroot.empty() ? UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC)) : open_inside(chroot, path);
   struct stat info {};
   if (!fd || fstat(fd.get(), &info) != 0) {
     why = fault_text(errno, "not found");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Resolver: a definition to what it means on this machine now. Every fault it finds depends on the machine, may be gone tomorrow, and leaves the
-// definition good: its text says `not found`, `not executable` or what else is in the way.
+// Resolver: a definition to what it means on this machine now. Every fault it finds depends on the machine,
+// may be gone tomorrow, and leaves the definition good: its text says `not found`, `not executable` or what
+// else is in the way.
 #pragma once
 
 #include <memory>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/settings_table.h"
 
+#include "xsd/base/text.h"
+#include "xsd/config/encoders.h"
+#include "xsd/config/value_decoders.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
-
-#include "xsd/base/text.h"
-#include "xsd/config/encoders.h"
-#include "xsd/config/value_decoders.h"
 
 #include <sys/resource.h>
 
@@ -35,8 +35,9 @@ struct Text {
   std::string_view example;
 };
 
-constexpr SettingsRow now(std::string_view name, Scope scope, AppliesTo applies_to, Text text, SettingsRow::Decoder decode,
-                          SettingsRow::ServiceEncoder encode, bool is_list = false) {
+constexpr SettingsRow now(std::string_view name, Scope scope, AppliesTo applies_to, Text text,
+                          SettingsRow::Decoder decode, SettingsRow::ServiceEncoder encode,
+                          bool is_list = false) {
   SettingsRow row{};
   row.name = name;
   row.scope = scope;
@@ -64,7 +65,8 @@ constexpr SettingsRow never(std::string_view name, std::string_view help, std::s
   return row;
 }
 
-constexpr SettingsRow daemon(std::string_view name, Text text, SettingsRow::Decoder decode, SettingsRow::DaemonEncoder encode) {
+constexpr SettingsRow daemon(std::string_view name, Text text, SettingsRow::Decoder decode,
+                             SettingsRow::DaemonEncoder encode) {
   SettingsRow row = now(name, Scope::Daemon, kAll, text, decode, nullptr);
   row.encode_daemon = encode;
   return row;
@@ -73,10 +75,12 @@ constexpr SettingsRow daemon(std::string_view name, Text text, SettingsRow::Deco
 template <int Resource, LimitUnit Unit>
 constexpr SettingsRow limit_row(std::string_view name, std::string_view help, std::string_view example,
                                 SettingsRow::ServiceEncoder encode) {
-  constexpr std::string_view kKind = Unit == LimitUnit::Size     ? "size, SOFT:HARD or unlimited"
-                                     : Unit == LimitUnit::Number ? "number, SOFT:HARD or unlimited"
-                                                                 : "seconds or duration, SOFT:HARD or unlimited";
-  return now(name, kBoth, kPrograms, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>, encode);
+  constexpr std::string_view kKind = Unit == LimitUnit::Size ? "size, SOFT:HARD or unlimited"
+                                     : Unit == LimitUnit::Number
+                                         ? "number, SOFT:HARD or unlimited"
+                                         : "seconds or duration, SOFT:HARD or unlimited";
+  return now(name, kBoth, kPrograms, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>,
+             encode);
 }
 
 // clang-format off
@@ -209,8 +213,8 @@ std::vector<const SettingsRow*> sorted_rows() {
 }
 
 const SettingsRow* find_in(const std::vector<const SettingsRow*>& rows, std::string_view name) noexcept {
-  const auto found =
-      std::lower_bound(rows.begin(), rows.end(), name, [](const auto* row, std::string_view n) { return row->name < n; });
+  const auto found = std::lower_bound(rows.begin(), rows.end(), name,
+                                      [](const auto* row, std::string_view n) { return row->name < n; });
   return found != rows.end() && (*found)->name == name ? *found : nullptr;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The settings table: one row for each key that a configuration can have. It drives decoding, defaults, --dump-config, the suggestions for
-// unknown keys, and what is generated for readers (man page, schema). To add a key: one row here, one field in definitions.h.
+// The settings table: one row for each key that a configuration can have. It drives decoding, defaults,
+// --dump-config, the suggestions for unknown keys, and what is generated for readers (man page, schema). To
+// add a key: one row here, one field in definitions.h.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ struct DecodeInput;  // value_decoders.h
 struct SettingsRow {
   /// Stores what `value` says. What is wrong with it goes to the sink.
   using Decoder = void (*)(DecodeInput&, const YamlNode& value);
-  /// The effective value as YAML that reads back to the same; nullopt where there is none to write (the default is "nothing").
+  /// The effective value as YAML that reads back to the same; nullopt where there is none to write (the
+  /// default is "nothing").
   using ServiceEncoder = std::optional<std::string> (*)(const ServiceDefinition&);
   using DaemonEncoder = std::optional<std::string> (*)(const DaemonSettings&);
 
@@ -47,10 +49,10 @@ struct SettingsRow {
   std::string_view help;          ///< one sentence
   std::string_view example;       ///< a value as written in YAML
   Availability availability = Availability::Now;
-  std::string_view reason;        ///< of Never
+  std::string_view reason;  ///< of Never
   AppliesTo applies_to = AppliesTo::All;
-  bool is_list = false;           ///< may be edited with `key+` and `key-`
-  Decoder decode = nullptr;       ///< nullptr: structure, read by decode.cc itself, or not available
+  bool is_list = false;      ///< may be edited with `key+` and `key-`
+  Decoder decode = nullptr;  ///< nullptr: structure, read by decode.cc itself, or not available
   ServiceEncoder encode = nullptr;
   DaemonEncoder encode_daemon = nullptr;
 };

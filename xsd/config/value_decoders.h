@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decoders: one function for each kind of value, YamlNode to a field of a definition. The settings table names them. Strict: one grammar a kind
-// (base/number.h), a wrong type or an empty value is an error at its place.
+// Decoders: one function for each kind of value, YamlNode to a field of a definition. The settings table
+// names them. Strict: one grammar a kind (base/number.h), a wrong type or an empty value is an error at its
+// place.
 #pragma once
 
 #include <concepts>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +18,8 @@ namespace xsd::config {
 
 enum TypeWords : unsigned { kTypeInternal = 1, kTypeUnlisted = 2 };
 
-/// A definition on its way: with what is said in xinetd's words and is turned into `listen` and `kind` at the end.
+/// A definition on its way: with what is said in xinetd's words and is turned into `listen` and `kind` at the
+/// end.
 struct Draft : ServiceDefinition {
   std::string port;
   std::string bind;
@@ -54,11 +55,13 @@ struct DecodeInput {
 };
 
 /// "'KEY' wants WANTED, not WHAT IS THERE"; `hint` follows after a colon.
-void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wanted, std::string_view hint = {});
+void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wanted,
+                  std::string_view hint = {});
 /// The text of a scalar that is not empty and holds no NUL; nullopt after a complaint.
 std::optional<std::string_view> scalar_of(DecodeInput& in, const YamlNode& value, std::string_view wanted);
 /// The entries of a list, or the one scalar if `single` allows it; nullopt after a complaint.
-std::optional<std::span<const YamlNode>> entries_of(DecodeInput& in, const YamlNode& value, std::string_view wanted, bool single);
+std::optional<std::span<const YamlNode>> entries_of(DecodeInput& in, const YamlNode& value,
+                                                    std::string_view wanted, bool single);
 
 /// "'KEY' is not available yet in this version".
 std::string not_available(std::string_view what);
@@ -71,7 +74,8 @@ struct Word {
   std::string_view reason = {};  ///< of Never
 };
 
-/// The word of `known` that `text` is, compared without case; nullptr after a complaint (unknown, not available).
+/// The word of `known` that `text` is, compared without case; nullptr after a complaint (unknown, not
+/// available).
 const Word* known_word(DecodeInput& in, Position where, std::string_view text, std::span<const Word> known);
 
 inline constexpr Word kFlagWords[] = {
@@ -96,8 +100,8 @@ inline constexpr Word kTypeWords[] = {
     {"RPC", 0, Availability::Never, "services of the RPC port mapper are not supported"},
 };
 inline constexpr Word kSuccessWords[] = {
-    {"PID", kLogPid},           {"HOST", kLogHost},       {"USERID", 0, Availability::Later},
-    {"EXIT", kLogExit},         {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
+    {"PID", kLogPid},   {"HOST", kLogHost},         {"USERID", 0, Availability::Later},
+    {"EXIT", kLogExit}, {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
 };
 inline constexpr Word kFailureWords[] = {
     {"HOST", kLogHost}, {"USERID", 0, Availability::Later}, {"ATTEMPT", kLogAttempt}};
@@ -110,14 +114,21 @@ struct EnumWord {
 };
 inline constexpr EnumWord<StderrTarget> kStderrWords[] = {
     {"socket", StderrTarget::Socket}, {"log", StderrTarget::Log}, {"null", StderrTarget::Null}};
-inline constexpr EnumWord<OnRemove> kOnRemoveWords[] = {{"terminate", OnRemove::Terminate}, {"drain", OnRemove::Drain}};
-inline constexpr EnumWord<OnStop> kOnStopWords[] = {{"terminate", OnStop::Terminate}, {"leave", OnStop::Leave}};
-inline constexpr EnumWord<std::optional<net::Transport>> kProtocolWords[] = {{"tcp", net::Transport::Stream},
-                                                                             {"udp", net::Transport::Datagram}};
+inline constexpr EnumWord<OnRemove> kOnRemoveWords[] = {{"terminate", OnRemove::Terminate},
+                                                        {"drain", OnRemove::Drain}};
+inline constexpr EnumWord<OnStop> kOnStopWords[] = {{"terminate", OnStop::Terminate},
+                                                    {"leave", OnStop::Leave}};
+inline constexpr EnumWord<std::optional<net::Transport>> kProtocolWords[] = {
+    {"tcp", net::Transport::Stream}, {"udp", net::Transport::Datagram}};
 
 namespace decoders {
 
 enum class LimitUnit : std::uint8_t { Number, Size, Seconds };
+
+/// What keeps a text of digits from being a number here.
+std::string_view number_hint(std::string_view text) noexcept;
+/// The warning about a `key-` of something that is not there.
+void not_inherited(DecodeInput& in, Position where, std::string_view what);
 
 // What the templates below share.
 void text(DecodeInput& in, const YamlNode& value, std::string& out);
@@ -126,12 +137,14 @@ void path(DecodeInput& in, const YamlNode& value, std::string& out);
 void boolean(DecodeInput& in, const YamlNode& value, bool& out);
 void duration(DecodeInput& in, const YamlNode& value, Duration& out);
 void limit(DecodeInput& in, const YamlNode& value, Limit& out, std::uint64_t lowest, std::uint64_t highest);
-void word_set(DecodeInput& in, const YamlNode& value, unsigned& out, std::span<const Word> known, bool single);
+void word_set(DecodeInput& in, const YamlNode& value, unsigned& out, std::span<const Word> known,
+              bool single);
 void resource_limit(DecodeInput& in, const YamlNode& value, int resource, LimitUnit unit);
 std::optional<std::uint64_t> unsigned_number(DecodeInput& in, const YamlNode& value, std::uint64_t lowest,
                                              std::uint64_t highest);
 /// The index of the word, or nullopt after a complaint.
-std::optional<std::size_t> enum_index(DecodeInput& in, const YamlNode& value, std::span<const std::string_view> known);
+std::optional<std::size_t> enum_index(DecodeInput& in, const YamlNode& value,
+                                      std::span<const std::string_view> known);
 
 template <class C>
 C& target(DecodeInput& in) {
@@ -182,7 +195,8 @@ void resource_limit_field(DecodeInput& in, const YamlNode& value) {
 template <auto Field, const auto& Words>
 void enum_field(DecodeInput& in, const YamlNode& value) {
   std::string_view texts[std::size(Words)];
-  for (std::size_t i = 0; i < std::size(Words); ++i) texts[i] = Words[i].text;
+  for (std::size_t i = 0; i < std::size(Words); ++i)
+    texts[i] = Words[i].text;
   if (const auto index = enum_index(in, value, texts)) field(in, Field) = Words[*index].value;
 }
 

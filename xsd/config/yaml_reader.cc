@@ -9,6 +9,7 @@
 // - A value that is not there is an OnNull at the mark of whatever comes next, or of the key.
 // - The scanner queues tokens until it knows whether the first of them is a key. For `[` and `{` that is at
 //   the closing bracket, and a token weighs 80 to 350 bytes: hence the bound on reading ahead.
+// - A word alone in the last line (`plugin echo`) is a key without a value to it.
 // - A quote that is never closed goes unnoticed when a line end is the last byte, as it always is here.
 // - Its escapes \N and \_ give bytes that are not UTF-8.
 // - Two values side by side at the top (`'a' 'b'`) are two documents to it.
@@ -107,7 +108,7 @@ class GuardedText final : public std::streambuf {
   }
 
   std::string_view text_;
-  char last_piece_[kPiece + 1];
+  char last_piece_[kPiece + 1] = {};
   std::size_t served_ = 0;
   std::size_t weight_ = 0;
   std::ptrdiff_t open_ = 0;
@@ -148,9 +149,11 @@ class TreeBuilder final : public YAML::EventHandler {
   struct Frame {
     YamlNode node;
     std::size_t offset = 0;
+    bool is_flow = false;
     bool has_key = false;  ///< of a map: `key` waits for its value
     std::string key;
     Position key_where;
+    std::size_t key_offset = 0;
   };
 
   [[noreturn]] void stop(std::size_t offset, std::string message) {
@@ -165,9 +168,11 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   std::size_t begin_node(const YAML::Mark& mark);
-  void open(const YAML::Mark& mark, YamlNode::Kind kind);
+  void open(const YAML::Mark& mark, YamlNode::Kind kind, YAML::EmitterStyle::value style);
   void close();
   void add(YamlNode node, std::size_t offset);
+  bool has_colon(const Frame& frame) const noexcept;
+  void check_indent(Position where, std::size_t offset);
   void drop_equal_keys(YamlNode& map);
   Position where_of_missing(std::size_t offset);
   std::string bracket_fault(std::size_t& offset);
@@ -229,11 +234,16 @@ void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) {
 void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) {
   const std::size_t offset = begin_node(mark);
   YamlNode node;
-  node.scalar = null_word_at(text_, offset, !wants_key());
+  const bool is_value = !frames_.empty() && frames_.back().has_key;
+  const bool is_at_key = is_value && offset == frames_.back().key_offset;  // so it is not there
+  if (!is_at_key) node.scalar = null_word_at(text_, offset, !wants_key());
   if (!node.scalar.empty()) {
     node.where = finder_.at(offset);
+    check_indent(node.where, offset);
   } else if (wants_key()) {
     stop(offset, "a key is missing here");
+  } else if (is_value && !frames_.back().is_flow && !has_colon(frames_.back())) {
+    stop(frames_.back().key_offset, "expected 'key: value'");
   } else {
     node.where = where_of_missing(offset);
   }
@@ -255,21 +265,22 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, Y
   if (first == '"' && has_forbidden_character(value)) {
     stop(offset, "an escape in this text gives what is not allowed: a control character, '\\N' or '\\_'");
   }
+  check_indent(node.where, offset);
   if (wants_key() && !node.quoted && value == "<<") stop(offset, "merge keys are not allowed");
   add(std::move(node), offset);
 }
 
 void TreeBuilder::OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
-                                  YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) {
-  open(mark, YamlNode::Kind::List);
+                                  YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value style) {
+  open(mark, YamlNode::Kind::List, style);
 }
 
 void TreeBuilder::OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                             YAML::EmitterStyle::value /*style*/) {
-  open(mark, YamlNode::Kind::Map);
+                             YAML::EmitterStyle::value style) {
+  open(mark, YamlNode::Kind::Map, style);
 }
 
-void TreeBuilder::open(const YAML::Mark& mark, YamlNode::Kind kind) {
+void TreeBuilder::open(const YAML::Mark& mark, YamlNode::Kind kind, YAML::EmitterStyle::value style) {
   const std::size_t offset = begin_node(mark);
   if (frames_.size() >= kMaxNesting) stop(offset, "nested deeper than " + std::to_string(kMaxNesting));
   if (wants_key()) {
@@ -284,7 +295,10 @@ void TreeBuilder::open(const YAML::Mark& mark, YamlNode::Kind kind) {
   Frame frame;
   frame.node.kind = kind;
   frame.node.where = finder_.at(offset);
+  if (kind == YamlNode::Kind::Map || style == YAML::EmitterStyle::Flow)
+    check_indent(frame.node.where, offset);
   frame.offset = offset;
+  frame.is_flow = style == YAML::EmitterStyle::Flow;
   frames_.push_back(std::move(frame));
 }
 
@@ -311,6 +325,7 @@ void TreeBuilder::add(YamlNode node, std::size_t offset) {
     parent.has_key = true;
     parent.key = std::move(node.scalar);
     parent.key_where = finder_.at(offset);
+    parent.key_offset = offset;
   }
 }
 
@@ -347,6 +362,27 @@ void TreeBuilder::drop_equal_keys(YamlNode& map) {
     }
   }
   members.resize(kept);
+}
+
+/// A value in a line of its own stands further in than its key; only the dashes of a list need not. The
+/// library does not care.
+void TreeBuilder::check_indent(Position where, std::size_t offset) {
+  if (frames_.empty() || !frames_.back().has_key || frames_.back().is_flow) return;
+  const Frame& map = frames_.back();
+  if (where.line > map.key_where.line && where.column <= map.node.where.column) {
+    stop(offset, "expected 'key: value'; a value must be indented more than its key");
+  }
+}
+
+/// True if a colon follows the frame's key. The library takes a word alone in the last line for a key as
+/// well.
+bool TreeBuilder::has_colon(const Frame& frame) const noexcept {
+  const char first = char_at(text_, frame.key_offset);
+  std::size_t end = frame.key_offset + frame.key.size();
+  if (first == '"' || first == '\'') end = find_closing_quote(text_, frame.key_offset) + 1;
+  while (char_at(text_, end) == ' ' || char_at(text_, end) == '\t')
+    ++end;
+  return char_at(text_, end) == ':';
 }
 
 /// Where to show that a value is missing: at its key, or at the dash of its list entry, which is the last one

@@ -12,10 +12,6 @@ bool is_blank(char c) noexcept {
   return c == ' ' || c == '\t';
 }
 
-bool is_blank_or_break(char c) noexcept {
-  return is_blank(c) || c == '\n' || c == '\r';
-}
-
 bool begins_character(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
 }
@@ -121,11 +117,12 @@ std::string_view null_word_at(std::string_view text, std::size_t offset, bool is
   for (const std::string_view word : kWords) {
     if (!rest.starts_with(word)) continue;
     std::size_t after = word.size();
-    const char next = char_at(rest, after);
-    if (!is_blank_or_break(next) && std::string_view(",]}:").find(next) == std::string_view::npos) return {};
     while (is_blank(char_at(rest, after)))
       ++after;
-    if (is_value && char_at(rest, after) == ':') return {};
+    const char next = char_at(rest, after);
+    const bool is_comment = next == '#' && after > word.size();
+    const bool ends = is_comment || std::string_view("\r\n,]}").find(next) != std::string_view::npos;
+    if (!ends && (is_value || next != ':')) return {};
     return rest.substr(0, word.size());
   }
   return {};

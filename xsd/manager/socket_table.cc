@@ -44,17 +44,27 @@ Result<net::BoundSocket*> SocketTable::bind(const net::Endpoint& endpoint, std::
   if (!socket) return std::move(socket.error());
   Entry& entry = entries_[endpoint];
   entry = {std::make_unique<net::BoundSocket>(std::move(*socket)), user};
+  by_user_[user].push_back(endpoint);
   return entry.socket.get();
 }
 
 void SocketTable::set_user(const net::Endpoint& endpoint, const std::string& user) {
-  if (const auto entry = entries_.find(endpoint); entry != entries_.end()) entry->second.user = user;
+  const auto entry = entries_.find(endpoint);
+  if (entry == entries_.end()) return;
+  std::erase(by_user_[entry->second.user], endpoint);
+  by_user_[user].push_back(endpoint);
+  entry->second.user = user;
 }
 
 void SocketTable::release(const std::string& user, const std::vector<net::Endpoint>& kept) {
-  std::erase_if(entries_, [&](const auto& entry) {
-    return entry.second.user == user && std::find(kept.begin(), kept.end(), entry.first) == kept.end();
+  const auto owned = by_user_.find(user);
+  if (owned == by_user_.end()) return;
+  std::erase_if(owned->second, [&](const net::Endpoint& endpoint) {
+    if (std::find(kept.begin(), kept.end(), endpoint) != kept.end()) return false;
+    entries_.erase(endpoint);
+    return true;
   });
+  if (owned->second.empty()) by_user_.erase(owned);
 }
 
 std::unordered_set<std::uint16_t> SocketTable::udp_ports() const {

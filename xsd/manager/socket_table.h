@@ -42,6 +42,8 @@ class SocketTable {
   std::vector<net::BoundSocket*> overlapping(const net::Endpoint& endpoint);
 
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
+  /// The endpoints of each user, so that letting go of one service does not look at all of them.
+  std::unordered_map<std::string, std::vector<net::Endpoint>> by_user_;
 };
 
 }  // namespace xsd::manager

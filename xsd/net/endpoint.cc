@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/net/endpoint.h"
 
+#include <cstddef>
 #include <functional>
 
 namespace xsd::net {
@@ -39,11 +40,14 @@ bool Endpoint::overlaps(const Endpoint& other) const noexcept {
 }
 
 std::size_t EndpointHash::operator()(const Endpoint& endpoint) const noexcept {
-  const std::string_view bytes(reinterpret_cast<const char*>(endpoint.address.raw()), endpoint.address.raw_length());
-  std::size_t hash = std::hash<std::string_view>{}(endpoint.interface_name) * 31U + static_cast<std::size_t>(endpoint.transport);
-  // Only what operator== compares: family, port and address of an IP socket, not its flow information.
-  if (endpoint.address.is_ip()) return hash * 31U + std::hash<std::string>{}(endpoint.address.to_string());
-  return hash * 31U + std::hash<std::string_view>{}(bytes);
+  // Only what operator== compares: of an IP address the bytes and the port, not its flow information.
+  const auto* const raw = reinterpret_cast<const char*>(endpoint.address.raw());
+  std::string_view bytes(raw, endpoint.address.raw_length());
+  if (endpoint.address.family() == AF_INET) bytes = {raw + offsetof(sockaddr_in, sin_addr), sizeof(in_addr)};
+  if (endpoint.address.family() == AF_INET6) bytes = {raw + offsetof(sockaddr_in6, sin6_addr), sizeof(in6_addr)};
+  const std::hash<std::string_view> hash;
+  return (hash(bytes) * 31U + endpoint.address.port()) * 31U + hash(endpoint.interface_name) * 7U +
+         static_cast<std::size_t>(endpoint.transport);
 }
 
 }  // namespace xsd::net

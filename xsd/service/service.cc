@@ -57,8 +57,10 @@ bool Service::can_become(const config::ServiceDefinition& next) const noexcept {
 }
 
 void Service::apply(Prepared next) {
+  const bool same_options = definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   prepared_ = std::move(next);
   told_refusals_ = 0;
+  if (same_options) return;
   for (const auto& listener : listeners_) {
     listener->socket().set_backlog(definition().backlog);
     // What cannot be set now could not be set when the socket was made, and failed the service then.

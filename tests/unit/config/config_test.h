@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tests of the configuration share: a folder of files, a machine of their own, decoding from text.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xsd/config/decode.h"
+#include "xsd/config/loader.h"
+#include "xsd/config/name_service.h"
+
+namespace xsd::config {
+
+/// A machine with a few names, whatever the real one has.
+class FakeNames final : public NameService {
+ public:
+  void refresh() override { ++refreshes; }
+  std::optional<UserEntry> user(const std::string& name) override {
+    for (const UserEntry& entry : users) {
+      if (entry.name == name) return entry;
+    }
+    return std::nullopt;
+  }
+  std::optional<UserEntry> user(uid_t uid) override {
+    for (const UserEntry& entry : users) {
+      if (entry.uid == uid) return entry;
+    }
+    return std::nullopt;
+  }
+  std::optional<gid_t> group(const std::string& name) override {
+    const auto found = group_ids.find(name);
+    return found == group_ids.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::vector<gid_t> groups_of(const UserEntry& user) override { return {user.gid, 100}; }
+  std::optional<std::uint16_t> port(const std::string& name, const std::string& protocol) override {
+    const auto found = ports.find(name + "/" + protocol);
+    return found == ports.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::vector<net::SocketAddress> addresses(const std::string& host) override {
+    std::vector<net::SocketAddress> out;
+    for (const std::string& text : hosts[host]) out.push_back(*net::SocketAddress::parse(text, 0));
+    return out;
+  }
+  bool has_interface(const std::string& name) override { return name == "lo"; }
+  bool has_ipv6() override { return ipv6; }
+  uid_t own_uid() override { return 1000; }
+  gid_t own_gid() override { return 1000; }
+
+  std::vector<UserEntry> users{{"root", 0, 0}, {"nobody", 65534, 65534}, {"me", 1000, 1000}, {"games", 5, 60}};
+  std::map<std::string, gid_t> group_ids{{"root", 0}, {"nogroup", 65534}, {"me", 1000}, {"tty", 5}};
+  std::map<std::string, std::uint16_t> ports{{"echo/tcp", 7},    {"echo/udp", 7}, {"telnet/tcp", 23},
+                                             {"finger/tcp", 79}, {"tftp/udp", 69}, {"daytime/tcp", 13}};
+  std::map<std::string, std::vector<std::string>> hosts{
+      {"localhost", {"127.0.0.1", "::1"}}, {"v4.example", {"192.0.2.1"}}, {"twice.example", {"192.0.2.1", "192.0.2.2"}}};
+  bool ipv6 = true;
+  int refreshes = 0;
+};
+
+inline const std::vector<std::string>& known_plugins() {
+  static const std::vector<std::string> kNames{"chargen", "daytime", "discard", "echo", "time"};
+  return kNames;
+}
+
+/// A folder with a main file `xsd.yaml` and a service folder `conf.d`, gone at the end.
+class TestFolder {
+ public:
+  TestFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "xsd-config-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = std::filesystem::canonical(pattern).string();
+    EXPECT_EQ(::mkdir((root_ + "/conf.d").c_str(), 0755), 0);
+  }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  ~TestFolder() { std::filesystem::remove_all(root_); }
+
+  const std::string& root() const { return root_; }
+  std::string path(const std::string& name) const { return root_ + "/" + name; }
+  std::string write(const std::string& name, std::string_view text) const {
+    const std::string file = path(name);
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+    EXPECT_EQ(::chmod(file.c_str(), 0644), 0);
+    return file;
+  }
+  /// Makes a file old enough to be trusted to change its stamp with its text.
+  void age(const std::string& name) const {
+    const timespec times[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
+    EXPECT_EQ(::utimensat(AT_FDCWD, path(name).c_str(), times, 0), 0);
+  }
+
+ private:
+  std::string root_;
+};
+
+inline LoadOptions load_options(std::string path, bool as_root = true) {
+  LoadOptions options;
+  options.path = std::move(path);
+  options.as_root = as_root;
+  options.known_plugins = known_plugins();
+  return options;
+}
+
+/// All diagnostics as users see them, without `root` in the paths.
+inline std::string shown(const std::vector<Diagnostic>& diagnostics, const std::string& root) {
+  std::string out;
+  for (const Diagnostic& diagnostic : diagnostics) out += format_diagnostic(diagnostic);
+  for (std::size_t at; !root.empty() && (at = out.find(root + "/")) != std::string::npos;) out.erase(at, root.size() + 1);
+  return out;
+}
+
+/// The messages alone.
+inline std::vector<std::string> messages(const std::vector<Diagnostic>& diagnostics) {
+  std::vector<std::string> out;
+  for (const Diagnostic& diagnostic : diagnostics) out.push_back(diagnostic.message);
+  return out;
+}
+
+/// A service file, decoded from its text.
+struct Decoded {
+  std::vector<DecodedService> services;
+  std::vector<Diagnostic> diagnostics;
+
+  const ServiceDefinition& only() const {
+    EXPECT_EQ(services.size(), 1U);
+    EXPECT_TRUE(services.at(0).definition != nullptr) << shown(diagnostics, "");
+    static const ServiceDefinition kNone;
+    return services.at(0).definition ? *services[0].definition : kNone;
+  }
+  /// The text of the one diagnostic there is; all of them if there are more.
+  std::string fault() const {
+    if (diagnostics.size() == 1) return diagnostics[0].message;
+    return std::to_string(diagnostics.size()) + " diagnostics:\n" + shown(diagnostics, "");
+  }
+};
+
+inline Decoded decode_text(std::string_view text, bool as_root = true, const Inherited& inherited = {}) {
+  DiagnosticSink sink("test.yaml", text);
+  Decoded out;
+  if (const auto root = read_yaml(text, sink)) {
+    out.services = decode_service_file(*root, "test", inherited, DecodeRules{"test.yaml", {}, as_root}, sink);
+  }
+  out.diagnostics = sink.take();
+  return out;
+}
+
+inline DecodedMain decode_main_text(std::string_view text, std::vector<Diagnostic>* diagnostics = nullptr) {
+  DiagnosticSink sink("xsd.yaml", text);
+  DecodedMain out;
+  out.faulty = true;
+  if (const auto root = read_yaml(text, sink)) out = decode_main(*root, DecodeRules{"xsd.yaml", "/etc/xsd", true}, sink);
+  if (diagnostics != nullptr) {
+    *diagnostics = sink.take();
+  } else {
+    EXPECT_EQ(shown(sink.all(), ""), "");
+  }
+  return out;
+}
+
+}  // namespace xsd::config

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the loader remembers of a file to tell whether it changed, without keeping its text.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include "xsd/base/clock.h"
+#include "xsd/config/source_file.h"
+
+namespace xsd::config {
+
+// File times tick coarsely: a file that changed this recently may change again and keep its stamp.
+inline constexpr Duration kYoung = std::chrono::seconds(2);
+inline bool is_young(const FileStamp& stamp, WallTime now) {
+  const auto time = [](const timespec& t) {
+    return WallTime(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  };
+  return now - std::max(time(stamp.modified), time(stamp.changed)) < kYoung;
+}
+
+// What of a folder decides whether its files are trusted.
+struct FolderState {
+  dev_t device = 0;
+  ino_t inode = 0;
+  mode_t mode = 0;
+  uid_t owner = 0;
+  friend bool operator==(const FolderState&, const FolderState&) = default;
+};
+
+// The text of a file as far as it is known, without keeping it.
+struct TextMark {
+  FileStamp stamp;
+  bool young = true;
+  std::size_t size = 0;
+  std::size_t hash = 0;
+  bool has_text(const std::string& text) const {
+    return size == text.size() && hash == std::hash<std::string_view>{}(text);
+  }
+};
+
+inline TextMark mark_of(const SourceFile& source, WallTime now) {
+  return {source.stamp, is_young(source.stamp, now), source.text.size(),
+          std::hash<std::string_view>{}(source.text)};
+}
+
+}  // namespace xsd::config
