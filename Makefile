@@ -13,6 +13,9 @@ TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace
 MISSING = $(shell dpkg-query -W -f '$${Package} $${Status}\n' $(PACKAGES) $(TEST_PACKAGES) 2>/dev/null | \
   awk '/install ok installed/{have[$$1]=1} END{n=split("$(PACKAGES) $(TEST_PACKAGES)",want," "); for(i=1;i<=n;i++) if(!(want[i] in have)) print want[i]}')
 
+export CCACHE_BASEDIR = $(CURDIR)
+export CCACHE_NOHASHDIR = 1
+
 .PHONY: deps build run test lint bench clean
 
 deps:
