@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/plugin/datagram.h"
+
+#include <gmock/gmock.h>
+
+#include "datagram_peer.h"
+#include "plugin_test.h"
+
+namespace xsd::plugin {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DatagramTest : public DatagramPluginTest {};
+
+TEST_F(DatagramTest, answers_from_the_address_that_was_asked) {
+  start_probe();
+  bind_service("0.0.0.0");
+  for (const char* asked : {"127.0.0.1", "127.0.0.2"}) {
+    const UniqueFd mine = peer("127.0.0.3");
+    send_to(mine, asked, "ahello");
+    EXPECT_EQ(receive_datagram(mine), "hello");
+    EXPECT_EQ(last_sender.host(), asked);
+  }
+}
+
+TEST_F(DatagramTest, answers_from_a_socket_bound_to_one_address) {
+  start_probe();
+  bind_service("127.0.0.5");
+  const UniqueFd mine = peer("127.0.0.1");
+  send_to(mine, "127.0.0.5", "ahello");
+  EXPECT_EQ(receive_datagram(mine), "hello");
+  EXPECT_EQ(last_sender.host(), "127.0.0.5");
+  EXPECT_EQ(service->datagrams().received, 1U);
+  EXPECT_EQ(service->datagrams().answered, 1U);
+  EXPECT_EQ(service->datagrams().refused, 0U);
+  EXPECT_EQ(service->datagrams().bytes_in, 6U);
+  EXPECT_EQ(service->datagrams().bytes_out, 5U);
+}
+
+TEST_F(DatagramTest, answers_over_ipv6) {
+  start_probe();
+  for (const char* bound_to : {"::1", "::"}) {
+    bind_service(bound_to);
+    const UniqueFd mine = peer("::1");
+    send_to(mine, "::1", "ahello");
+    EXPECT_EQ(receive_datagram(mine), "hello") << bound_to;
+    EXPECT_EQ(last_sender.host(), "::1");
+  }
+}
+
+TEST_F(DatagramTest, answers_a_link_local_sender_on_its_link) {
+  const std::optional<std::string> address = link_local_address();
+  if (!address) GTEST_SKIP() << "no interface has a link-local address";
+  start_probe();
+  bind_service("::");
+  const UniqueFd mine = peer(address->c_str());
+  send_to(mine, address->c_str(), "ahello");
+  EXPECT_EQ(receive_datagram(mine), "hello");
+  EXPECT_EQ(last_sender.host(), *address);
+}
+
+TEST_F(DatagramTest, tells_where_a_datagram_came_from_and_went_to) {
+  start_probe();
+  bind_service("0.0.0.0");
+  const UniqueFd mine = peer("127.0.0.3");
+  send_to(mine, "127.0.0.2", "p");
+  EXPECT_EQ(receive_datagram(mine), "the-service 127.0.0.3 " +
+                                        std::to_string(address_of(mine.get(), false).port()) + " 127.0.0.2 " +
+                                        std::to_string(bound.port()));
+}
+
+TEST_F(DatagramTest, answers_once) {
+  start_probe();
+  bind_service("127.0.0.1");
+  const UniqueFd mine = peer("127.0.0.1");
+  send_to(mine, "127.0.0.1", "thello");
+  EXPECT_EQ(receive_datagram(mine), "hello");
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=0 reply=-114 ");  // EALREADY
+  EXPECT_EQ(service->datagrams().answered, 1U);
+  EXPECT_FALSE(has_datagram(mine));
+}
+
+TEST_F(DatagramTest, shows_an_empty_datagram) {
+  start_probe();
+  bind_service("127.0.0.1");
+  send_to(peer("127.0.0.1"), "127.0.0.1", "");
+  ASSERT_TRUE(received(1));
+  EXPECT_STREQ(probe.record, "start datagram:0 ");
+}
+
+TEST_F(DatagramTest, does_not_show_a_datagram_from_port_0) {
+  start_probe();
+  bind_service("127.0.0.1");
+  if (!send_forged(0, "ahello")) GTEST_SKIP() << "needs a raw socket";
+  ASSERT_TRUE(received(1));
+  EXPECT_EQ(service->datagrams().refused, 1U);
+  EXPECT_EQ(service->datagrams().answered, 0U);
+  EXPECT_STREQ(probe.record, "start ");
+}
+
+TEST_F(DatagramTest, does_not_show_a_datagram_from_a_service_that_answers_everything) {
+  start_probe();
+  bind_service("127.0.0.1");
+  std::uint64_t sent = 0;
+  for (const std::uint16_t port : kReflectingPorts) {
+    if (!send_forged(port, "ahello")) GTEST_SKIP() << "needs a raw socket";
+    ++sent;
+  }
+  ASSERT_TRUE(received(sent));
+  EXPECT_EQ(service->datagrams().refused, sent);
+  EXPECT_STREQ(probe.record, "start ");
+  ASSERT_TRUE(send_forged(8, "x"));
+  ASSERT_TRUE(received(sent + 1));
+  EXPECT_STREQ(probe.record, "start datagram:1 ");
+}
+
+TEST(ReflectingPorts, are_sorted_for_the_search) {
+  EXPECT_TRUE(std::is_sorted(kReflectingPorts.begin(), kReflectingPorts.end()));
+  EXPECT_TRUE(is_reflecting_port(7));
+  EXPECT_TRUE(is_reflecting_port(19));
+  EXPECT_TRUE(is_reflecting_port(464));
+  EXPECT_FALSE(is_reflecting_port(8));
+  EXPECT_FALSE(is_reflecting_port(40000));
+}
+
+TEST_F(DatagramTest, does_not_show_a_datagram_from_a_sender_that_the_owner_refuses) {
+  start_probe();
+  bind_service("127.0.0.1");
+  const UniqueFd mine = peer("127.0.0.1");
+  refused_sender = address_of(mine.get(), false);
+  send_to(mine, "127.0.0.1", "ahello");
+  send_to(peer("127.0.0.1"), "127.0.0.1", "x");
+  ASSERT_TRUE(received(2));
+  EXPECT_EQ(service->datagrams().refused, 1U);
+  EXPECT_STREQ(probe.record, "start datagram:1 ");
+}
+
+TEST_F(DatagramTest, does_not_answer_a_broadcast) {
+  start_probe();
+  bind_service("0.0.0.0");
+  const UniqueFd mine = peer("127.0.0.1");
+  const int on = 1;
+  ASSERT_EQ(setsockopt(mine.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on), 0);
+  send_to(mine, "127.255.255.255", "ahello");
+  ASSERT_TRUE(received(1));
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 ");  // EACCES
+  EXPECT_EQ(service->datagrams().refused, 1U);
+  EXPECT_EQ(service->datagrams().answered, 0U);
+  EXPECT_FALSE(has_datagram(mine));
+}
+
+TEST_F(DatagramTest, does_not_answer_a_multicast) {
+  start_probe();
+  bind_service("::");
+  const std::optional<std::string> address = link_local_address();
+  if (!address) GTEST_SKIP() << "no interface has a link-local address";
+  const UniqueFd mine = peer(address->c_str());
+  send_to(mine, ("ff02::1" + address->substr(address->find('%'))).c_str(), "ahello");
+  ASSERT_TRUE(received(1));
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 ");
+  EXPECT_FALSE(has_datagram(mine));
+}
+
+TEST_F(DatagramTest, goes_on_after_answers_that_nobody_takes) {
+  start_probe();
+  for (const char* bound_to : {"127.0.0.1", "0.0.0.0"}) {
+    const std::uint64_t before = service->datagrams().received;
+    bind_service(bound_to);
+    for (int i = 0; i < 20; ++i) {
+      send_to(peer("127.0.0.1"), "127.0.0.1", "agone");  // closed before the answer comes
+      settle();
+    }
+    const UniqueFd mine = peer("127.0.0.1");
+    send_to(mine, "127.0.0.1", "ahello");
+    EXPECT_EQ(receive_datagram(mine), "hello");
+    EXPECT_EQ(service->datagrams().received, before + 21);
+  }
+}
+
+TEST_F(DatagramTest, reports_the_error_of_a_socket_that_is_none) {
+  start_probe();
+  EXPECT_EQ(service->read_datagrams(-1, net::SocketAddress::any_v4(7), false), EBADF);
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  const UniqueFd one(fds[0]);
+  const UniqueFd two(fds[1]);
+  EXPECT_EQ(service->read_datagrams(fds[0], net::SocketAddress::any_v4(7), true), ENOTSOCK);
+}
+
+TEST_F(DatagramTest, reads_a_bounded_number_a_turn) {
+  start_probe();
+  bind_service("127.0.0.1");
+  const UniqueFd mine = peer("127.0.0.1");
+  for (int i = 0; i < 100; ++i)
+    send_to(mine, "127.0.0.1", "x");
+  EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0);
+  EXPECT_EQ(service->datagrams().received, 64U);
+  EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0);
+  EXPECT_EQ(service->datagrams().received, 100U);
+}
+
+TEST_F(DatagramTest, serves_unix_datagrams) {
+  start_probe();
+  socket = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)),
+            0);  // an automatic name
+  const net::SocketAddress address = address_of(socket.get(), false);
+  ASSERT_TRUE(prepare_datagram_socket(socket.get(), address));
+  UniqueFd mine(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(mine.get(), address.raw(), address.raw_length()), 0);
+  send_all(mine, "ahello");  // from nobody
+  EXPECT_EQ(service->read_datagrams(socket.get(), address, false), 0);
+  EXPECT_THAT(probe.record, HasSubstr("reply=-13 "));
+  ASSERT_EQ(::bind(mine.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)), 0);
+  send_all(mine, "ahello");
+  const int room = 400000;
+  ASSERT_EQ(setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+  send_all(mine, std::string(100000, 'a'));  // longer than the buffer: not shown in part
+  EXPECT_EQ(service->read_datagrams(socket.get(), address, false), 0);
+  EXPECT_EQ(receive_datagram(mine), "hello");
+  EXPECT_EQ(service->datagrams().refused, 2U);
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 datagram:6 reply=0 ");
+}
+
+}  // namespace
+}  // namespace xsd::plugin
