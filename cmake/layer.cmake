@@ -22,12 +22,18 @@ function(xsd_layer name)
   target_link_libraries(xsd_${name} PUBLIC xsd_options ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
 endfunction()
 
+# Test code is compiled more often than it runs: no optimiser for it, whatever the code under test is built with.
+function(xsd_quick_to_compile target)
+  target_compile_options(${target} PRIVATE -O0 -g1)
+endfunction()
+
 # xsd_unit_test(LAYER SOURCES file... [USES target...]): one test program of a layer, label `unit`.
 function(xsd_unit_test layer)
   cmake_parse_arguments(UNIT "" "" "SOURCES;USES;DEFINES" ${ARGN})
   add_executable(test_${layer} ${UNIT_SOURCES})
   target_link_libraries(test_${layer} PRIVATE xsd_${layer} ${UNIT_USES} GTest::gmock GTest::gtest_main)
   target_compile_definitions(test_${layer} PRIVATE ${UNIT_DEFINES})
+  xsd_quick_to_compile(test_${layer})
   add_test(NAME unit.${layer} COMMAND test_${layer} --gtest_brief=1)
   set_tests_properties(unit.${layer} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()

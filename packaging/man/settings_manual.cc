@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes xsd.yaml(5): the frame given as the only argument, with @DAEMON_KEYS@ and @SERVICE_KEYS@ replaced by what the settings table says,
-// so that the manual cannot say something else than the code.
+// Writes xsd.yaml(5): the frame given as the only argument, with @DAEMON_KEYS@ and @SERVICE_KEYS@ replaced by
+// what the settings table says, so that the manual cannot say something else than the code.
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -34,7 +34,8 @@ std::string roff(std::string_view text) {
 }
 
 std::string describe(const SettingsRow& row) {
-  std::string out = ".It Cm " + std::string(row.name) + " : Ar " + roff(row.kind.empty() ? "value" : row.kind) + "\n";
+  std::string out =
+      ".It Cm " + std::string(row.name) + " : Ar " + roff(row.kind.empty() ? "value" : row.kind) + "\n";
   std::string help = roff(row.help);
   if (!help.empty() && !help.ends_with('.')) help += '.';
   if (!help.empty()) out += help + "\n";
@@ -59,7 +60,8 @@ std::string list_keys(bool of_daemon) {
 }
 
 void replace(std::string& text, std::string_view placeholder, const std::string& with) {
-  if (const auto at = text.find(placeholder); at != std::string::npos) text.replace(at, placeholder.size(), with);
+  if (const auto at = text.find(placeholder); at != std::string::npos)
+    text.replace(at, placeholder.size(), with);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ void append_rfc3339(std::string& out, WallTime time) {
     millis += 1000;
     --seconds;
   }
-  // Records of one second share everything but the milliseconds, and gmtime costs more than the rest of a record.
+  // Records of one second share everything but the milliseconds, and gmtime costs more than the rest of a
+  // record.
   static thread_local std::time_t cached_second = -1;
   static thread_local char cached[32];
   const auto second = static_cast<std::time_t>(seconds);

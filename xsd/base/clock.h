@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Clock: where time comes from. Intervals use `monotonic()`, which no administrator can set; `wall()` is for the
-// times in records and for the daytime and time services only. Passed in, so that tests own the time.
+// Clock: where time comes from. Intervals use `monotonic()`, which no administrator can set; `wall()` is for
+// the times in records and for the daytime and time services only. Passed in, so that tests own the time.
 #pragma once
 
 #include <chrono>

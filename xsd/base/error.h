@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Error: why something failed, as a value. It holds an errno-like number (0 where there is none) and a chain of
-// context, outermost first: each layer that passes an error up adds the noun it knows, so that the text reads
+// Error: why something failed, as a value. It holds an errno-like number (0 where there is none) and a chain
+// of context, outermost first: each layer that passes an error up adds the noun it knows, so that the text
+// reads
 //     cannot start 'ftp': bind [::]:21: Permission denied
 // An expected outcome (would block, refused, not found) is not an Error.
 #pragma once

@@ -17,8 +17,8 @@ namespace xsd::log {
 namespace {
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"error", "warning", "info", "debug"};
-constexpr std::array<spdlog::level::level_enum, 4> kSpdlogLevels = {spdlog::level::err, spdlog::level::warn,
-                                                                    spdlog::level::info, spdlog::level::debug};
+constexpr std::array<spdlog::level::level_enum, 4> kSpdlogLevels = {
+    spdlog::level::err, spdlog::level::warn, spdlog::level::info, spdlog::level::debug};
 
 Level from_spdlog(spdlog::level::level_enum level) noexcept {
   if (level >= spdlog::level::err) return Level::Error;
@@ -63,7 +63,8 @@ class TargetSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
 std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
   if (settings.json) return std::make_unique<JsonFormatter>();
-  const char* const pattern = settings.target == TargetKind::Syslog ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ xsd[%P] %l: %v";
+  const char* const pattern =
+      settings.target == TargetKind::Syslog ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ xsd[%P] %l: %v";
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n");
 }
 
@@ -111,9 +112,12 @@ struct State {
 
 Result<std::unique_ptr<LogTarget>> make_target(const Settings& settings) {
   switch (settings.target) {
-    case TargetKind::Syslog: return SyslogTarget::create();
-    case TargetKind::File: return StreamTarget::open_file(settings.path);
-    case TargetKind::Stderr: break;
+    case TargetKind::Syslog:
+      return SyslogTarget::create();
+    case TargetKind::File:
+      return StreamTarget::open_file(settings.path);
+    case TargetKind::Stderr:
+      break;
   }
   return StreamTarget::attach(STDERR_FILENO);
 }
@@ -187,7 +191,8 @@ void message(Level level, std::string_view text) noexcept {
     text = escaped;
   }
   State& log = state();
-  log.logger->log(kSpdlogLevels[static_cast<std::size_t>(level)], spdlog::string_view_t(text.data(), text.size()));
+  log.logger->log(kSpdlogLevels[static_cast<std::size_t>(level)],
+                  spdlog::string_view_t(text.data(), text.size()));
   log.after_write();
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The log of this process: the only global. Diagnostic messages (with a level, through fmt) and records (finished lines that the
-// AccessLog makes) go to one target in the order in which they were given. Records are collected and leave in one write: `flush` at the end of
-// a loop turn; a diagnostic message flushes them first.
+// The log of this process: the only global. Diagnostic messages (with a level, through fmt) and records
+// (finished lines that the AccessLog makes) go to one target in the order in which they were given. Records
+// are collected and leave in one write: `flush` at the end of a loop turn; a diagnostic message flushes them
+// first.
 //
-// Text lines:  2026-11-22T02:33:12.123Z xsd[812] info: echo: start ...      (syslog: only what follows the level)
-// JSON lines:  {"ts":"...","level":"info","pid":812,"message":"..."}          (records have their own keys)
+// Text lines:  2026-11-22T02:33:12.123Z xsd[812] info: echo: start ...      (syslog: only what follows the
+// level) JSON lines:  {"ts":"...","level":"info","pid":812,"message":"..."}          (records have their own
+// keys)
 #pragma once
 
 #include <functional>
@@ -33,14 +35,16 @@ struct Settings {
 std::string_view level_name(Level level) noexcept;
 std::optional<Level> parse_level(std::string_view name) noexcept;
 
-/// Opens the target and, if that worked, makes it the log; otherwise the log stays what it was. Before the first call messages go to the standard error.
-/// Called again with the same settings it reopens a file, for log rotation.
+/// Opens the target and, if that worked, makes it the log; otherwise the log stays what it was. Before the
+/// first call messages go to the standard error. Called again with the same settings it reopens a file, for
+/// log rotation.
 Status open(const Settings& settings);
 
 bool enabled(Level level) noexcept;
 bool is_json() noexcept;
 
-/// One line. Controls that `text` may still contain are escaped; text from outside should have gone through quoted() already.
+/// One line. Controls that `text` may still contain are escaped; text from outside should have gone through
+/// quoted() already.
 void message(Level level, std::string_view text) noexcept;
 
 template <class... Args>
@@ -67,7 +71,8 @@ void begin_text_record(std::string& out, WallTime now);
 /// Writes the collected records.
 void flush() noexcept;
 
-/// Called when lines wait because the receiver was not ready: call `flush_backlog` a little later. True when nothing waits any more.
+/// Called when lines wait because the receiver was not ready: call `flush_backlog` a little later. True when
+/// nothing waits any more.
 void on_backlog(std::function<void()> hook);
 bool flush_backlog() noexcept;
 

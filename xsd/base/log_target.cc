@@ -43,7 +43,8 @@ Result<std::unique_ptr<LogTarget>> StreamTarget::attach(int fd) {
     UniqueFd own(::open(self.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     if (own) return make(std::move(own), Kind::NonBlocking);
   }
-  // No description of our own to be had (a terminal of another user, /proc not mounted): ask before each write instead.
+  // No description of our own to be had (a terminal of another user, /proc not mounted): ask before each
+  // write instead.
   auto copy = duplicate_fd(fd);
   if (!copy) return std::move(copy.error()).within("standard error");
   return make(std::move(*copy), S_ISSOCK(info.st_mode) ? Kind::Socket : Kind::Polled);
@@ -106,7 +107,8 @@ void StreamTarget::write(Level /*level*/, std::string_view lines) noexcept {
       return;
     }
   } else if (backlog_.empty() && backlog_cut_) {
-    // The disk filled up inside a line: keep the rest of that one line, so that the file stays a file of whole lines.
+    // The disk filled up inside a line: keep the rest of that one line, so that the file stays a file of
+    // whole lines.
     const std::size_t end = lines.find('\n') + 1;
     backlog_ += lines.substr(0, end);
     lines.remove_prefix(end);
@@ -127,7 +129,8 @@ bool SyslogTarget::connect() noexcept {
   }
   std::memcpy(address.sun_path, path_.data(), path_.size());
   UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return false;
   fd_ = raise_fd(std::move(fd));
   return true;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// LogTarget: where finished log lines go: the standard error, a file, or syslog. None of them ever blocks: a receiver that does not take a
-// line now gets it later (a bounded backlog), then lines are dropped, counted, and told of when it takes lines again. A disk that is full or broken
-// costs the lines, not the service.
+// LogTarget: where finished log lines go: the standard error, a file, or syslog. None of them ever blocks: a
+// receiver that does not take a line now gets it later (a bounded backlog), then lines are dropped, counted,
+// and told of when it takes lines again. A disk that is full or broken costs the lines, not the service.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ class StreamTarget final : public LogTarget {
  public:
   static constexpr std::size_t kMaxBacklog = 65536;
 
-  /// Our own open file description of descriptor `fd`, so that making it non-blocking touches nobody else's (a terminal, a pipe shared
-  /// with the parent); a socket is written to with MSG_DONTWAIT.
+  /// Our own open file description of descriptor `fd`, so that making it non-blocking touches nobody else's
+  /// (a terminal, a pipe shared with the parent); a socket is written to with MSG_DONTWAIT.
   static Result<std::unique_ptr<LogTarget>> attach(int fd);
   /// Appends to `path`, made with mode 0640. A FIFO must have a reader.
   static Result<std::unique_ptr<LogTarget>> open_file(const std::string& path);
@@ -57,11 +57,12 @@ class StreamTarget final : public LogTarget {
 
   UniqueFd fd_;
   Kind kind_;
-  std::string backlog_;       ///< begins in the middle of a line if the last write was cut there
+  std::string backlog_;  ///< begins in the middle of a line if the last write was cut there
   bool backlog_cut_ = false;
 };
 
-/// Datagrams to the local syslog socket (syslog(3), RFC 3164 form), facility daemon; connects anew when the receiver was restarted.
+/// Datagrams to the local syslog socket (syslog(3), RFC 3164 form), facility daemon; connects anew when the
+/// receiver was restarted.
 class SyslogTarget final : public LogTarget {
  public:
   static std::unique_ptr<LogTarget> create(std::string path = "/dev/log");

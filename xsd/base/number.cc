@@ -44,7 +44,8 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) noexcept {
 std::optional<std::int64_t> parse_signed(std::string_view text) noexcept {
   const bool negative = text.starts_with('-');
   const auto magnitude = parse_unsigned(negative ? text.substr(1) : text);
-  if (!magnitude || *magnitude > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
+  if (!magnitude || *magnitude > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    return std::nullopt;
   return negative ? -static_cast<std::int64_t>(*magnitude) : static_cast<std::int64_t>(*magnitude);
 }
 
@@ -78,7 +79,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   if (!parts) return std::nullopt;
   std::string_view unit_text = parts->second;
   if (unit_text.empty()) return parts->first;
-  if (unit_text.size() == 3 && equals_ignoring_case(unit_text.substr(1), "iB")) unit_text = unit_text.substr(0, 1);
+  if (unit_text.size() == 3 && equals_ignoring_case(unit_text.substr(1), "iB"))
+    unit_text = unit_text.substr(0, 1);
   for (const Unit& unit : kSizeUnits) {
     if (!equals_ignoring_case(unit_text, unit.name)) continue;
     if (parts->first > std::numeric_limits<std::uint64_t>::max() / unit.factor) return std::nullopt;

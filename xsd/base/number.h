@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One grammar each for what configuration and command line write as scalars. Every function takes the whole text,
-// accepts nothing around it, and answers nullopt for whatever it does not accept; ranges are the caller's business
-// unless stated.
+// One grammar each for what configuration and command line write as scalars. Every function takes the whole
+// text, accepts nothing around it, and answers nullopt for whatever it does not accept; ranges are the
+// caller's business unless stated.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace xsd {
 
-/// Decimal digits only, no sign, no leading zero (but "0"): `022` is refused since it means 18 to some readers.
+/// Decimal digits only, no sign, no leading zero (but "0"): `022` is refused since it means 18 to some
+/// readers.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text) noexcept;
 /// The same with an optional minus sign.
 std::optional<std::int64_t> parse_signed(std::string_view text) noexcept;
@@ -22,7 +23,8 @@ std::optional<std::int64_t> parse_signed(std::string_view text) noexcept;
 std::optional<unsigned> parse_octal(std::string_view text) noexcept;
 /// true, false, yes, no, in any case.
 std::optional<bool> parse_boolean(std::string_view text) noexcept;
-/// A number and a unit without a blank between: ms s m h d. `1h`, `250ms`. At most 10 000 days. A bare number is not a duration.
+/// A number and a unit without a blank between: ms s m h d. `1h`, `250ms`. At most 10 000 days. A bare number
+/// is not a duration.
 std::optional<Duration> parse_duration(std::string_view text) noexcept;
 /// Bytes: a number with an optional K M G T (powers of 1024; `KiB` and `KB`-less forms: K, KiB, in any case).
 std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;

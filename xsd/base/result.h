@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Result<T>: a T or the Error that kept us from having one. Status: nothing or an Error. Both must be looked at.
-// The one place that includes tl::expected.
+// Result<T>: a T or the Error that kept us from having one. Status: nothing or an Error. Both must be looked
+// at. The one place that includes tl::expected.
 #pragma once
 
 #include <tl/expected.hpp>

@@ -71,7 +71,8 @@ void append_escaped(std::string& out, std::string_view text) {
       append_hex(out, byte);
       length = 1;
     } else if (is_unsafe_sequence(text.substr(0, length))) {
-      for (std::size_t i = 0; i < length; ++i) append_hex(out, static_cast<unsigned char>(text[i]));
+      for (std::size_t i = 0; i < length; ++i)
+        append_hex(out, static_cast<unsigned char>(text[i]));
     } else {
       out += text.substr(0, length);
     }
@@ -83,7 +84,8 @@ std::string quoted(std::string_view text, std::size_t limit) {
   const bool cut = text.size() > limit;
   if (cut) text = text.substr(0, limit);
   std::string out = "'";
-  for (std::size_t quote; (quote = text.find('\'')) != std::string_view::npos; text.remove_prefix(quote + 1)) {
+  for (std::size_t quote; (quote = text.find('\'')) != std::string_view::npos;
+       text.remove_prefix(quote + 1)) {
     append_escaped(out, text.substr(0, quote));
     out += "\\'";
   }
@@ -115,10 +117,12 @@ void append_json_string(std::string& out, std::string_view text) {
       length = 1;
     } else if (is_unsafe_sequence(text.substr(0, length))) {
       const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-      const unsigned point = length == 2 ? ((at(0) & 0x1FU) << 6U) | (at(1) & 0x3FU)
-                                         : ((at(0) & 0x0FU) << 12U) | ((at(1) & 0x3FU) << 6U) | (at(2) & 0x3FU);
+      const unsigned point = length == 2
+                                 ? ((at(0) & 0x1FU) << 6U) | (at(1) & 0x3FU)
+                                 : ((at(0) & 0x0FU) << 12U) | ((at(1) & 0x3FU) << 6U) | (at(2) & 0x3FU);
       out += "\\u";
-      for (int shift = 12; shift >= 0; shift -= 4) out += kHex[(point >> static_cast<unsigned>(shift)) & 15U];
+      for (int shift = 12; shift >= 0; shift -= 4)
+        out += kHex[(point >> static_cast<unsigned>(shift)) & 15U];
     } else {
       out += text.substr(0, length);
     }
@@ -128,19 +132,23 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out) c = lower(c);
+  for (char& c : out)
+    c = lower(c);
   return out;
 }
 
 std::string_view trim(std::string_view text) noexcept {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front()))
+    text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back()))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -155,7 +163,8 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
     // Damerau-Levenshtein over three rows: two neighbouring letters swapped count once, as fingers do it.
     std::uint8_t rows[3][kLongest + 1];
     std::uint8_t *before = rows[0], *previous = rows[1], *current = rows[2];
-    for (std::size_t j = 0; j <= candidate.size(); ++j) previous[j] = static_cast<std::uint8_t>(j);
+    for (std::size_t j = 0; j <= candidate.size(); ++j)
+      previous[j] = static_cast<std::uint8_t>(j);
     for (std::size_t i = 1; i <= word.size(); ++i) {
       current[0] = static_cast<std::uint8_t>(i);
       for (std::size_t j = 1; j <= candidate.size(); ++j) {

@@ -2,10 +2,11 @@
 //
 // UniqueFd: the one owner of a descriptor; closes it. Plus the rule of low and high numbers.
 //
-// A program is started by a clone that shares our descriptor table and then unshares the part below `fd_floor()`
-// (xsd/process/spawner.h), so what it costs depends on how many numbers below the floor are taken, not on how many
-// sockets the daemon holds. Hence: whatever lives longer than one handler is moved to a number at or above the floor
-// with `raise_fd`; what a child is to inherit is given a number below it with `lower_fd` just before the clone.
+// A program is started by a clone that shares our descriptor table and then unshares the part below
+// `fd_floor()` (xsd/process/spawner.h), so what it costs depends on how many numbers below the floor are
+// taken, not on how many sockets the daemon holds. Hence: whatever lives longer than one handler is moved to
+// a number at or above the floor with `raise_fd`; what a child is to inherit is given a number below it with
+// `lower_fd` just before the clone.
 #pragma once
 
 #include <utility>
@@ -37,7 +38,8 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-/// The number from which long-lived descriptors live: 64, but at most a quarter of RLIMIT_NOFILE's soft limit.
+/// The number from which long-lived descriptors live: 64, but at most a quarter of RLIMIT_NOFILE's soft
+/// limit.
 int fd_floor() noexcept;
 /// Reads RLIMIT_NOFILE anew; call it after the limit was raised at start.
 void update_fd_floor() noexcept;

@@ -321,15 +321,6 @@ void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<Inc
 
 }  // namespace
 
-std::string one_line(const Diagnostic& diagnostic) {
-  std::string out;
-  append_escaped(out, diagnostic.file);
-  if (diagnostic.where.line > 0) {
-    out += ":" + std::to_string(diagnostic.where.line) + ":" + std::to_string(diagnostic.where.column);
-  }
-  return out + ": " + diagnostic.message;
-}
-
 DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink) {
   DecodedMain main;
   const std::size_t yaml_errors = sink.all().size();

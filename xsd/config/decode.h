@@ -62,7 +62,4 @@ std::vector<DecodedService> decode_service_file(const YamlNode& root, std::strin
                                                 const Inherited& inherited, const DecodeRules& rules,
                                                 DiagnosticSink& sink);
 
-/// "FILE:LINE:COL: TEXT".
-std::string one_line(const Diagnostic& diagnostic);
-
 }  // namespace xsd::config

@@ -150,7 +150,7 @@ struct ServiceDefinition {
   std::vector<std::string> passenv;
   StderrTarget stderr_target = StderrTarget::Socket;
   bool no_new_privs = true;
-  std::vector<ResourceLimit> rlimits;
+  std::vector<ResourceLimit> rlimits;  ///< by resource, each once
 
   Limit instances;                           ///< 256 for programs, unlimited for plugins, unless written
   std::optional<Duration> idle_timeout;      ///< nothing: none

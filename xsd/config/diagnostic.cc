@@ -119,6 +119,15 @@ std::string format_diagnostic_json(const Diagnostic& diagnostic) {
   return out;
 }
 
+std::string one_line(const Diagnostic& diagnostic) {
+  std::string out;
+  append_escaped(out, diagnostic.file);
+  if (diagnostic.where.line > 0) {
+    out += ":" + std::to_string(diagnostic.where.line) + ":" + std::to_string(diagnostic.where.column);
+  }
+  return out + ": " + diagnostic.message;
+}
+
 void DiagnosticSink::add(Severity severity, Position where, std::string message) {
   if (severity == Severity::Error) ++errors_;
   const auto same = [&](const Diagnostic& other) { return other.severity == severity; };

@@ -28,6 +28,9 @@ std::string format_diagnostic(const Diagnostic& diagnostic);
 /// {"file":...,"line":N,"column":N,"severity":"error","message":...} and a newline.
 std::string format_diagnostic_json(const Diagnostic& diagnostic);
 
+/// "FILE:LINE:COL: TEXT", for a status line.
+std::string one_line(const Diagnostic& diagnostic);
+
 /// Collects the diagnostics of one file.
 class DiagnosticSink {
  public:

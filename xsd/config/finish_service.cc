@@ -286,6 +286,8 @@ class Finisher {
     if (origin_of(draft_.origins, "instances") == nullptr)
       draft_.instances = program ? Limit{kProgramInstances} : Limit{};
     if (origin_of(draft_.origins, "stop_timeout") == nullptr) draft_.stop_timeout = inherited_.stop_timeout;
+    std::sort(draft_.rlimits.begin(), draft_.rlimits.end(),
+              [](const auto& a, const auto& b) { return a.resource < b.resource; });
     if (program) {
       if (!draft_.umask) draft_.umask = kUmask;
       draft_.idle_timeout.reset();

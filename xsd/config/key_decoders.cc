@@ -211,6 +211,15 @@ void server_args(DecodeInput& in, const YamlNode& value) {
   }
 }
 
+void stderr_target(DecodeInput& in, const YamlNode& value) {
+  // `null` is a word here, whether or not it stands in quotes.
+  if (value.is_null() && equals_ignoring_case(value.scalar, "null")) {
+    in.draft->stderr_target = StderrTarget::Null;
+    return;
+  }
+  enum_field<&ServiceDefinition::stderr_target, kStderrWords>(in, value);
+}
+
 void umask(DecodeInput& in, const YamlNode& value) {
   constexpr std::string_view kWanted = "an octal number from 0 to 777";
   const auto scalar = scalar_of(in, value, kWanted);

@@ -127,7 +127,7 @@ constexpr SettingsRow kRows[] = {
     now("chroot", kBoth, kPrograms, {"absolute path", "", "the root directory of the program", "/srv/jail"}, de::path_field<&S::chroot>, en::text_field<&S::chroot>),
     now("env", kBoth, kPrograms, {"map of texts", "{}", "environment variables of the program", "{TERM: vt100}"}, de::env, en::env, kList),
     now("passenv", kBoth, kPrograms, {"list of names", "[]", "variables of the daemon that the program gets too", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
-    now("stderr", kBoth, kPrograms, {"socket, log or null", "socket", "where the standard error of the program goes", "log"}, de::enum_field<&S::stderr_target, kStderrWords>, en::enum_field<&S::stderr_target, kStderrWords>),
+    now("stderr", kBoth, kPrograms, {"socket, log or null", "socket", "where the standard error of the program goes", "log"}, de::stderr_target, en::enum_field<&S::stderr_target, kStderrWords>),
     now("no_new_privs", kBoth, kPrograms, {"boolean", "true", "the program cannot gain privileges, for example by a setuid helper", "false"}, de::boolean_field<&S::no_new_privs>, en::boolean_field<&S::no_new_privs>),
 #define XSD_LIMIT(key, resource, unit, help, example) \
     limit_row<resource, LimitUnit::unit>(key, help, example, [](const S& s) { return en::resource_limit(s, key); })

@@ -212,6 +212,7 @@ void backlog(DecodeInput& in, const YamlNode& value);
 void plugin(DecodeInput& in, const YamlNode& value);
 void settings(DecodeInput& in, const YamlNode& value);
 void server_args(DecodeInput& in, const YamlNode& value);
+void stderr_target(DecodeInput& in, const YamlNode& value);
 void umask(DecodeInput& in, const YamlNode& value);
 void nice(DecodeInput& in, const YamlNode& value);
 void env(DecodeInput& in, const YamlNode& value);

@@ -25,15 +25,20 @@ bool inherits_orphans() {
 
 std::string join(const std::vector<std::string>& words) {
   std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  for (const std::string& word : words)
+    out += (out.empty() ? "" : ", ") + word;
   return out;
 }
 
 }  // namespace
 
 config::LoadOptions make_load_options(const Options& options) {
-  config::LoadOptions load{.path = options.config, .port_offset = options.port_offset, .as_root = geteuid() == 0, .known_plugins = {}};
-  for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) load.known_plugins.emplace_back(entry.name);
+  config::LoadOptions load{.path = options.config,
+                           .port_offset = options.port_offset,
+                           .as_root = geteuid() == 0,
+                           .known_plugins = {}};
+  for (const plugin::PluginEntry& entry : plugin::builtin_plugins())
+    load.known_plugins.emplace_back(entry.name);
   return load;
 }
 
@@ -57,7 +62,8 @@ Status Daemon::open_log(const config::LogSettings& settings) {
   } else if (!options_.log_file && settings.target == config::LogSettings::Target::File) {
     next.target = log::TargetKind::File;
     next.path = settings.path;
-  } else if ((!options_.log_file && settings.target == config::LogSettings::Target::Syslog) || options_.detach) {
+  } else if ((!options_.log_file && settings.target == config::LogSettings::Target::Syslog) ||
+             options_.detach) {
     next.target = log::TargetKind::Syslog;
   }
   return log::open(next);
@@ -84,8 +90,9 @@ Status Daemon::make_loop() {
     if (!log::flush_backlog()) log_retry_->arm(kLogRetry);
   });
   log::on_backlog([this] { log_retry_->arm(kLogRetry); });
-  auto signals = reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD},
-                                               [this](int number, pid_t) { on_signal(number); });
+  auto signals =
+      reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD},
+                                    [this](int number, pid_t) { on_signal(number); });
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
@@ -94,7 +101,8 @@ Status Daemon::make_loop() {
       manager::ServiceManager::Hooks{
           .on_settings = [this](const config::Snapshot& snapshot) { on_settings(snapshot); },
           .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
-          .on_reload_end = [this] { notifier_.ready("serving " + std::to_string(manager_->serving()) + " services"); }});
+          .on_reload_end =
+              [this] { notifier_.ready("serving " + std::to_string(manager_->serving()) + " services"); }});
   return {};
 }
 
@@ -119,7 +127,8 @@ int Daemon::run() {
   if (Status status = open_log(settings_.log); !status) return fail(status.error());
   tell_what_has_no_effect(settings_);
   const manager::Summary summary = manager_->start(std::move(snapshot));
-  log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started, summary.failed, summary.disabled);
+  log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
+            summary.failed, summary.disabled);
   if (manager_->nothing_could_be_bound()) {
     const Error error("no service could be bound");
     if (options_.detach) (void)std::fputs("xsd: no service could be bound; see the log\n", stderr);
@@ -144,8 +153,10 @@ void Daemon::on_settings(const config::Snapshot& snapshot) {
   const config::DaemonSettings& next = snapshot.daemon;
   if (context_ && manager_->generation() > 0) {
     // A file is opened anew also when nothing changed: that is how logs are rotated.
-    if (Status status = open_log(next.log); !status) log::error("{}; the old log stays", status.error().text());
-    if (next.pid_file != settings_.pid_file && !options_.pid_file) log::info("pid_file: takes effect at the next start");
+    if (Status status = open_log(next.log); !status)
+      log::error("{}; the old log stays", status.error().text());
+    if (next.pid_file != settings_.pid_file && !options_.pid_file)
+      log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
   }
   settings_ = next;
@@ -168,12 +179,15 @@ void Daemon::watch_folders(const config::Snapshot& snapshot) {
     }
     folder_watcher_ = std::move(*made);
   }
-  folder_watcher_->set_folders(snapshot.watched_folders, std::filesystem::path(options_.config).filename().string());
+  folder_watcher_->set_folders(snapshot.watched_folders,
+                               std::filesystem::path(options_.config).filename().string());
 }
 
 void Daemon::on_signal(int number) {
   switch (number) {
-    case SIGHUP: manager_->request_reload(); break;
+    case SIGHUP:
+      manager_->request_reload();
+      break;
     case SIGTERM:
     case SIGINT:
       if (stopping_) {
@@ -189,15 +203,20 @@ void Daemon::on_signal(int number) {
       manager_->stop_now();
       loop_->stop();
       break;
-    case SIGUSR1: dump_state(); break;
-    case SIGUSR2: log::info("USR2: the upgrade in place is not available yet"); break;
+    case SIGUSR1:
+      dump_state();
+      break;
+    case SIGUSR2:
+      log::info("USR2: the upgrade in place is not available yet");
+      break;
     case SIGCHLD:
       if (inherits_orphans()) {
         // After the owners of known children had theirs in this turn.
         loop_->defer([this] { (void)context_->children.reap_strangers(); });
       }
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -214,14 +233,18 @@ void Daemon::dump_state() {
             context_->processes.running, loop_->watch_count(), loop_->timer_count(), manager_->generation());
   for (const manager::ServiceStatus& service : manager_->status()) {
     std::string listen;
-    for (const net::Endpoint& endpoint : service.listen) listen += " " + endpoint.to_string();
+    for (const net::Endpoint& endpoint : service.listen)
+      listen += " " + endpoint.to_string();
     std::string refused;
     for (std::size_t i = 0; i < policy::kReasonCount; ++i) {
       const std::uint64_t count = service.counters.refused[i];
-      if (count > 0) refused += " " + std::string(policy::reason_word(static_cast<policy::Reason>(i))) + "=" + std::to_string(count);
+      if (count > 0)
+        refused += " " + std::string(policy::reason_word(static_cast<policy::Reason>(i))) + "=" +
+                   std::to_string(count);
     }
-    log::info("state: {}: {} active={} started={}{}{}{}{}", service.id, manager::state_name(service.state), service.active,
-              service.counters.started, refused.empty() ? "" : " refused:" + refused, listen.empty() ? "" : " listen:" + listen,
+    log::info("state: {}: {} active={} started={}{}{}{}{}", service.id, manager::state_name(service.state),
+              service.active, service.counters.started, refused.empty() ? "" : " refused:" + refused,
+              listen.empty() ? "" : " listen:" + listen,
               service.error.empty() ? "" : " error: ", service.error);
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Daemon: the running master: it puts the parts together, turns signals into actions, and knows when to end. `main` has prepared the process
-// (descriptors, signal mask, limits) and read the command line.
+// Daemon: the running master: it puts the parts together, turns signals into actions, and knows when to end.
+// `main` has prepared the process (descriptors, signal mask, limits) and read the command line.
 #pragma once
 
 #include <memory>

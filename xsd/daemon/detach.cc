@@ -46,7 +46,8 @@ Result<Detacher> Detacher::detach() {
 void Detacher::release() {
   if (!parent_) return;
   const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (int fd = STDIN_FILENO; null && fd <= STDERR_FILENO; ++fd) (void)dup2(null.get(), fd);
+  for (int fd = STDIN_FILENO; null && fd <= STDERR_FILENO; ++fd)
+    (void)dup2(null.get(), fd);
   const char ready = 1;
   (void)write(parent_.get(), &ready, 1);  // a caller that went away does not need it
   parent_.reset();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Start of the process: the few things that must be right before anything else, then the command line, then one of the modes.
+// Start of the process: the few things that must be right before anything else, then the command line, then
+// one of the modes.
 #include <csignal>
 #include <cstdio>
 
@@ -39,11 +40,13 @@ int check(const Options& options) {
   const config::Snapshot snapshot = loader.load();
   const bool json = options.log_json.value_or(false);
   for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
-    const std::string text = json ? config::format_diagnostic_json(diagnostic) : config::format_diagnostic(diagnostic);
+    const std::string text =
+        json ? config::format_diagnostic_json(diagnostic) : config::format_diagnostic(diagnostic);
     (void)std::fputs(text.c_str(), stdout);
   }
   if (!json) {
-    (void)std::printf("%s: %zu services, %zu errors\n", options.config.c_str(), snapshot.services.size(), snapshot.errors);
+    (void)std::printf("%s: %zu services, %zu errors\n", options.config.c_str(), snapshot.services.size(),
+                      snapshot.errors);
   }
   return snapshot.errors > 0 || snapshot.rejected ? kExitConfig : kExitSuccess;
 }
@@ -61,8 +64,11 @@ int dump_config(const Options& options) {
 
 int list_plugins() {
   for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) {
-    const char* const serves = entry.streams() && entry.datagrams() ? "tcp udp" : entry.streams() ? "tcp" : "udp";
-    (void)std::printf("%-12s built-in  %-8s  %s\n", std::string(entry.name).c_str(), serves, std::string(entry.description).c_str());
+    const char* const serves = entry.streams() && entry.datagrams() ? "tcp udp"
+                               : entry.streams()                    ? "tcp"
+                                                                    : "udp";
+    (void)std::printf("%-12s built-in  %-8s  %s\n", std::string(entry.name).c_str(), serves,
+                      std::string(entry.description).c_str());
   }
   return kExitSuccess;
 }
@@ -90,16 +96,22 @@ int run(int argc, const char* const* argv) {
   }
   Options options = std::move(std::get<Options>(parsed));
   switch (options.mode) {
-    case Mode::Check: return check(options);
-    case Mode::DumpConfig: return dump_config(options);
-    case Mode::Plugins: return list_plugins();
-    case Mode::Serve: break;
+    case Mode::Check:
+      return check(options);
+    case Mode::DumpConfig:
+      return dump_config(options);
+    case Mode::Plugins:
+      return list_plugins();
+    case Mode::Serve:
+      break;
   }
-  // A signal that the caller ignored would be ignored by every program that we start; one that we do not want to die of is blocked.
+  // A signal that the caller ignored would be ignored by every program that we start; one that we do not want
+  // to die of is blocked.
   if (Status status = process::reset_signal_dispositions(); !status) return fail(status.error());
   sigset_t blocked;
   sigemptyset(&blocked);
-  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE}) sigaddset(&blocked, number);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE})
+    sigaddset(&blocked, number);
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
   return serve(std::move(options), std::move(inheritance));
 }

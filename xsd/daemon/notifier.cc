@@ -20,7 +20,8 @@ void Notifier::ready(std::string_view status) {
 }
 
 void Notifier::reloading(MonotonicTime now) {
-  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+  const auto microseconds =
+      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
   send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) + "\n");
 }
 
@@ -33,7 +34,8 @@ void Notifier::send(std::string_view message) {
   const auto address = net::SocketAddress::unix_path(path_);
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!address || !fd ||
-      sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL, address->raw(), address->raw_length()) < 0) {
+      sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL, address->raw(), address->raw_length()) <
+          0) {
     log::debug("notify {}: {}", path_, errno_text(errno));
   }
 }

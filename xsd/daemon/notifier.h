@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Notifier: tells a service manager how far we are (sd_notify(3), the NOTIFY_SOCKET protocol): one datagram each, no library. Says nothing where
-// nobody asked.
+// Notifier: tells a service manager how far we are (sd_notify(3), the NOTIFY_SOCKET protocol): one datagram
+// each, no library. Says nothing where nobody asked.
 #pragma once
 
 #include <string>

@@ -14,13 +14,16 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = "usage: xsd [options]\n\nxsd listens on TCP, UDP and unix sockets so that programs need not: a super-server.\n\n";
+constexpr const char* kUsage =
+    "usage: xsd [options]\n\nxsd listens on TCP, UDP and unix sockets so that programs need not: a "
+    "super-server.\n\n";
 
 po::options_description describe_options() {
   po::options_description options("options", 100, 60);
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   auto add = options.add_options();
-  add("config,c", text("PATH"), "main configuration file, or a folder of service files (default: /etc/xsd/xsd.yaml)");
+  add("config,c", text("PATH"),
+      "main configuration file, or a folder of service files (default: /etc/xsd/xsd.yaml)");
   add("check", "load and validate the configuration, print every problem, exit with 0 or 78");
   add("dump-config", "print the effective configuration with the origin of each value");
   add("plugins", "list the plugins that services can use");
@@ -48,7 +51,8 @@ std::string bad_value(const char* option, const std::string& value, const char* 
 }
 
 std::string make_absolute(const std::string& path) {
-  std::error_code ignored;  // without a current folder the path stays relative, and opening it says why it fails
+  std::error_code
+      ignored;  // without a current folder the path stays relative, and opening it says why it fails
   auto absolute = std::filesystem::absolute(path, ignored).lexically_normal().string();
   if (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
   return absolute.empty() ? path : absolute;
@@ -60,15 +64,18 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
     return given[name].as<std::string>();
   };
   Options options;
-  const int modes = (given.contains("check") ? 1 : 0) + (given.contains("dump-config") ? 1 : 0) + (given.contains("plugins") ? 1 : 0);
+  const int modes = (given.contains("check") ? 1 : 0) + (given.contains("dump-config") ? 1 : 0) +
+                    (given.contains("plugins") ? 1 : 0);
   if (modes > 1) return usage_error("--check, --dump-config and --plugins exclude each other");
   if (given.contains("check")) options.mode = Mode::Check;
   if (given.contains("dump-config")) options.mode = Mode::DumpConfig;
   if (given.contains("plugins")) options.mode = Mode::Plugins;
-  if (given.contains("foreground") && given.contains("daemon")) return usage_error("--foreground and --daemon exclude each other");
+  if (given.contains("foreground") && given.contains("daemon"))
+    return usage_error("--foreground and --daemon exclude each other");
   options.detach = given.contains("daemon");
   for (const char* const name : {"config", "pid-file", "control-socket", "log-file"}) {
-    if (const auto path = value(name); path && path->empty()) return usage_error(bad_value(name, *path, "a path"));
+    if (const auto path = value(name); path && path->empty())
+      return usage_error(bad_value(name, *path, "a path"));
   }
   if (const auto path = value("config")) options.config = make_absolute(*path);
   if (const auto path = value("pid-file")) options.pid_file = make_absolute(*path);
@@ -76,7 +83,8 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   if (const auto path = value("log-file")) options.log_file = *path == "-" ? *path : make_absolute(*path);
   if (const auto text = value("port-offset")) {
     const auto number = parse_unsigned(*text);
-    if (!number || *number > 65534) return usage_error(bad_value("port-offset", *text, "a number from 0 to 65534"));
+    if (!number || *number > 65534)
+      return usage_error(bad_value("port-offset", *text, "a number from 0 to 65534"));
     options.port_offset = static_cast<unsigned>(*number);
   }
   if (const auto text = value("poller")) {
@@ -90,10 +98,12 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   }
   if (const auto text = value("log-level")) {
     options.log_level = log::parse_level(*text);
-    if (!options.log_level) return usage_error(bad_value("log-level", *text, "error, warning, info or debug"));
+    if (!options.log_level)
+      return usage_error(bad_value("log-level", *text, "error, warning, info or debug"));
   }
   if (const auto text = value("log-format")) {
-    if (*text != "text" && *text != "json") return usage_error(bad_value("log-format", *text, "text or json"));
+    if (*text != "text" && *text != "json")
+      return usage_error(bad_value("log-format", *text, "text or json"));
     options.log_json = *text == "json";
   }
   return options;
@@ -106,8 +116,11 @@ std::variant<Options, Farewell> parse_options(int argc, const char* const* argv)
   po::variables_map given;
   try {
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    const auto parsed =
-        po::command_line_parser(argc, argv).options(known).positional(po::positional_options_description()).style(style).run();
+    const auto parsed = po::command_line_parser(argc, argv)
+                            .options(known)
+                            .positional(po::positional_options_description())
+                            .style(style)
+                            .run();
     po::store(parsed, given);
     po::notify(given);
   } catch (const po::too_many_positional_options_error&) {
@@ -117,7 +130,9 @@ std::variant<Options, Farewell> parse_options(int argc, const char* const* argv)
   }
   if (given.contains("help")) {
     std::ostringstream text;
-    text << kUsage << known << "\nexit status: 0 clean stop, 1 failed at run time, 2 usage, 78 configuration\nmanual: xsd(8), xsd.yaml(5)\n";
+    text << kUsage << known
+         << "\nexit status: 0 clean stop, 1 failed at run time, 2 usage, 78 configuration\nmanual: xsd(8), "
+            "xsd.yaml(5)\n";
     return Farewell{kExitSuccess, text.str()};
   }
   if (given.contains("version")) return Farewell{kExitSuccess, "xsd " XSD_VERSION "\n"};

@@ -36,17 +36,20 @@ std::string read_pid(const UniqueFd& fd) {
 Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
   std::error_code ignored;  // open says what is wrong
   std::filesystem::create_directory(std::filesystem::path(path).parent_path(), ignored);
-  // The daemon that held the file may remove it between our open and our lock: then the lock is on nothing, try again.
+  // The daemon that held the file may remove it between our open and our lock: then the lock is on nothing,
+  // try again.
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
     if (!fd) return Error::from_errno(errno, "pid file " + path);
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return Error::from_errno(EEXIST, "pid file " + path + ": held by process " + read_pid(fd));
+      if (errno == EWOULDBLOCK)
+        return Error::from_errno(EEXIST, "pid file " + path + ": held by process " + read_pid(fd));
       return Error::from_errno(errno, "pid file " + path);
     }
     if (!is_still_at(fd, path)) continue;
     const std::string text = std::to_string(getpid()) + "\n";
-    if (ftruncate(fd.get(), 0) != 0 || pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    if (ftruncate(fd.get(), 0) != 0 ||
+        pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
       return Error::from_errno(errno, "pid file " + path);
     }
     std::unique_ptr<PidFile> made(new PidFile(path, raise_fd(std::move(fd))));
@@ -57,7 +60,8 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
 }
 
 PidFile::~PidFile() {
-  if (getpid() == owner_ && is_still_at(fd_, path_)) (void)unlink(path_.c_str());  // a file that stays is not locked
+  if (getpid() == owner_ && is_still_at(fd_, path_))
+    (void)unlink(path_.c_str());  // a file that stays is not locked
 }
 
 }  // namespace xsd::daemon

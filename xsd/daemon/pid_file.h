@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PidFile: the file with our process id, locked as long as we run, so that a second daemon with the same file refuses to start; removed
-// when we end. A file left behind by a killed daemon is not locked and is taken over.
+// PidFile: the file with our process id, locked as long as we run, so that a second daemon with the same file
+// refuses to start; removed when we end. A file left behind by a killed daemon is not locked and is taken
+// over.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ namespace xsd::daemon {
 
 class PidFile {
  public:
-  /// EEXIST as `number` if another process holds the lock; the text then names it. Makes the last folder of the path where it is missing.
+  /// EEXIST as `number` if another process holds the lock; the text then names it. Makes the last folder of
+  /// the path where it is missing.
   static Result<std::unique_ptr<PidFile>> create(const std::string& path);
   ~PidFile();
 

@@ -12,9 +12,10 @@
 namespace xsd::manager {
 namespace {
 
-constexpr std::uint32_t kWholeMask = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |
-                                     IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr std::uint32_t kNameMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t kWholeMask = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
+                                     IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t kNameMask =
+    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr int kReadsPerTurn = 16;
 
 std::pair<std::string, std::string> split_last(const std::string& path) {
@@ -32,12 +33,14 @@ FolderWatcher::FolderWatcher(reactor::EventLoop& loop, UniqueFd fd, std::functio
         on_change_();
       }) {}
 
-Result<std::unique_ptr<FolderWatcher>> FolderWatcher::create(reactor::EventLoop& loop, std::function<void()> on_change) {
+Result<std::unique_ptr<FolderWatcher>> FolderWatcher::create(reactor::EventLoop& loop,
+                                                             std::function<void()> on_change) {
   UniqueFd fd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!fd) return Error::from_errno(errno, "inotify");
   std::unique_ptr<FolderWatcher> made(new FolderWatcher(loop, raise_fd(std::move(fd)), std::move(on_change)));
   FolderWatcher* const self = made.get();
-  auto watch = loop.watch(self->fd_.get(), reactor::kReadable, [self](reactor::Events) { self->on_readable(); });
+  auto watch =
+      loop.watch(self->fd_.get(), reactor::kReadable, [self](reactor::Events) { self->on_readable(); });
   if (!watch) return std::move(watch.error()).within("inotify");
   made->watch_ = std::move(*watch);
   return made;
@@ -47,17 +50,20 @@ void FolderWatcher::set_folders(std::vector<std::string> folders, std::string ma
   std::sort(folders.begin(), folders.end());
   main_name_ = std::move(main_name);
   if (folders == folders_ && !places_.empty()) return;
-  for (const auto& [descriptor, place] : places_) (void)inotify_rm_watch(fd_.get(), descriptor);
+  for (const auto& [descriptor, place] : places_)
+    (void)inotify_rm_watch(fd_.get(), descriptor);
   places_.clear();
   folders_ = std::move(folders);
   place_watches();
 }
 
-// Done anew after each change: watching a folder again that is watched already costs nothing and changes nothing.
+// Done anew after each change: watching a folder again that is watched already costs nothing and changes
+// nothing.
 void FolderWatcher::place_watches() {
   std::map<int, Place> places;
   const auto add = [&](const std::string& path, bool whole, const std::string& name) {
-    const int descriptor = inotify_add_watch(fd_.get(), path.c_str(), (whole ? kWholeMask : kNameMask) | IN_MASK_ADD | IN_ONLYDIR);
+    const int descriptor = inotify_add_watch(fd_.get(), path.c_str(),
+                                             (whole ? kWholeMask : kNameMask) | IN_MASK_ADD | IN_ONLYDIR);
     if (descriptor < 0) {
       if (errno != ENOENT && errno != ENOTDIR) log::warning("watching {}: {}", path, errno_text(errno));
       return false;
@@ -70,10 +76,12 @@ void FolderWatcher::place_watches() {
   for (const std::string& folder : folders_) {
     (void)add(folder, true, {});
     auto [parent, name] = split_last(folder);
-    while (!add(parent, false, name) && parent != "/") std::tie(parent, name) = split_last(parent);
+    while (!add(parent, false, name) && parent != "/")
+      std::tie(parent, name) = split_last(parent);
   }
   for (const auto& [descriptor, place] : places_) {
-    if (!places.contains(descriptor)) (void)inotify_rm_watch(fd_.get(), descriptor);  // gone already if its folder is
+    if (!places.contains(descriptor))
+      (void)inotify_rm_watch(fd_.get(), descriptor);  // gone already if its folder is
   }
   places_ = std::move(places);
 }
@@ -93,7 +101,8 @@ void FolderWatcher::on_readable() {
       const auto place = places_.find(event->wd);
       if (place == places_.end()) continue;
       const std::string name = event->len > 0 ? event->name : "";
-      const bool matters = name.empty() || place->second.names.contains(name) || (place->second.whole && counts(name));
+      const bool matters =
+          name.empty() || place->second.names.contains(name) || (place->second.whole && counts(name));
       if (matters) note_change();
     }
   }
@@ -106,7 +115,8 @@ bool FolderWatcher::counts(const std::string& name) const {
 void FolderWatcher::note_change() {
   const MonotonicTime now = loop_.now();
   if (!debounce_.armed()) first_event_ = now;
-  debounce_.arm(std::min<Duration>(kQuiet, std::max<Duration>(first_event_ + kLongest - now, Duration::zero())));
+  debounce_.arm(
+      std::min<Duration>(kQuiet, std::max<Duration>(first_event_ + kLongest - now, Duration::zero())));
 }
 
 }  // namespace xsd::manager

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FolderWatcher: tells when something changed in the folders that configuration is read from, by inotify(7). Any event in a folder arms a short
-// debounce, so that a file being written, an editor's rename dance or a package manager's run are one change. A folder that is replaced, or made only later, is seen
-// through its nearest ancestor that exists; there only the name that leads to the folder counts.
+// FolderWatcher: tells when something changed in the folders that configuration is read from, by inotify(7).
+// Any event in a folder arms a short debounce, so that a file being written, an editor's rename dance or a
+// package manager's run are one change. A folder that is replaced, or made only later, is seen through its
+// nearest ancestor that exists; there only the name that leads to the folder counts.
 #pragma once
 
 #include <functional>
@@ -24,10 +25,12 @@ class FolderWatcher {
   static constexpr Duration kQuiet = std::chrono::milliseconds(200);
   static constexpr Duration kLongest = std::chrono::seconds(2);
 
-  static Result<std::unique_ptr<FolderWatcher>> create(reactor::EventLoop& loop, std::function<void()> on_change);
+  static Result<std::unique_ptr<FolderWatcher>> create(reactor::EventLoop& loop,
+                                                       std::function<void()> on_change);
 
-  /// Absolute paths of folders, whether they exist or not. In them the names *.yaml, `main_name`, and names that begin with ".." (the links of a
-  /// mounted ConfigMap) count; others do not, so a log file in the same folder wakes nobody.
+  /// Absolute paths of folders, whether they exist or not. In them the names *.yaml, `main_name`, and names
+  /// that begin with ".." (the links of a mounted ConfigMap) count; others do not, so a log file in the same
+  /// folder wakes nobody.
   void set_folders(std::vector<std::string> folders, std::string main_name);
 
  private:

@@ -10,23 +10,27 @@ bool is_unchanged(const RunningEntry& running, const config::LoadedService& load
   const config::Resolution& now = *running.resolution;
   const config::Resolution& next = *loaded.resolution;
   return running.definition->means_the_same(*loaded.definition) && now.endpoints == next.endpoints &&
-         now.change_ids == next.change_ids && now.uid == next.uid && now.gid == next.gid && now.groups == next.groups;
+         now.change_ids == next.change_ids && now.uid == next.uid && now.gid == next.gid &&
+         now.groups == next.groups;
 }
 
-std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running, const config::Snapshot& snapshot) {
+std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running,
+                              const config::Snapshot& snapshot) {
   std::vector<Action> actions;
   std::unordered_set<std::string_view> named;
   std::unordered_set<std::string_view> unreadable_files;
   for (const config::LoadedService& loaded : snapshot.services) {
     if (!loaded.id_known) unreadable_files.insert(loaded.file);
-    // The good one of two with the same id comes first, whichever file it is in; the other is a fault of its file only.
+    // The good one of two with the same id comes first, whichever file it is in; the other is a fault of its
+    // file only.
     if (loaded.definition != nullptr) named.insert(loaded.id);
   }
   for (const config::LoadedService& loaded : snapshot.services) {
     const auto found = running.find(loaded.id);
     const bool serving = found != running.end() && found->second.serving;
     if (loaded.definition == nullptr) {
-      if (named.contains(loaded.id)) continue;  // a second one of this id: told of already, and nobody is hurt
+      if (named.contains(loaded.id))
+        continue;  // a second one of this id: told of already, and nobody is hurt
       named.insert(loaded.id);
       actions.push_back({ActionKind::Fault, loaded.id, &loaded});
     } else if (loaded.definition->disabled) {
@@ -46,7 +50,8 @@ std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running
     if (unreadable_files.contains(entry.file)) continue;
     actions.push_back({ActionKind::Stop, id, nullptr});
   }
-  std::stable_sort(actions.begin(), actions.end(), [](const Action& a, const Action& b) { return a.kind < b.kind; });
+  std::stable_sort(actions.begin(), actions.end(),
+                   [](const Action& a, const Action& b) { return a.kind < b.kind; });
   return actions;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Plan: the difference between what runs and what a snapshot asks for, one action for each service. Pure: it looks at
-// values only and changes nothing, so that reload, dry run and tests share it.
+// Plan: the difference between what runs and what a snapshot asks for, one action for each service. Pure: it
+// looks at values only and changes nothing, so that reload, dry run and tests share it.
 //
-// Actions are ordered so that what gives up an endpoint comes before what may want it: stop and disable, then change, then start, then
-// what stays.
+// Actions are ordered so that what gives up an endpoint comes before what may want it: stop and disable, then
+// change, then start, then what stays.
 #pragma once
 
 #include <map>
@@ -36,12 +36,14 @@ struct Action {
 struct RunningEntry {
   std::string file;
   bool serving = false;  ///< it has a service at work
-  std::shared_ptr<const config::ServiceDefinition> definition;  ///< that it works with; nullptr if not serving
+  std::shared_ptr<const config::ServiceDefinition>
+      definition;  ///< that it works with; nullptr if not serving
   std::shared_ptr<const config::Resolution> resolution;
 };
 
 /// `running` by id. The actions point into `snapshot`.
-std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running, const config::Snapshot& snapshot);
+std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running,
+                              const config::Snapshot& snapshot);
 
 /// True if nothing about how the service runs would change.
 bool is_unchanged(const RunningEntry& running, const config::LoadedService& loaded) noexcept;

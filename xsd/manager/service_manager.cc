@@ -2,6 +2,7 @@
 #include "xsd/manager/service_manager.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
@@ -22,7 +23,8 @@ bool ends_on_stop(const service::Service& service) {
 }  // namespace
 
 std::string_view state_name(ServiceState state) noexcept {
-  static constexpr std::string_view kNames[] = {"listening", "waiting", "paused", "draining", "disabled", "failed"};
+  static constexpr std::string_view kNames[] = {"listening", "waiting",  "paused",
+                                                "draining",  "disabled", "failed"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -30,15 +32,17 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
     : context_(context),
       loader_(loader),
       hooks_(std::move(hooks)),
-      stop_deadline_(context.loop, [this] {
-        log::warning("some programs did not end; leaving them");
-        if (on_stopped_) std::exchange(on_stopped_, nullptr)();
-      }),
+      stop_deadline_(context.loop,
+                     [this] {
+                       log::warning("some programs did not end; leaving them");
+                       if (on_stopped_) std::exchange(on_stopped_, nullptr)();
+                     }),
       stepper_(context.loop, [this] { step(); }) {}
 
 ServiceManager::~ServiceManager() {
   // Services borrow the sockets.
-  for (auto& [id, entry] : entries_) entry.service.reset();
+  for (auto& [id, entry] : entries_)
+    entry.service.reset();
   retired_.clear();
 }
 
@@ -52,7 +56,8 @@ ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
 
 Summary ServiceManager::start(config::Snapshot snapshot) {
   begin_applying(std::move(snapshot));
-  for (const Action& action : plan_) run(action);
+  for (const Action& action : plan_)
+    run(action);
   finish_applying();
   return summary_;
 }
@@ -104,8 +109,8 @@ void ServiceManager::step() {
     }
   }
   finish_applying();
-  log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started, summary_.stopped, summary_.changed,
-            summary_.kept, summary_.failed);
+  log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
+            summary_.stopped, summary_.changed, summary_.kept, summary_.failed);
   if (hooks_.on_reload_end) hooks_.on_reload_end();
   if (reload_wanted_) begin_reload();
 }
@@ -130,9 +135,23 @@ void ServiceManager::begin_applying(config::Snapshot snapshot) {
   }
   plan_ = make_plan(running, snapshot_);
   future_users_.clear();
+  // Faulty services, and those of files that cannot be understood, go on as they are: nobody else gets their
+  // sockets.
+  std::unordered_set<std::string_view> planned;
   for (const Action& action : plan_) {
-    if (action.loaded == nullptr || action.loaded->resolution == nullptr || action.kind == ActionKind::Disable) continue;
-    for (const net::Endpoint& endpoint : action.loaded->resolution->endpoints) future_users_.try_emplace(endpoint, action.id);
+    if (action.kind != ActionKind::Fault) planned.insert(action.id);
+  }
+  for (const auto& [id, entry] : entries_) {
+    if (planned.contains(id)) continue;
+    for (const net::Endpoint& endpoint : entry.endpoints)
+      future_users_.try_emplace(endpoint, id);
+  }
+  for (const Action& action : plan_) {
+    if (action.loaded == nullptr || action.loaded->resolution == nullptr ||
+        action.kind == ActionKind::Disable)
+      continue;
+    for (const net::Endpoint& endpoint : action.loaded->resolution->endpoints)
+      future_users_.try_emplace(endpoint, action.id);
   }
 }
 
@@ -149,8 +168,13 @@ void ServiceManager::finish_applying() {
 void ServiceManager::log_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   for (const config::Diagnostic& diagnostic : diagnostics) {
     const std::string text = config::format_diagnostic(diagnostic);
-    const log::Level level = diagnostic.severity == config::Severity::Error ? log::Level::Error : log::Level::Warning;
+    const log::Level level =
+        diagnostic.severity == config::Severity::Error ? log::Level::Error : log::Level::Warning;
     std::string_view rest = text;
+    if (log::is_json()) {  // a line and a caret are for people
+      log::message(level, rest.substr(0, rest.find('\n')));
+      continue;
+    }
     for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
       log::message(level, rest.substr(0, end));
     }
@@ -186,17 +210,25 @@ void ServiceManager::run(const Action& action) {
       entry.wanted = action.loaded->definition;
       if (entry.wanted) schedule_retry(entry);
       return;
-    case ActionKind::Keep: ++summary_.kept; break;
+    case ActionKind::Keep:
+      ++summary_.kept;
+      break;
     case ActionKind::Change:
     case ActionKind::Start:
-    case ActionKind::Stop: break;
+    case ActionKind::Stop:
+      break;
   }
-  // A service that is kept is prepared anew as well: what depends on the machine may have changed behind the same words.
-  auto prepared = service::prepare(action.loaded->definition, action.loaded->resolution, context_.inheritance);
+  // A service that is kept is prepared anew as well: what depends on the machine may have changed behind the
+  // same words.
+  auto prepared =
+      service::prepare(action.loaded->definition, action.loaded->resolution, context_.inheritance);
   const Status status = prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
   if (!status) {
     if (action.kind == ActionKind::Keep) --summary_.kept;
     ++summary_.failed;
+    sockets_.release(entry.id, entry.endpoints);  // what another service handed over for nothing
+    for (const net::Endpoint& endpoint : entry.endpoints)
+      future_users_[endpoint] = entry.id;
     fail(entry, action.loaded->definition, status.error().text());
     return;
   }
@@ -204,19 +236,22 @@ void ServiceManager::run(const Action& action) {
   if (action.kind == ActionKind::Change) ++summary_.changed;
 }
 
-void ServiceManager::fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, std::string why) {
+void ServiceManager::fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted,
+                          std::string why) {
   entry.error = std::move(why);
   entry.bind_failed = true;
   entry.wanted = std::move(wanted);
   schedule_retry(entry);
-  log::error("{}: failed: {}; {}next try in {}", entry.id, entry.error, entry.service ? "the running definition stays; " : "",
-             format_duration(entry.retry_delay));
+  log::error("{}: failed: {}; {}next try in {}", entry.id, entry.error,
+             entry.service ? "the running definition stays; " : "", format_duration(entry.retry_delay));
 }
 
 void ServiceManager::schedule_retry(Entry& entry) {
-  entry.retry_delay = entry.retry_delay == Duration::zero() ? kFirstRetry : std::min(entry.retry_delay * 2, kLongestRetry);
+  entry.retry_delay =
+      entry.retry_delay == Duration::zero() ? kFirstRetry : std::min(entry.retry_delay * 2, kLongestRetry);
   if (!entry.retry) {
-    entry.retry = std::make_unique<reactor::Timer>(context_.loop, [this, id = entry.id] { retry(std::string(id)); });
+    entry.retry =
+        std::make_unique<reactor::Timer>(context_.loop, [this, id = entry.id] { retry(std::string(id)); });
   }
   entry.retry->arm(entry.retry_delay);
 }
@@ -233,10 +268,11 @@ void ServiceManager::retry(const std::string& id) {
   auto resolution = loader_.resolve(*entry.wanted, diagnostics);
   std::string why;
   if (resolution == nullptr) {
-    why = diagnostics.empty() ? "not possible on this machine" : diagnostics.front().message;
+    why = diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
   } else {
     auto prepared = service::prepare(entry.wanted, std::move(resolution), context_.inheritance);
-    const Status status = prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
+    const Status status =
+        prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
     if (status) {
       log::info("{}: works again", id);
       entry.error.clear();
@@ -266,7 +302,8 @@ bool ServiceManager::is_leaving(const net::Endpoint& endpoint, const std::string
   return future == future_users_.end() || future->second != user;
 }
 
-Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& entry, const service::Prepared& prepared) {
+Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& entry,
+                                                                const service::Prepared& prepared) {
   std::vector<net::BoundSocket*> sockets;
   std::vector<net::Endpoint> fresh;
   for (const net::Endpoint& endpoint : prepared.resolution->endpoints) {
@@ -284,6 +321,8 @@ Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& ent
         return std::move(bound.error());
       }
       socket = *bound;
+    } else if (std::find(entry.endpoints.begin(), entry.endpoints.end(), endpoint) == entry.endpoints.end()) {
+      socket->set_backlog(prepared.definition->backlog);  // it was another service's
     }
     sockets.push_back(socket);
   }
@@ -313,7 +352,8 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
     std::erase(other.endpoints, socket->endpoint());
     if (other.service) {
       std::vector<net::BoundSocket*> rest;
-      for (const net::Endpoint& endpoint : other.endpoints) rest.push_back(sockets_.find(endpoint));
+      for (const net::Endpoint& endpoint : other.endpoints)
+        rest.push_back(sockets_.find(endpoint));
       (void)other.service->listen_on(rest);  // giving sockets up cannot fail
     }
     sockets_.set_user(socket->endpoint(), entry.id);
@@ -333,15 +373,27 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
     retire(entry);
     return status;
   }
+  let_go(entry, endpoints);
   entry.endpoints = endpoints;
-  sockets_.release(entry.id, endpoints);
   return {};
+}
+
+// A socket that another service of this plan is going to use stays open for it: who connects meanwhile waits
+// in its queue.
+void ServiceManager::let_go(const Entry& entry, const std::vector<net::Endpoint>& kept) {
+  for (const net::Endpoint& endpoint : entry.endpoints) {
+    if (std::find(kept.begin(), kept.end(), endpoint) != kept.end()) continue;
+    const auto future = future_users_.find(endpoint);
+    if (future != future_users_.end() && future->second != entry.id)
+      sockets_.set_user(endpoint, future->second);
+  }
+  sockets_.release(entry.id, kept);
 }
 
 void ServiceManager::retire(Entry& entry) {
   if (entry.service) retire_service(std::move(entry.service), false);
+  let_go(entry, {});
   entry.endpoints.clear();
-  sockets_.release(entry.id, {});
 }
 
 void ServiceManager::retire_service(std::unique_ptr<service::Service> service, bool drain) {
@@ -377,6 +429,7 @@ void ServiceManager::stop(std::function<void()> done) {
       leaving->drain();
     }
   }
+  sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
   for (const auto& service : retired_) {
     service::Service* const leaving = service.get();
     if (!ends_on_stop(*leaving)) continue;
@@ -401,14 +454,15 @@ void ServiceManager::stop_now() {
   for (auto& [id, entry] : entries_) {
     if (entry.service && ends_on_stop(*entry.service)) entry.service->kill();
   }
-  for (const auto& service : retired_) service->kill();
+  for (const auto& service : retired_)
+    service->kill();
 }
 
 // ---- status
 
 std::size_t ServiceManager::serving() const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.service != nullptr; }));
+  return static_cast<std::size_t>(std::count_if(
+      entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.service != nullptr; }));
 }
 
 std::vector<ServiceStatus> ServiceManager::status() const {

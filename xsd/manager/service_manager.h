@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the listening sockets and the
-// services; it decides nothing about connections.
+// ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the
+// listening sockets and the services; it decides nothing about connections.
 //
-// A reload runs in small steps between turns of the loop: load (one file a step) -> plan -> for each service: prepare, bind what is new, commit, let go of what is
-// old -> one summary line. Each service is a transaction of its own: one that cannot be prepared or bound keeps what it has and is tried again after 1 s,
-// doubling to 60 s. Reloads asked for while one runs become one more, which starts when it is done.
+// A reload runs in small steps between turns of the loop: load (one file a step) -> plan -> for each service:
+// prepare, bind what is new, commit, let go of what is old -> one summary line. Each service is a transaction
+// of its own: one that cannot be prepared or bound keeps what it has and is tried again after 1 s, doubling
+// to 60 s. Reloads asked for while one runs become one more, which starts when it is done.
 #pragma once
 
 #include <functional>
@@ -69,8 +70,9 @@ class ServiceManager {
   void request_reload();
   bool reloading() const noexcept { return phase_ != Phase::Quiet; }
 
-  /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest when the longest stop_timeout is over and
-  /// what was left has been killed. Children of services with `on_stop: leave` are left alone.
+  /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest
+  /// when the longest stop_timeout is over and what was left has been killed. Children of services with
+  /// `on_stop: leave` are left alone.
   void stop(std::function<void()> done);
   /// KILL, now.
   void stop_now();
@@ -112,6 +114,7 @@ class ServiceManager {
   /// Makes the entry run this definition. The error leaves everything of the service as it was.
   Status commit(Entry& entry, service::Prepared prepared);
   Result<std::vector<net::BoundSocket*>> bind_all(const Entry& entry, const service::Prepared& prepared);
+  void let_go(const Entry& entry, const std::vector<net::Endpoint>& kept);
   void retire(Entry& entry);
   void retire_service(std::unique_ptr<service::Service> service, bool drain);
   bool is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept;

@@ -27,14 +27,17 @@ std::vector<net::BoundSocket*> SocketTable::overlapping(const net::Endpoint& end
   return found;
 }
 
-Result<net::BoundSocket*> SocketTable::bind(const net::Endpoint& endpoint, std::uint32_t backlog, const std::string& user) {
+Result<net::BoundSocket*> SocketTable::bind(const net::Endpoint& endpoint, std::uint32_t backlog,
+                                            const std::string& user) {
   auto socket = net::BoundSocket::open(endpoint, backlog);
   if (!socket && socket.error().number() == EADDRINUSE) {
     const std::vector<net::BoundSocket*> own = overlapping(endpoint);
     if (!own.empty()) {
-      for (net::BoundSocket* const other : own) other->set_shared(true);
+      for (net::BoundSocket* const other : own)
+        other->set_shared(true);
       socket = net::open_beside(endpoint, backlog);
-      for (net::BoundSocket* const other : own) other->set_shared(false);
+      for (net::BoundSocket* const other : own)
+        other->set_shared(false);
     }
     if (!socket && socket.error().number() == EADDRINUSE) {
       const std::string owner = net::find_port_owner(endpoint);
@@ -70,7 +73,8 @@ void SocketTable::release(const std::string& user, const std::vector<net::Endpoi
 std::unordered_set<std::uint16_t> SocketTable::udp_ports() const {
   std::unordered_set<std::uint16_t> ports;
   for (const auto& [endpoint, entry] : entries_) {
-    if (endpoint.transport == net::Transport::Datagram && endpoint.address.is_ip()) ports.insert(endpoint.address.port());
+    if (endpoint.transport == net::Transport::Datagram && endpoint.address.is_ip())
+      ports.insert(endpoint.address.port());
   }
   return ports;
 }

@@ -131,7 +131,8 @@ bool SocketAddress::is_multicast() const noexcept {
 bool SocketAddress::same_host(const SocketAddress& other) const noexcept {
   if (family() != other.family()) return false;
   if (family() == AF_INET) return v4_.sin_addr.s_addr == other.v4_.sin_addr.s_addr;
-  if (family() == AF_INET6) return std::memcmp(&v6_.sin6_addr, &other.v6_.sin6_addr, sizeof v6_.sin6_addr) == 0;
+  if (family() == AF_INET6)
+    return std::memcmp(&v6_.sin6_addr, &other.v6_.sin6_addr, sizeof v6_.sin6_addr) == 0;
   return *this == other;
 }
 
@@ -143,7 +144,8 @@ std::string SocketAddress::host() const {
     if (v6_.sin6_scope_id != 0) {
       char name[IF_NAMESIZE];
       out += '%';
-      out += if_indextoname(v6_.sin6_scope_id, name) != nullptr ? std::string(name) : std::to_string(v6_.sin6_scope_id);
+      out += if_indextoname(v6_.sin6_scope_id, name) != nullptr ? std::string(name)
+                                                                : std::to_string(v6_.sin6_scope_id);
     }
     return out;
   }
@@ -171,7 +173,8 @@ void SocketAddress::append_to(std::string& out) const {
 
 bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
   if (a.family() != b.family()) return false;
-  if (a.family() == AF_INET) return a.v4_.sin_port == b.v4_.sin_port && a.v4_.sin_addr.s_addr == b.v4_.sin_addr.s_addr;
+  if (a.family() == AF_INET)
+    return a.v4_.sin_port == b.v4_.sin_port && a.v4_.sin_addr.s_addr == b.v4_.sin_addr.s_addr;
   if (a.family() == AF_INET6) {
     return a.v6_.sin6_port == b.v6_.sin6_port && a.v6_.sin6_scope_id == b.v6_.sin6_scope_id &&
            std::memcmp(&a.v6_.sin6_addr, &b.v6_.sin6_addr, sizeof a.v6_.sin6_addr) == 0;

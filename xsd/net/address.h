@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SocketAddress: one end of a socket, IPv4, IPv6 or unix, as a value. A v4-mapped IPv6 address is turned into the IPv4
-// address that it stands for wherever one comes in from the kernel, so that nobody is ever shown ::ffff:192.0.2.7.
+// SocketAddress: one end of a socket, IPv4, IPv6 or unix, as a value. A v4-mapped IPv6 address is turned into
+// the IPv4 address that it stands for wherever one comes in from the kernel, so that nobody is ever shown
+// ::ffff:192.0.2.7.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,17 @@ class SocketAddress {
  public:
   /// Unspecified: family AF_UNSPEC.
   SocketAddress() noexcept;
-  /// From what accept, recvfrom or getsockname filled in; v4-mapped becomes IPv4. A family that is not known here stays unspecified.
+  /// From what accept, recvfrom or getsockname filled in; v4-mapped becomes IPv4. A family that is not known
+  /// here stays unspecified.
   SocketAddress(const sockaddr* address, socklen_t length) noexcept;
 
-  /// A literal address without brackets: "192.0.2.7", "2001:db8::1", "fe80::1%eth0" (the zone must name an interface that exists).
+  /// A literal address without brackets: "192.0.2.7", "2001:db8::1", "fe80::1%eth0" (the zone must name an
+  /// interface that exists).
   static std::optional<SocketAddress> parse(std::string_view literal, std::uint16_t port);
   static SocketAddress any_v4(std::uint16_t port) noexcept;
   static SocketAddress any_v6(std::uint16_t port) noexcept;
-  /// `path` as in unix(7); a leading '@' means the abstract name space. nullopt if it does not fit (107 bytes).
+  /// `path` as in unix(7); a leading '@' means the abstract name space. nullopt if it does not fit (107
+  /// bytes).
   static std::optional<SocketAddress> unix_path(std::string_view path);
 
   sa_family_t family() const noexcept { return any_.sa_family; }
@@ -42,7 +46,8 @@ class SocketAddress {
   /// "192.0.2.7:40122", "[2001:db8::1]:7", "unix:/run/x", "unix:@name", "unix:" for an unnamed peer.
   std::string to_string() const;
   void append_to(std::string& out) const;
-  /// The address alone: "192.0.2.7", "2001:db8::1", "fe80::1%eth0"; a unix socket's path ("@name" if abstract).
+  /// The address alone: "192.0.2.7", "2001:db8::1", "fe80::1%eth0"; a unix socket's path ("@name" if
+  /// abstract).
   std::string host() const;
 
   const sockaddr* raw() const noexcept { return &any_; }

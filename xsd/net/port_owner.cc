@@ -25,21 +25,24 @@ Directory open_directory(const std::string& path) {
   return Directory(opendir(path.c_str()));
 }
 
-// The inodes of sockets that hold the endpoint's port. proc(5): "local_address" is hexadecimal ADDRESS:PORT, st 0A is LISTEN, the inode is
-// the tenth field. Which address exactly does not matter: any of them is worth naming.
+// The inodes of sockets that hold the endpoint's port. proc(5): "local_address" is hexadecimal ADDRESS:PORT,
+// st 0A is LISTEN, the inode is the tenth field. Which address exactly does not matter: any of them is worth
+// naming.
 std::set<std::string> inodes_of_ip(const Endpoint& endpoint) {
   std::set<std::string> inodes;
   char wanted[8];
   std::snprintf(wanted, sizeof wanted, ":%04X", endpoint.address.port());
   const bool stream = endpoint.transport == Transport::Stream;
-  for (const char* path : {stream ? "/proc/net/tcp" : "/proc/net/udp", stream ? "/proc/net/tcp6" : "/proc/net/udp6"}) {
+  for (const char* path :
+       {stream ? "/proc/net/tcp" : "/proc/net/udp", stream ? "/proc/net/tcp6" : "/proc/net/udp6"}) {
     std::ifstream table(path);
     std::string line;
     std::getline(table, line);
     while (std::getline(table, line)) {
       std::istringstream fields(line);
       std::string number, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
-      fields >> number >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
+      fields >> number >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >>
+          inode;
       if (local.ends_with(wanted) && (!stream || state == "0A")) inodes.insert(inode);
     }
   }
@@ -78,7 +81,8 @@ bool holds_one_of(const std::string& process, const std::set<std::string>& inode
 }  // namespace
 
 std::string find_port_owner(const Endpoint& endpoint) {
-  const std::set<std::string> inodes = endpoint.address.is_ip() ? inodes_of_ip(endpoint) : inodes_of_unix(endpoint);
+  const std::set<std::string> inodes =
+      endpoint.address.is_ip() ? inodes_of_ip(endpoint) : inodes_of_unix(endpoint);
   if (inodes.empty()) return {};
   const Directory processes = open_directory("/proc");
   if (!processes) return {};
@@ -86,7 +90,8 @@ std::string find_port_owner(const Endpoint& endpoint) {
     const dirent* const entry = readdir(processes.get());
     if (entry == nullptr) break;
     const std::string process = entry->d_name;
-    if (process.find_first_not_of("0123456789") != std::string::npos || !holds_one_of(process, inodes)) continue;
+    if (process.find_first_not_of("0123456789") != std::string::npos || !holds_one_of(process, inodes))
+      continue;
     std::string name;
     std::ifstream("/proc/" + process + "/comm") >> name;
     return name + "[" + process + "]";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who holds a port that we could not bind: from /proc/net and /proc/PID/fd, as far as we may look there. For messages only; slow (it
-// reads all of /proc) and therefore bounded.
+// Who holds a port that we could not bind: from /proc/net and /proc/PID/fd, as far as we may look there. For
+// messages only; slow (it reads all of /proc) and therefore bounded.
 #pragma once
 
 #include <string>

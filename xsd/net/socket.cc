@@ -16,9 +16,12 @@ namespace {
 
 int socket_type(Transport transport) noexcept {
   switch (transport) {
-    case Transport::Stream: return SOCK_STREAM;
-    case Transport::Datagram: return SOCK_DGRAM;
-    case Transport::SeqPacket: return SOCK_SEQPACKET;
+    case Transport::Stream:
+      return SOCK_STREAM;
+    case Transport::Datagram:
+      return SOCK_DGRAM;
+    case Transport::SeqPacket:
+      return SOCK_SEQPACKET;
   }
   return SOCK_STREAM;
 }
@@ -38,13 +41,15 @@ bool is_abandoned(const Endpoint& endpoint) {
   if (lstat(endpoint.address.host().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
   const UniqueFd probe(socket(AF_UNIX, socket_type(endpoint.transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return false;
-  return connect(probe.get(), endpoint.address.raw(), endpoint.address.raw_length()) != 0 && errno == ECONNREFUSED;
+  return connect(probe.get(), endpoint.address.raw(), endpoint.address.raw_length()) != 0 &&
+         errno == ECONNREFUSED;
 }
 
 }  // namespace
 
 Result<BoundSocket> BoundSocket::open_socket(const Endpoint& endpoint, bool shared) {
-  UniqueFd fd(socket(endpoint.address.family(), socket_type(endpoint.transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd fd(
+      socket(endpoint.address.family(), socket_type(endpoint.transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return Error::from_errno(errno, "socket " + endpoint.to_string());
   fd = raise_fd(std::move(fd));
   BoundSocket made(endpoint, std::move(fd));
@@ -76,11 +81,13 @@ Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
   if (result != 0) return Error::from_errno(errno, "bind " + place);
   if (!path.empty()) {
     struct stat info {};
-    if (chmod(path.c_str(), 0666) != 0 || lstat(path.c_str(), &info) != 0) return Error::from_errno(errno, "chmod " + path);
+    if (chmod(path.c_str(), 0666) != 0 || lstat(path.c_str(), &info) != 0)
+      return Error::from_errno(errno, "chmod " + path);
     file_device_ = info.st_dev;
     file_inode_ = info.st_ino;
   }
-  if (endpoint_.transport != Transport::Datagram && listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
+  if (endpoint_.transport != Transport::Datagram &&
+      listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
     return Error::from_errno(errno, "listen " + place);
   }
   return {};
@@ -139,7 +146,8 @@ Accepted accept_connection(int listener, bool non_blocking) noexcept {
 
 AcceptOutcome classify_accept_error(int error) noexcept {
   switch (error) {
-    case EAGAIN: return AcceptOutcome::Empty;
+    case EAGAIN:
+      return AcceptOutcome::Empty;
     case EINTR:
     case ECONNABORTED:
     case EPROTO:
@@ -150,13 +158,16 @@ AcceptOutcome classify_accept_error(int error) noexcept {
     case EHOSTDOWN:
     case EHOSTUNREACH:
     case ENONET:
-    case ETIMEDOUT: return AcceptOutcome::Next;
+    case ETIMEDOUT:
+      return AcceptOutcome::Next;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-    case ENOSR: return AcceptOutcome::Exhausted;
-    default: return AcceptOutcome::Broken;
+    case ENOSR:
+      return AcceptOutcome::Exhausted;
+    default:
+      return AcceptOutcome::Broken;
   }
 }
 

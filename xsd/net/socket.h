@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The socket calls of a server: bind and listen, accept, ask for an address. Everything opened here is close-on-exec from birth.
+// The socket calls of a server: bind and listen, accept, ask for an address. Everything opened here is
+// close-on-exec from birth.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,16 @@
 
 namespace xsd::net {
 
-/// A socket bound to an endpoint, listening if it is of a connection type. Non-blocking, at a number above the floor. One that
-/// made a file in the file system takes it away when it is destroyed, if it is still its own.
+/// A socket bound to an endpoint, listening if it is of a connection type. Non-blocking, at a number above
+/// the floor. One that made a file in the file system takes it away when it is destroyed, if it is still its
+/// own.
 class BoundSocket {
  public:
-  /// Binds and, for streams, listens with `backlog`. An IPv6 socket is V6ONLY. SO_REUSEADDR for tcp only: it lets a restarted daemon
-  /// bind at once, while on udp it would let two sockets share a port unnoticed. A unix path left behind by a dead process is replaced;
-  /// one that somebody still listens on, or that is no socket, is EADDRINUSE. The socket file gets mode 0666, like a TCP port: who may
-  /// reach it is said by its folder.
+  /// Binds and, for streams, listens with `backlog`. An IPv6 socket is V6ONLY. SO_REUSEADDR for tcp only: it
+  /// lets a restarted daemon bind at once, while on udp it would let two sockets share a port unnoticed. A
+  /// unix path left behind by a dead process is replaced; one that somebody still listens on, or that is no
+  /// socket, is EADDRINUSE. The socket file gets mode 0666, like a TCP port: who may reach it is said by its
+  /// folder.
   static Result<BoundSocket> open(const Endpoint& endpoint, std::uint32_t backlog);
 
   BoundSocket(BoundSocket&&) noexcept = default;
@@ -33,8 +36,8 @@ class BoundSocket {
   int fd() const noexcept { return fd_.get(); }
   const Endpoint& endpoint() const noexcept { return endpoint_; }
   void set_backlog(std::uint32_t backlog) noexcept;
-  /// SO_REUSEPORT, switched on for a moment on an old and a new socket so that both may hold overlapping addresses while one takes
-  /// over from the other.
+  /// SO_REUSEPORT, switched on for a moment on an old and a new socket so that both may hold overlapping
+  /// addresses while one takes over from the other.
   void set_shared(bool on) noexcept;
 
  private:
@@ -60,8 +63,8 @@ struct Accepted {
 };
 Accepted accept_connection(int listener, bool non_blocking) noexcept;
 
-/// What to make of a failed accept (accept(2)): nothing is queued; this one connection is gone, take the next; the machine has no
-/// descriptors or memory to spare; or something that only time can heal.
+/// What to make of a failed accept (accept(2)): nothing is queued; this one connection is gone, take the
+/// next; the machine has no descriptors or memory to spare; or something that only time can heal.
 enum class AcceptOutcome : std::uint8_t { Empty, Next, Exhausted, Broken };
 AcceptOutcome classify_accept_error(int error) noexcept;
 

@@ -23,7 +23,8 @@ std::int64_t milliseconds(Duration duration) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// One line under construction; both forms of a record share their shape: head, subject, own keys, end of line.
+// One line under construction; both forms of a record share their shape: head, subject, own keys, end of
+// line.
 class Line {
  public:
   Line(std::string& out, const RecordStyle& style, std::string_view event, const RecordSubject& subject)
@@ -128,7 +129,8 @@ void append_end(std::string& out, const RecordStyle& style, unsigned fields, con
     if (outcome.exit) line.number("exit", *outcome.exit);
     if (outcome.signal) line.number("signal", *outcome.signal);
   }
-  if (style.json || (fields & config::kLogDuration) != 0) line.number("duration_ms", milliseconds(outcome.duration));
+  if (style.json || (fields & config::kLogDuration) != 0)
+    line.number("duration_ms", milliseconds(outcome.duration));
   if (outcome.counted && (style.json || (fields & config::kLogTraffic) != 0)) {
     line.number("bytes_in", outcome.bytes_in);
     line.number("bytes_out", outcome.bytes_out);
@@ -136,7 +138,8 @@ void append_end(std::string& out, const RecordStyle& style, unsigned fields, con
   line.finish();
 }
 
-void append_refuse(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject, Reason reason) {
+void append_refuse(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject,
+                   Reason reason) {
   if (fields == 0) return;
   Line line(out, style, "refuse", subject);
   append_subject(line, style, fields, subject);

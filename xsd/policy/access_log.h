@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AccessLog: the text of records. One `start`, one `end` or one `refuse` for a connection, one line each, whatever was in it. Formatting only: the
-// lines go where the log sends them.
+// AccessLog: the text of records. One `start`, one `end` or one `refuse` for a connection, one line each,
+// whatever was in it. Formatting only: the lines go where the log sends them.
 //
 //   text  echo: start conn=7f3a pid=812 from=192.0.2.7:40122
 //         echo: end conn=7f3a pid=812 from=192.0.2.7:40122 exit=0 duration_ms=12
@@ -61,10 +61,13 @@ struct RecordStyle {
   void (*prefix)(std::string& out, WallTime now) = nullptr;
 };
 
-/// Each appends one line, or nothing if `fields` (config::LogFields of log_on_success, for refuse of log_on_failure) does not ask for that
-/// record: a start needs pid, host or userid, an end exit, duration or traffic; an end with an error and a refuse any field.
+/// Each appends one line, or nothing if `fields` (config::LogFields of log_on_success, for refuse of
+/// log_on_failure) does not ask for that record: a start needs pid, host or userid, an end exit, duration or
+/// traffic; an end with an error and a refuse any field.
 void append_start(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject);
-void append_end(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject, const RecordOutcome& outcome);
-void append_refuse(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject, Reason reason);
+void append_end(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject,
+                const RecordOutcome& outcome);
+void append_refuse(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject,
+                   Reason reason);
 
 }  // namespace xsd::policy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Verdict: may this connection in, and if not, why not, in one word that is the same in log, metric and status.
+// Verdict: may this connection in, and if not, why not, in one word that is the same in log, metric and
+// status.
 #pragma once
 
 #include <array>
@@ -13,7 +14,8 @@
 
 namespace xsd::policy {
 
-/// interface.md section 6. All words are fixed; those that nothing gives yet belong to policies that come later.
+/// interface.md section 6. All words are fixed; those that nothing gives yet belong to policies that come
+/// later.
 enum class Reason : std::uint8_t {
   Address,
   Time,

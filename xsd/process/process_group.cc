@@ -29,7 +29,8 @@ std::vector<pid_t> live_process_groups() {
   if (!processes) return groups;
   while (const dirent* entry = readdir(processes.get())) {
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
-    const UniqueFd file(openat(dirfd(processes.get()), (std::string(entry->d_name) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd file(
+        openat(dirfd(processes.get()), (std::string(entry->d_name) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
     char text[512];
     const ssize_t length = file ? read(file.get(), text, sizeof text - 1) : 0;
     if (length <= 0) continue;
@@ -39,7 +40,8 @@ std::vector<pid_t> live_process_groups() {
     char state = 0;
     int parent = 0;
     int group = 0;
-    if (after_name == nullptr || std::sscanf(after_name + 1, " %c %d %d", &state, &parent, &group) != 3) continue;
+    if (after_name == nullptr || std::sscanf(after_name + 1, " %c %d %d", &state, &parent, &group) != 3)
+      continue;
     if (state != 'Z' && state != 'X') groups.push_back(group);
   }
   std::sort(groups.begin(), groups.end());
@@ -71,7 +73,8 @@ void GroupSweeper::sweep() {
     }
   }
   if (!groups_.empty()) timer_.arm(kSweepInterval);
-  for (const auto& notify : gone) notify();
+  for (const auto& notify : gone)
+    notify();
 }
 
 }  // namespace xsd::process

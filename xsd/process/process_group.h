@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GroupSweeper: tells when a process group has no live member but its leader. A program's main process may end on TERM while its children still
-// clean up; they get the rest of the grace that the service has. The leader stays a zombie meanwhile (ChildWatch::hold), so its number is
-// not reused. The kernel has no event for this: /proc is read once for all groups that are asked for, at first at once and then every 50 ms as
+// GroupSweeper: tells when a process group has no live member but its leader. A program's main process may
+// end on TERM while its children still clean up; they get the rest of the grace that the service has. The
+// leader stays a zombie meanwhile (ChildWatch::hold), so its number is not reused. The kernel has no event
+// for this: /proc is read once for all groups that are asked for, at first at once and then every 50 ms as
 // long as there are any, which is only while services are being stopped.
 #pragma once
 

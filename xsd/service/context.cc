@@ -9,7 +9,8 @@
 namespace xsd::service {
 namespace {
 
-// Four tries a second at most; a client waits in the backlog no longer than this once descriptors are free again.
+// Four tries a second at most; a client waits in the backlog no longer than this once descriptors are free
+// again.
 constexpr Duration kGatePause = std::chrono::milliseconds(250);
 // At the limit a descriptor comes free and is taken again all the time; that is one trouble, told of once.
 constexpr Duration kTroubleOver = std::chrono::seconds(2);
@@ -40,7 +41,8 @@ void RecordLog::end(const config::ServiceDefinition& definition, const policy::R
   flush_later();
 }
 
-void RecordLog::refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, policy::Reason reason) {
+void RecordLog::refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
+                       policy::Reason reason) {
   policy::append_refuse(log::records(), style(), definition.log_on_failure, subject, reason);
   flush_later();
 }
@@ -48,7 +50,8 @@ void RecordLog::refuse(const config::ServiceDefinition& definition, const policy
 AcceptGate::AcceptGate(reactor::EventLoop& loop) : loop_(loop), timer_(loop, [this] { open(); }) {}
 
 void AcceptGate::shut(const std::string& service, int error) {
-  if (!troubled_) log::error("{}: accept: {}; accepting pauses until there is room", service, errno_text(error));
+  if (!troubled_)
+    log::error("{}: accept: {}; accepting pauses until there is room", service, errno_text(error));
   troubled_ = true;
   shut_ = true;
   last_shut_ = loop_.now();
@@ -72,7 +75,8 @@ void AcceptGate::passed() {
 void AcceptGate::open() {
   shut_ = false;
   // Whoever finds the fault still there shuts the gate before the others have tried.
-  for (Listener* const listener : std::exchange(waiting_, {})) listener->on_gate_open();
+  for (Listener* const listener : std::exchange(waiting_, {}))
+    listener->on_gate_open();
 }
 
 void OwnAddresses::refresh() {
@@ -82,7 +86,8 @@ void OwnAddresses::refresh() {
 bool OwnAddresses::is_own_udp(const net::SocketAddress& sender) const noexcept {
   if (!udp_ports_.contains(sender.port())) return false;
   if (sender.is_loopback()) return true;
-  return std::any_of(addresses_.begin(), addresses_.end(), [&](const auto& own) { return own.same_host(sender); });
+  return std::any_of(addresses_.begin(), addresses_.end(),
+                     [&](const auto& own) { return own.same_host(sender); });
 }
 
 }  // namespace xsd::service

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ServiceContext: what all services of a process share: loop, children, spawner, records, and the few numbers that count across services. Made
-// by the daemon (and later by a worker), borrowed by every service, outlives them all.
+// ServiceContext: what all services of a process share: loop, children, spawner, records, and the few numbers
+// that count across services. Made by the daemon (and later by a worker), borrowed by every service, outlives
+// them all.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,10 @@ class RecordLog {
  public:
   explicit RecordLog(reactor::EventLoop& loop) : loop_(loop) {}
   void start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject);
-  void end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, const policy::RecordOutcome& outcome);
-  void refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject, policy::Reason reason);
+  void end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
+           const policy::RecordOutcome& outcome);
+  void refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
+              policy::Reason reason);
 
  private:
   policy::RecordStyle style() const;
@@ -38,8 +41,9 @@ class RecordLog {
   bool scheduled_ = false;
 };
 
-/// Shut while the process has no descriptors (or memory for sockets) to spare: then nobody tries to accept, and one listener at a time finds out
-/// whether it is over. So the tries are few however many services there are, and one line tells of it.
+/// Shut while the process has no descriptors (or memory for sockets) to spare: then nobody tries to accept,
+/// and one listener at a time finds out whether it is over. So the tries are few however many services there
+/// are, and one line tells of it.
 class AcceptGate {
  public:
   explicit AcceptGate(reactor::EventLoop& loop);
@@ -49,7 +53,8 @@ class AcceptGate {
   /// The listener is told with `Listener::on_gate_open`.
   void wait(Listener& listener);
   void forget(Listener& listener) noexcept;
-  /// A connection could be accepted; when that has gone well for a while the fault is over, and a line says so.
+  /// A connection could be accepted; when that has gone well for a while the fault is over, and a line says
+  /// so.
   void passed();
 
  private:
@@ -69,7 +74,8 @@ struct ProcessBudget {
   config::Limit limit{4096};
 };
 
-/// Our own UDP ports and addresses, so that two of our services can never be made to talk to each other for ever.
+/// Our own UDP ports and addresses, so that two of our services can never be made to talk to each other for
+/// ever.
 class OwnAddresses {
  public:
   void set_udp_ports(std::unordered_set<std::uint16_t> ports) { udp_ports_ = std::move(ports); }
@@ -84,7 +90,12 @@ class OwnAddresses {
 
 struct ServiceContext {
   explicit ServiceContext(reactor::EventLoop& event_loop, process::Inheritance inherited)
-      : loop(event_loop), inheritance(std::move(inherited)), children(loop), groups(loop), records(loop), gate(loop) {}
+      : loop(event_loop),
+        inheritance(std::move(inherited)),
+        children(loop),
+        groups(loop),
+        records(loop),
+        gate(loop) {}
 
   reactor::EventLoop& loop;
   const process::Inheritance inheritance;

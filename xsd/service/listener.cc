@@ -15,20 +15,24 @@ constexpr Duration kPause = std::chrono::seconds(1);
 }  // namespace
 
 Listener::Listener(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode)
-    : context_(context), owner_(owner), socket_(socket), mode_(mode), pause_(context.loop, [this] { unhold(kByPause); }) {}
+    : context_(context), owner_(owner), socket_(socket), mode_(mode), pause_(context.loop, [this] {
+        unhold(kByPause);
+      }) {}
 
 Listener::~Listener() {
   context_.gate.forget(*this);
 }
 
-Result<std::unique_ptr<Listener>> Listener::create(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode) {
+Result<std::unique_ptr<Listener>> Listener::create(ServiceContext& context, ListenerOwner& owner,
+                                                   net::BoundSocket& socket, Mode mode) {
   std::unique_ptr<Listener> made(new Listener(context, owner, socket, mode));
   // A `wait` server that had this socket before may have left it in blocking mode.
   if (const int flags = fcntl(socket.fd(), F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
     (void)fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK);
   }
   Listener* const self = made.get();
-  auto watch = context.loop.watch(socket.fd(), reactor::kReadable, [self](reactor::Events) { self->on_ready(); });
+  auto watch =
+      context.loop.watch(socket.fd(), reactor::kReadable, [self](reactor::Events) { self->on_ready(); });
   if (!watch) return std::move(watch.error()).within(socket.endpoint().to_string());
   made->watch_ = std::move(*watch);
   return made;
@@ -54,7 +58,8 @@ void Listener::on_ready() {
     owner_.on_input(*this);
     return;
   }
-  // The owner may suspend us while it handles a connection, but it does not destroy us: that happens between turns only.
+  // The owner may suspend us while it handles a connection, but it does not destroy us: that happens between
+  // turns only.
   const int batch = mode_ == Mode::AcceptBlocking ? kProgramBatch : kPluginBatch;
   for (int taken = 0; taken < batch && held_ == 0 && accept_one(); ++taken) {
   }
@@ -79,16 +84,20 @@ bool Listener::accept_one() {
     return true;
   }
   switch (net::classify_accept_error(accepted.error)) {
-    case net::AcceptOutcome::Empty: return false;
-    case net::AcceptOutcome::Next: return true;
+    case net::AcceptOutcome::Empty:
+      return false;
+    case net::AcceptOutcome::Next:
+      return true;
     case net::AcceptOutcome::Exhausted:
       context_.gate.shut(owner_.name(), accepted.error);
       hold(kByGate);
       context_.gate.wait(*this);
       return false;
-    case net::AcceptOutcome::Broken: break;
+    case net::AcceptOutcome::Broken:
+      break;
   }
-  log::error("{}: accept on {}: {}; pausing 1s", owner_.name(), endpoint().to_string(), errno_text(accepted.error));
+  log::error("{}: accept on {}: {}; pausing 1s", owner_.name(), endpoint().to_string(),
+             errno_text(accepted.error));
   hold(kByPause);
   pause_.arm(kPause);
   return false;

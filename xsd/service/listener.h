@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Listener: one bound socket of a running service, watched. For a service that accepts, it takes connections in bounded batches; for the
-// others (datagrams, `wait`) it says that there is input.
+// Listener: one bound socket of a running service, watched. For a service that accepts, it takes connections
+// in bounded batches; for the others (datagrams, `wait`) it says that there is input.
 //
-// It is watched unless something holds it: its service (a `wait` server has the socket, or the service backs off), its own pause after a fault
-// that only time heals, or the gate that is shut for all. Every hold ends by an event or a timer. The socket stays open and bound through all of it: clients wait
-// in the backlog.
+// It is watched unless something holds it: its service (a `wait` server has the socket, or the service backs
+// off), its own pause after a fault that only time heals, or the gate that is shut for all. Every hold ends
+// by an event or a timer. The socket stays open and bound through all of it: clients wait in the backlog.
 #pragma once
 
 #include "xsd/base/result.h"
@@ -38,14 +38,16 @@ class Listener {
   };
 
   /// All borrowed; the socket and the owner outlive the listener.
-  static Result<std::unique_ptr<Listener>> create(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode);
+  static Result<std::unique_ptr<Listener>> create(ServiceContext& context, ListenerOwner& owner,
+                                                  net::BoundSocket& socket, Mode mode);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   net::BoundSocket& socket() noexcept { return socket_; }
   const net::Endpoint& endpoint() const noexcept { return socket_.endpoint(); }
-  /// The address that a client of `connection` reached: the endpoint's, or the connection's own where that is a wildcard.
+  /// The address that a client of `connection` reached: the endpoint's, or the connection's own where that is
+  /// a wildcard.
   net::SocketAddress local_of(int connection) const noexcept;
 
   /// The owner's own hold.

@@ -7,7 +7,8 @@ namespace xsd::service {
 namespace {
 
 void log_for_plugin(const std::string& service, std::uint32_t level, std::string_view text) {
-  static constexpr log::Level kLevels[] = {log::Level::Error, log::Level::Warning, log::Level::Info, log::Level::Debug};
+  static constexpr log::Level kLevels[] = {log::Level::Error, log::Level::Warning, log::Level::Info,
+                                           log::Level::Debug};
   log::message(kLevels[std::min<std::uint32_t>(level, XSD_LOG_DEBUG)], service + ": " + std::string(text));
 }
 
@@ -28,8 +29,12 @@ Result<std::unique_ptr<Service>> PluginService::create(ServiceContext& context, 
       {.service = made->name(),
        .idle_timeout = made->definition().idle_timeout,
        .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
-       .on_log = [self](std::uint32_t level, std::string_view text) { log_for_plugin(self->name(), level, text); },
-       .refuse_sender = [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); }});
+       .on_log = [self](std::uint32_t level,
+                        std::string_view text) { log_for_plugin(self->name(), level, text); },
+       .refuse_sender =
+           [&context](const net::SocketAddress& sender) {
+             return context.own_addresses.is_own_udp(sender);
+           }});
   if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(made->definition().plugin));
   made->hosted_ = std::move(*hosted);
   return made;
@@ -41,13 +46,15 @@ void PluginService::apply(Prepared next) {
 }
 
 Listener::Mode PluginService::listener_mode(const net::Endpoint& endpoint) const noexcept {
-  return endpoint.transport == net::Transport::Datagram ? Listener::Mode::Notify : Listener::Mode::AcceptNonBlocking;
+  return endpoint.transport == net::Transport::Datagram ? Listener::Mode::Notify
+                                                        : Listener::Mode::AcceptNonBlocking;
 }
 
 Status PluginService::prepare_socket(net::BoundSocket& socket) {
   if (Status status = Service::prepare_socket(socket); !status) return status;
   const net::Endpoint& endpoint = socket.endpoint();
-  if (endpoint.transport == net::Transport::Datagram) return plugin::prepare_datagram_socket(socket.fd(), endpoint.address);
+  if (endpoint.transport == net::Transport::Datagram)
+    return plugin::prepare_datagram_socket(socket.fd(), endpoint.address);
   return plugin::prepare_stream_listener(socket.fd(), endpoint.address);
 }
 
@@ -65,14 +72,18 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
 void PluginService::on_input(Listener& listener) {
   const net::SocketAddress& bound = listener.endpoint().address;
   const int error = hosted_->read_datagrams(listener.socket().fd(), bound, bound.is_ip() && bound.is_any());
-  if (error != 0) log::debug("{}: receive on {}: {}", name(), listener.endpoint().to_string(), errno_text(error));
+  if (error != 0)
+    log::debug("{}: receive on {}: {}", name(), listener.endpoint().to_string(), errno_text(error));
 }
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {
-  policy::RecordOutcome outcome{.duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
+  policy::RecordOutcome outcome{
+      .duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
   if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";
   if (end.cause == plugin::EndCause::Drain) outcome.error = "draining";
-  context_.records.end(definition(), {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local}, outcome);
+  context_.records.end(definition(),
+                       {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local},
+                       outcome);
   check_idle();
 }
 

@@ -44,7 +44,8 @@ Result<std::unique_ptr<Service>> ProgramService::create(ServiceContext& context,
 
 ProgramService::~ProgramService() {
   listeners_.clear();
-  while (!instances_.empty()) forget(instances_.begin());
+  while (!instances_.empty())
+    forget(instances_.begin());
 }
 
 void ProgramService::apply(Prepared next) {
@@ -74,9 +75,12 @@ void ProgramService::release_listener(Listener& listener) {
 
 int ProgramService::standard_error() {
   switch (definition().stderr_target) {
-    case config::StderrTarget::Socket: return -1;
-    case config::StderrTarget::Null: return STDIN_FILENO;  // of the daemon: /dev/null, open for reading and writing
-    case config::StderrTarget::Log: break;
+    case config::StderrTarget::Socket:
+      return -1;
+    case config::StderrTarget::Null:
+      return STDIN_FILENO;  // of the daemon: /dev/null, open for reading and writing
+    case config::StderrTarget::Log:
+      break;
   }
   if (!stderr_pipe_) {
     auto pipe = StderrPipe::create(context_.loop, name());
@@ -114,7 +118,8 @@ void ProgramService::on_input(Listener& listener) {
   const std::uint64_t id = ++context_.last_connection;
   const bool datagram = listener.endpoint().transport == net::Transport::Datagram;
   std::optional<QueueHead> head = datagram ? queue_head(fd) : std::nullopt;
-  if (datagram && !head) return;  // a checksum error took it away, or an error from an earlier reply was all there was
+  if (datagram && !head)
+    return;  // a checksum error took it away, or an error from an earlier reply was all there was
   if (!admit(id, nullptr, &listener.endpoint().address, true)) {
     back_off("refused");
     return;
@@ -125,7 +130,8 @@ void ProgramService::on_input(Listener& listener) {
 }
 
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
-                                                  const net::SocketAddress& remote, const net::SocketAddress& local) {
+                                                  const net::SocketAddress& remote,
+                                                  const net::SocketAddress& local) {
   const net::Endpoint* const endpoint = waiting_listener != nullptr ? &waiting_listener->endpoint() : nullptr;
   const policy::ConnectionId id_text(id);
   const process::SpawnRequest request{
@@ -157,8 +163,9 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   instance->started = context_.loop.now();
   instance->waiting_listener = waiting_listener;
   const pid_t pid = spawned->pid;
-  auto watch = context_.children.watch(pid, std::move(spawned->pidfd),
-                                       [this, instance](const reactor::ChildExit& exit) { on_exit(instance, exit); });
+  auto watch =
+      context_.children.watch(pid, std::move(spawned->pidfd),
+                              [this, instance](const reactor::ChildExit& exit) { on_exit(instance, exit); });
   if (!watch) {
     // Nobody would ever learn of its end.
     (void)::kill(-pid, SIGKILL);
@@ -197,7 +204,8 @@ void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exi
   context_.groups.watch(exit.pid, [this, instance] { forget(instance); });
 }
 
-// The socket is ours to watch again. A server that fails at once, or leaves what it was started for, would be started again without end.
+// The socket is ours to watch again. A server that fails at once, or leaves what it was started for, would be
+// started again without end.
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
   Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
   const bool failed = exit.signalled || exit.code != 0;
@@ -211,7 +219,8 @@ void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& 
       if (unread_starts_ >= kUnreadStarts) {
         // A receive with no room for it throws a datagram away unread.
         (void)recv(listener.socket().fd(), nullptr, 0, MSG_DONTWAIT | MSG_TRUNC);
-        log::warning("{}: {} starts left a datagram from {} unread; it is dropped", name(), unread_starts_, head->sender.to_string());
+        log::warning("{}: {} starts left a datagram from {} unread; it is dropped", name(), unread_starts_,
+                     head->sender.to_string());
         unread_starts_ = 0;
       }
       back_off("the program ended without reading its datagram");
@@ -232,7 +241,8 @@ std::optional<ProgramService::QueueHead> ProgramService::queue_head(int fd) {
   message.msg_namelen = sizeof storage;
   const ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
   if (size < 0) return std::nullopt;
-  return QueueHead{net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen), size};
+  return QueueHead{net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen),
+                   size};
 }
 
 void ProgramService::back_off(std::string why) {
@@ -240,7 +250,8 @@ void ProgramService::back_off(std::string why) {
   ++failures_;
   log::error("{}: {}; pausing {}", name(), why, format_duration(pause));
   pause_reason_ = std::move(why);
-  for (const auto& listener : listeners_) listener->suspend();
+  for (const auto& listener : listeners_)
+    listener->suspend();
   back_off_.arm(pause);
 }
 
@@ -254,8 +265,9 @@ void ProgramService::on_back_off_over() {
     check_idle();
   }
   for (const auto& listener : listeners_) {
-    const bool taken = std::any_of(instances_.begin(), instances_.end(),
-                                   [&](const Instance& instance) { return instance.waiting_listener == listener.get(); });
+    const bool taken = std::any_of(instances_.begin(), instances_.end(), [&](const Instance& instance) {
+      return instance.waiting_listener == listener.get();
+    });
     if (!taken) listener->resume();
   }
 }
@@ -264,7 +276,8 @@ void ProgramService::end_instance(InstanceRef instance, Duration grace) {
   if (instance->ended || instance->kill_timer != nullptr) return;
   instance->watch.hold();
   (void)instance->watch.signal_group(SIGTERM);  // if it has ended already, its exit is on its way
-  instance->kill_timer = std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
+  instance->kill_timer =
+      std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
   instance->kill_timer->arm(grace);
 }
 
@@ -294,7 +307,8 @@ void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
   }
   back_off_.cancel();
   drain();
-  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) end_instance(instance, grace);
+  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance)
+    end_instance(instance, grace);
 }
 
 void ProgramService::kill() {

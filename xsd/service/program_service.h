@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ProgramService: a service that starts a program: one for each connection, or with `wait` one for each listening socket, which then owns that
-// socket until it exits.
+// ProgramService: a service that starts a program: one for each connection, or with `wait` one for each
+// listening socket, which then owns that socket until it exits.
 //
 // An instance, from start to the end:
 //   running     watched through its pidfd; keeps the definition that it was started with
-//   ending      got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that its process group stays addressable
-//   left        its main process has ended while ending, but others of its group live on: they have what is left of the grace
-//   ended       recorded, reaped, its slot given back
+//   ending      got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that its
+//   process group stays addressable left        its main process has ended while ending, but others of its
+//   group live on: they have what is left of the grace ended       recorded, reaped, its slot given back
 //
-// A start that fails costs its client the connection (recorded as an end with the error) and pauses the service: 1 s, doubling to 60 s while it goes on
-// failing; the sockets stay open and clients wait in the backlog. A clone that fails for want of processes or memory keeps its client and is tried
-// again with the same pauses, up to five times, unless the flag NORETRY is set.
+// A start that fails costs its client the connection (recorded as an end with the error) and pauses the
+// service: 1 s, doubling to 60 s while it goes on failing; the sockets stay open and clients wait in the
+// backlog. A clone that fails for want of processes or memory keeps its client and is tried again with the
+// same pauses, up to five times, unless the flag NORETRY is set.
 #pragma once
 
 #include <list>
@@ -62,9 +63,10 @@ class ProgramService final : public Service {
   void release_listener(Listener& listener) override;
 
   enum class StartResult : std::uint8_t { Started, Temporary, Failed };
-  StartResult start(int socket, Listener* waiting_listener, std::uint64_t id, const net::SocketAddress& remote,
-                    const net::SocketAddress& local);
-  void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote, const net::SocketAddress& local, int attempts);
+  StartResult start(int socket, Listener* waiting_listener, std::uint64_t id,
+                    const net::SocketAddress& remote, const net::SocketAddress& local);
+  void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                        const net::SocketAddress& local, int attempts);
   void on_exit(InstanceRef instance, const reactor::ChildExit& exit);
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
   void end_instance(InstanceRef instance, Duration grace);
@@ -79,8 +81,8 @@ class ProgramService final : public Service {
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
   std::optional<Retry> retry_;
-  unsigned failures_ = 0;        ///< in a row
-  unsigned unread_starts_ = 0;   ///< of a datagram server that left its datagram where it was, in a row
+  unsigned failures_ = 0;       ///< in a row
+  unsigned unread_starts_ = 0;  ///< of a datagram server that left its datagram where it was, in a row
   reactor::Timer back_off_;
 };
 

@@ -28,11 +28,13 @@ std::string_view limit_key(policy::Reason reason) noexcept {
 }  // namespace
 
 Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> definition,
-                         std::shared_ptr<const config::Resolution> resolution, const process::Inheritance& inheritance) {
+                         std::shared_ptr<const config::Resolution> resolution,
+                         const process::Inheritance& inheritance) {
   Prepared prepared{std::move(definition), std::move(resolution), nullptr, nullptr};
   if (prepared.definition->kind == config::ServiceKind::Plugin) {
     prepared.plugin = plugin::find_plugin(prepared.definition->plugin);
-    if (prepared.plugin == nullptr) return Error("plugin " + quoted(prepared.definition->plugin) + " not found");
+    if (prepared.plugin == nullptr)
+      return Error("plugin " + quoted(prepared.definition->plugin) + " not found");
     return prepared;
   }
   auto plan = process::make_exec_plan(*prepared.definition, *prepared.resolution, inheritance);
@@ -42,7 +44,8 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
 }
 
 Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepared prepared) {
-  if (prepared.definition->kind == config::ServiceKind::Plugin) return PluginService::create(context, std::move(prepared));
+  if (prepared.definition->kind == config::ServiceKind::Plugin)
+    return PluginService::create(context, std::move(prepared));
   return ProgramService::create(context, std::move(prepared));
 }
 
@@ -53,11 +56,13 @@ Service::Service(ServiceContext& context, Prepared prepared)
 
 bool Service::can_become(const config::ServiceDefinition& next) const noexcept {
   const config::ServiceDefinition& now = definition();
-  return now.kind == next.kind && now.plugin == next.plugin && now.wait == next.wait && now.settings == next.settings;
+  return now.kind == next.kind && now.plugin == next.plugin && now.wait == next.wait &&
+         now.settings == next.settings;
 }
 
 void Service::apply(Prepared next) {
-  const bool same_options = definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
+  const bool same_options =
+      definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   prepared_ = std::move(next);
   told_refusals_ = 0;
   if (same_options) return;
@@ -89,10 +94,13 @@ Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
   const auto dropped = std::partition(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
     return std::find(sockets.begin(), sockets.end(), &listener->socket()) != sockets.end();
   });
-  std::vector<std::unique_ptr<Listener>> leaving(std::make_move_iterator(dropped), std::make_move_iterator(listeners_.end()));
+  std::vector<std::unique_ptr<Listener>> leaving(std::make_move_iterator(dropped),
+                                                 std::make_move_iterator(listeners_.end()));
   listeners_.erase(dropped, listeners_.end());
-  for (const auto& listener : added) adopt_listener(*listener);
-  listeners_.insert(listeners_.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
+  for (const auto& listener : added)
+    adopt_listener(*listener);
+  listeners_.insert(listeners_.end(), std::make_move_iterator(added.begin()),
+                    std::make_move_iterator(added.end()));
   for (const auto& listener : leaving) {
     if (!sockets.empty()) listener->accept_rest();
     release_listener(*listener);
@@ -101,7 +109,8 @@ Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
 }
 
 bool Service::listens_on(const net::BoundSocket& socket) const noexcept {
-  return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& listener) { return &listener->socket() == &socket; });
+  return std::any_of(listeners_.begin(), listeners_.end(),
+                     [&](const auto& listener) { return &listener->socket() == &socket; });
 }
 
 void Service::drain() {
@@ -118,7 +127,8 @@ void Service::check_idle() {
   if (on_idle_ && listeners_.empty() && active() == 0) idle_timer_.arm(Duration::zero());
 }
 
-bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local, bool starts_process) {
+bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
+                    bool starts_process) {
   const auto reason = policy::decide({.active = active(),
                                       .instances = definition().instances,
                                       .processes = context_.processes.running,
@@ -131,17 +141,21 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
   }
   const unsigned bit = 1U << static_cast<unsigned>(*reason);
   if ((told_refusals_ & bit) == 0) {
-    const config::Limit limit = *reason == policy::Reason::Processes ? context_.processes.limit : definition().instances;
-    log::warning("{}: refusing connections: {} of {} run already ({})", name(), limit.value, limit.value, limit_key(*reason));
+    const config::Limit limit =
+        *reason == policy::Reason::Processes ? context_.processes.limit : definition().instances;
+    log::warning("{}: refusing connections: {} of {} run already ({})", name(), limit.value, limit.value,
+                 limit_key(*reason));
   }
   told_refusals_ |= bit;
   refuse(*reason, id, remote, local);
   return false;
 }
 
-void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local) {
+void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
+                     const net::SocketAddress* local) {
   ++counters_.refused[static_cast<std::size_t>(reason)];
-  context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local}, reason);
+  context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
+                          reason);
 }
 
 }  // namespace xsd::service

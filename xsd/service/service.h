@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Service: one configured entry at work: its listeners, its admission, its connections or instances. Two kinds: ProgramService starts
-// programs, PluginService hands connections to a plugin. The same code runs in the master and, later, in a worker; it knows nothing of files, plans
-// or other services.
+// Service: one configured entry at work: its listeners, its admission, its connections or instances. Two
+// kinds: ProgramService starts programs, PluginService hands connections to a plugin. The same code runs in
+// the master and, later, in a worker; it knows nothing of files, plans or other services.
 //
 // Life, driven by the manager:
 //   made            nothing is accepted yet
 //   listening       `listen_on` gave it sockets
-//   listening, changed   `apply` swapped the definition: new connections follow the new one, running children keep the old
-//   draining        `drain`: no listeners any more, what runs may finish
-//   ending          `terminate`: programs got TERM (KILL after stop_timeout), plugin connections are closed at once or at the deadline
-//   idle            nothing runs any more; `on_idle` is called once (from the loop) and the owner may destroy it then
+//   listening, changed   `apply` swapped the definition: new connections follow the new one, running children
+//   keep the old draining        `drain`: no listeners any more, what runs may finish ending `terminate`:
+//   programs got TERM (KILL after stop_timeout), plugin connections are closed at once or at the deadline
+//   idle            nothing runs any more; `on_idle` is called once (from the loop) and the owner may destroy
+//   it then
 #pragma once
 
 #include <functional>
@@ -31,13 +32,15 @@ namespace xsd::service {
 struct Prepared {
   std::shared_ptr<const config::ServiceDefinition> definition;
   std::shared_ptr<const config::Resolution> resolution;
-  std::shared_ptr<const process::ExecPlan> plan;   ///< of a program
-  const plugin::PluginEntry* plugin = nullptr;     ///< of a plugin service
+  std::shared_ptr<const process::ExecPlan> plan;  ///< of a program
+  const plugin::PluginEntry* plugin = nullptr;    ///< of a plugin service
 };
 
-/// Makes the parts that depend on this process: the exec plan or the plugin. The error says what is wrong with the definition here.
+/// Makes the parts that depend on this process: the exec plan or the plugin. The error says what is wrong
+/// with the definition here.
 Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> definition,
-                         std::shared_ptr<const config::Resolution> resolution, const process::Inheritance& inheritance);
+                         std::shared_ptr<const config::Resolution> resolution,
+                         const process::Inheritance& inheritance);
 
 struct Counters {
   std::uint64_t started = 0;  ///< admitted connections and started instances
@@ -63,21 +66,23 @@ class Service : public ListenerOwner {
   bool can_become(const config::ServiceDefinition& next) const noexcept;
   virtual void apply(Prepared next);
 
-  /// From now on listens on exactly these sockets (borrowed). A socket that was there before is not touched; for one that is dropped while the
-  /// service goes on, what is queued is accepted first.
+  /// From now on listens on exactly these sockets (borrowed). A socket that was there before is not touched;
+  /// for one that is dropped while the service goes on, what is queued is accepted first.
   Status listen_on(const std::vector<net::BoundSocket*>& sockets);
   bool listens_on(const net::BoundSocket& socket) const noexcept;
   bool has_listeners() const noexcept { return !listeners_.empty(); }
 
   /// Stops listening; what runs may finish.
   void drain();
-  /// Stops listening and ends what runs. `close_connections`: plugin connections are closed now; else they may finish until the grace is over.
+  /// Stops listening and ends what runs. `close_connections`: plugin connections are closed now; else they
+  /// may finish until the grace is over.
   virtual void terminate(Duration grace, bool close_connections) = 0;
   /// Ends what runs now, without grace.
   virtual void kill() = 0;
   virtual std::uint64_t active() const noexcept = 0;
 
-  /// Called from the loop once the service has no listeners and nothing active any more. May be set at any time after `drain` or `terminate`.
+  /// Called from the loop once the service has no listeners and nothing active any more. May be set at any
+  /// time after `drain` or `terminate`.
   void on_idle(std::function<void()> handler);
 
  protected:
@@ -90,9 +95,12 @@ class Service : public ListenerOwner {
   /// A listener is about to go; its socket may be closed right after.
   virtual void release_listener(Listener& /*listener*/) {}
 
-  /// Decides, counts and records a refusal. True if the connection may come in; otherwise it is refused already.
-  bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local, bool starts_process);
-  void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local);
+  /// Decides, counts and records a refusal. True if the connection may come in; otherwise it is refused
+  /// already.
+  bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
+             bool starts_process);
+  void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
+              const net::SocketAddress* local);
   void check_idle();
 
   ServiceContext& context_;

@@ -26,10 +26,13 @@ Result<std::unique_ptr<StderrPipe>> StderrPipe::create(reactor::EventLoop& loop,
   if (pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno(errno, "pipe for standard error");
   UniqueFd read_end = raise_fd(UniqueFd(ends[0]));
   UniqueFd write_end = raise_fd(UniqueFd(ends[1]));
-  if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno(errno, "pipe for standard error");
-  std::unique_ptr<StderrPipe> made(new StderrPipe(std::move(service), std::move(read_end), std::move(write_end)));
+  if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0)
+    return Error::from_errno(errno, "pipe for standard error");
+  std::unique_ptr<StderrPipe> made(
+      new StderrPipe(std::move(service), std::move(read_end), std::move(write_end)));
   StderrPipe* const self = made.get();
-  auto watch = loop.watch(self->read_end_.get(), reactor::kReadable, [self](reactor::Events) { self->read_some(); });
+  auto watch =
+      loop.watch(self->read_end_.get(), reactor::kReadable, [self](reactor::Events) { self->read_some(); });
   if (!watch) return std::move(watch.error()).within("pipe for standard error");
   made->watch_ = std::move(*watch);
   return made;
@@ -50,7 +53,8 @@ bool StderrPipe::read_some() {
   for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
     log_line(rest.substr(0, end));
   }
-  for (; rest.size() > kMaxLine; rest.remove_prefix(kMaxLine)) log_line(rest.substr(0, kMaxLine));
+  for (; rest.size() > kMaxLine; rest.remove_prefix(kMaxLine))
+    log_line(rest.substr(0, kMaxLine));
   partial_.erase(0, partial_.size() - rest.size());
   return true;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// StderrPipe: what the programs of one service write to their standard error, into the log line by line. One pipe for all of a service's instances, never one for
-// each connection. Lines are escaped and cut at 1 KiB; what is read in one turn is bounded, so a program that floods it is slowed by the full pipe.
+// StderrPipe: what the programs of one service write to their standard error, into the log line by line. One
+// pipe for all of a service's instances, never one for each connection. Lines are escaped and cut at 1 KiB;
+// what is read in one turn is bounded, so a program that floods it is slowed by the full pipe.
 #pragma once
 
 #include <memory>

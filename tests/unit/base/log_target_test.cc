@@ -36,7 +36,8 @@ class LogTargetTest : public testing::Test {
 std::string read_all(int fd) {
   std::string out;
   char buffer[65536];
-  for (ssize_t count; (count = read(fd, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count; (count = read(fd, buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<std::size_t>(count));
   return out;
 }
 
@@ -76,17 +77,20 @@ TEST_F(LogTargetTest, full_pipe_never_blocks_and_keeps_whole_lines_in_order) {
   std::string line(99, 'x');
   line += '\n';
   constexpr int kLines = 3000;  // more than the pipe and the backlog hold together
-  for (int i = 0; i < kLines; ++i) (*target)->write(Level::Info, line);
+  for (int i = 0; i < kLines; ++i)
+    (*target)->write(Level::Info, line);
   int number = 0;
   const std::uint64_t dropped = (*target)->take_dropped(number);
   EXPECT_GT(dropped, 0U);
   EXPECT_EQ(number, EAGAIN);
   std::string got = read_all(read_end.get());
-  while (!(*target)->flush()) got += read_all(read_end.get());
+  while (!(*target)->flush())
+    got += read_all(read_end.get());
   got += read_all(read_end.get());
   ASSERT_EQ(got.size() % line.size(), 0U);
   EXPECT_EQ(got.size() / line.size() + dropped, static_cast<std::uint64_t>(kLines));
-  for (std::size_t at = 0; at < got.size(); at += line.size()) ASSERT_EQ(got.compare(at, line.size(), line), 0);
+  for (std::size_t at = 0; at < got.size(); at += line.size())
+    ASSERT_EQ(got.compare(at, line.size(), line), 0);
 }
 
 TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
@@ -98,12 +102,14 @@ TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
   ASSERT_TRUE(target);
   (*target)->write(Level::Info, "hello\n");
   char buffer[16];
-  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(read(near.get(), buffer, sizeof buffer))), "hello\n");
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(read(near.get(), buffer, sizeof buffer))),
+            "hello\n");
 }
 
 class SyslogReceiver {
  public:
-  explicit SyslogReceiver(const std::string& path) : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  explicit SyslogReceiver(const std::string& path)
+      : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);

@@ -42,14 +42,16 @@ class LogTest : public testing::Test {
 TEST_F(LogTest, text_line_has_time_process_and_level) {
   open_file();
   info("echo: {} of {}", 1, 2);
-  const std::regex wanted("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z xsd\\[\\d+\\] info: echo: 1 of 2\n");
+  const std::regex wanted(
+      "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z xsd\\[\\d+\\] info: echo: 1 of 2\n");
   EXPECT_TRUE(std::regex_match(content(), wanted)) << content();
 }
 
 TEST_F(LogTest, json_line_is_one_object) {
   open_file(true);
   warning("a \"quoted\" word");
-  const std::regex wanted(R"(\{"ts":"[^"]+Z","level":"warning","pid":\d+,"message":"a \\"quoted\\" word"\}\n)");
+  const std::regex wanted(
+      R"(\{"ts":"[^"]+Z","level":"warning","pid":\d+,"message":"a \\"quoted\\" word"\}\n)");
   EXPECT_TRUE(std::regex_match(content(), wanted)) << content();
 }
 

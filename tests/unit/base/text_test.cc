@@ -31,21 +31,22 @@ TEST(AppendEscaped, shows_controls_and_backslashes) {
 
 TEST(AppendEscaped, shows_bytes_that_are_no_utf8) {
   EXPECT_EQ(escape("\xff\xc3"), "\\xff\\xc3");
-  EXPECT_EQ(escape("\xc0\xaf"), "\\xc0\\xaf");          // overlong
+  EXPECT_EQ(escape("\xc0\xaf"), "\\xc0\\xaf");           // overlong
   EXPECT_EQ(escape("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
 }
 
 TEST(AppendEscaped, shows_code_points_that_break_lines_or_steer_terminals) {
-  EXPECT_EQ(escape("\xc2\x85"), "\\xc2\\x85");              // NEL
-  EXPECT_EQ(escape("\xe2\x80\xa8"), "\\xe2\\x80\\xa8");      // LINE SEPARATOR
-  EXPECT_EQ(escape("\xe2\x80\xae"), "\\xe2\\x80\\xae");      // RIGHT-TO-LEFT OVERRIDE
-  EXPECT_EQ(escape("\xe2\x81\xa6"), "\\xe2\\x81\\xa6");      // LEFT-TO-RIGHT ISOLATE
+  EXPECT_EQ(escape("\xc2\x85"), "\\xc2\\x85");           // NEL
+  EXPECT_EQ(escape("\xe2\x80\xa8"), "\\xe2\\x80\\xa8");  // LINE SEPARATOR
+  EXPECT_EQ(escape("\xe2\x80\xae"), "\\xe2\\x80\\xae");  // RIGHT-TO-LEFT OVERRIDE
+  EXPECT_EQ(escape("\xe2\x81\xa6"), "\\xe2\\x81\\xa6");  // LEFT-TO-RIGHT ISOLATE
 }
 
 TEST(AppendEscaped, makes_one_line_of_any_byte) {
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
-    for (const char out : escape({&c, 1})) EXPECT_TRUE(static_cast<unsigned char>(out) >= 0x20 && out != 0x7f) << byte;
+    for (const char out : escape({&c, 1}))
+      EXPECT_TRUE(static_cast<unsigned char>(out) >= 0x20 && out != 0x7f) << byte;
   }
 }
 

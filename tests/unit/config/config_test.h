@@ -53,7 +53,8 @@ class FakeNames final : public NameService {
   }
   std::vector<net::SocketAddress> addresses(const std::string& host) override {
     std::vector<net::SocketAddress> out;
-    for (const std::string& text : hosts[host]) out.push_back(*net::SocketAddress::parse(text, 0));
+    for (const std::string& text : hosts[host])
+      out.push_back(*net::SocketAddress::parse(text, 0));
     return out;
   }
   bool has_interface(const std::string& name) override { return name == "lo"; }
@@ -61,12 +62,14 @@ class FakeNames final : public NameService {
   uid_t own_uid() override { return 1000; }
   gid_t own_gid() override { return 1000; }
 
-  std::vector<UserEntry> users{{"root", 0, 0}, {"nobody", 65534, 65534}, {"me", 1000, 1000}, {"games", 5, 60}};
+  std::vector<UserEntry> users{
+      {"root", 0, 0}, {"nobody", 65534, 65534}, {"me", 1000, 1000}, {"games", 5, 60}};
   std::map<std::string, gid_t> group_ids{{"root", 0}, {"nogroup", 65534}, {"me", 1000}, {"tty", 5}};
-  std::map<std::string, std::uint16_t> ports{{"echo/tcp", 7},    {"echo/udp", 7}, {"telnet/tcp", 23},
+  std::map<std::string, std::uint16_t> ports{{"echo/tcp", 7},    {"echo/udp", 7},  {"telnet/tcp", 23},
                                              {"finger/tcp", 79}, {"tftp/udp", 69}, {"daytime/tcp", 13}};
-  std::map<std::string, std::vector<std::string>> hosts{
-      {"localhost", {"127.0.0.1", "::1"}}, {"v4.example", {"192.0.2.1"}}, {"twice.example", {"192.0.2.1", "192.0.2.2"}}};
+  std::map<std::string, std::vector<std::string>> hosts{{"localhost", {"127.0.0.1", "::1"}},
+                                                        {"v4.example", {"192.0.2.1"}},
+                                                        {"twice.example", {"192.0.2.1", "192.0.2.2"}}};
   bool ipv6 = true;
   int refreshes = 0;
 };
@@ -118,15 +121,18 @@ inline LoadOptions load_options(std::string path, bool as_root = true) {
 /// All diagnostics as users see them, without `root` in the paths.
 inline std::string shown(const std::vector<Diagnostic>& diagnostics, const std::string& root) {
   std::string out;
-  for (const Diagnostic& diagnostic : diagnostics) out += format_diagnostic(diagnostic);
-  for (std::size_t at; !root.empty() && (at = out.find(root + "/")) != std::string::npos;) out.erase(at, root.size() + 1);
+  for (const Diagnostic& diagnostic : diagnostics)
+    out += format_diagnostic(diagnostic);
+  for (std::size_t at; !root.empty() && (at = out.find(root + "/")) != std::string::npos;)
+    out.erase(at, root.size() + 1);
   return out;
 }
 
 /// The messages alone.
 inline std::vector<std::string> messages(const std::vector<Diagnostic>& diagnostics) {
   std::vector<std::string> out;
-  for (const Diagnostic& diagnostic : diagnostics) out.push_back(diagnostic.message);
+  for (const Diagnostic& diagnostic : diagnostics)
+    out.push_back(diagnostic.message);
   return out;
 }
 
@@ -162,7 +168,8 @@ inline DecodedMain decode_main_text(std::string_view text, std::vector<Diagnosti
   DiagnosticSink sink("xsd.yaml", text);
   DecodedMain out;
   out.faulty = true;
-  if (const auto root = read_yaml(text, sink)) out = decode_main(*root, DecodeRules{"xsd.yaml", "/etc/xsd", true}, sink);
+  if (const auto root = read_yaml(text, sink))
+    out = decode_main(*root, DecodeRules{"xsd.yaml", "/etc/xsd", true}, sink);
   if (diagnostics != nullptr) {
     *diagnostics = sink.take();
   } else {

@@ -19,8 +19,9 @@ TEST(FileList, takes_paths_apart) {
 
 TEST(FileList, lists_in_the_order_of_bytes_and_skips_leftovers) {
   const TestFolder folder;
-  for (const char* name : {"b.yaml", "a.yaml", "B.yaml", "\xC3\xA4.yaml", ".hidden.yaml", "#a.yaml", "#a.yaml#", "a.yaml~", "a.yml",
-                           "a.yaml.swp", "a.yaml.dpkg-new", ".yaml", "10.yaml", "9.yaml"}) {
+  for (const char* name :
+       {"b.yaml", "a.yaml", "B.yaml", "\xC3\xA4.yaml", ".hidden.yaml", "#a.yaml", "#a.yaml#", "a.yaml~",
+        "a.yml", "a.yaml.swp", "a.yaml.dpkg-new", ".yaml", "10.yaml", "9.yaml"}) {
     folder.write(name, "");
   }
   EXPECT_THAT(*list_files(folder.root(), "*.yaml", 100),
@@ -33,7 +34,8 @@ TEST(FileList, lists_in_the_order_of_bytes_and_skips_leftovers) {
 
 TEST(FileList, stops_at_the_limit) {
   const TestFolder folder;
-  for (int i = 0; i < 10; ++i) folder.write(std::to_string(i) + ".yaml", "");
+  for (int i = 0; i < 10; ++i)
+    folder.write(std::to_string(i) + ".yaml", "");
   EXPECT_EQ(list_files(folder.root(), "*.yaml", 4)->size(), 5U);
 }
 

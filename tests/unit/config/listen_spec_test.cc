@@ -27,10 +27,14 @@ TEST(ListenSpec, reads_every_scheme) {
     Family family;
   };
   constexpr Case kCases[] = {
-      {"tcp://*:7", Transport::Stream, Family::Any},   {"udp://*:7", Transport::Datagram, Family::Any},
-      {"tcp4://*:7", Transport::Stream, Family::V4},   {"udp4://*:7", Transport::Datagram, Family::V4},
-      {"tcp6://*:7", Transport::Stream, Family::V6},   {"udp6://*:7", Transport::Datagram, Family::V6},
-      {"TCP://*:7", Transport::Stream, Family::Any},   {"unix:///run/x", Transport::Stream, Family::Unix},
+      {"tcp://*:7", Transport::Stream, Family::Any},
+      {"udp://*:7", Transport::Datagram, Family::Any},
+      {"tcp4://*:7", Transport::Stream, Family::V4},
+      {"udp4://*:7", Transport::Datagram, Family::V4},
+      {"tcp6://*:7", Transport::Stream, Family::V6},
+      {"udp6://*:7", Transport::Datagram, Family::V6},
+      {"TCP://*:7", Transport::Stream, Family::Any},
+      {"unix:///run/x", Transport::Stream, Family::Unix},
       {"unix-dgram:///run/x", Transport::Datagram, Family::Unix},
       {"unix-seqpacket:///run/x", Transport::SeqPacket, Family::Unix},
   };
@@ -78,9 +82,9 @@ TEST(ListenSpec, takes_hosts_apart) {
 }
 
 TEST(ListenSpec, writes_what_it_reads) {
-  for (const std::string_view text :
-       {"tcp://*:7", "udp4://*:7", "tcp6://localhost:echo", "tcp://[::1]:7", "udp://[fe80::1%lo]%eth0:7", "tcp://127.0.0.1:7",
-        "tcp://*%eth0:1-9", "unix:///run/x", "unix-dgram://@x", "unix-seqpacket:///a/b"}) {
+  for (const std::string_view text : {"tcp://*:7", "udp4://*:7", "tcp6://localhost:echo", "tcp://[::1]:7",
+                                      "udp://[fe80::1%lo]%eth0:7", "tcp://127.0.0.1:7", "tcp://*%eth0:1-9",
+                                      "unix:///run/x", "unix-dgram://@x", "unix-seqpacket:///a/b"}) {
     EXPECT_EQ(to_string(parsed(text)), text);
     EXPECT_EQ(parsed(to_string(parsed(text))), parsed(text));
   }
@@ -93,14 +97,16 @@ TEST(ListenSpec, says_what_is_wrong) {
   const std::pair<std::string_view, std::string_view> kCases[] = {
       {"7", "'7' is no endpoint: write 'tcp://*:7' (or udp://)"},
       {"*:7", "'*:7' is no endpoint: write 'tcp://*:7' (or udp://)"},
-      {"localhost", "'localhost' is no endpoint: write something like 'tcp://127.0.0.1:7' or 'unix:///run/name.sock'"},
+      {"localhost",
+       "'localhost' is no endpoint: write something like 'tcp://127.0.0.1:7' or 'unix:///run/name.sock'"},
       {"/run/x.sock", "'/run/x.sock' is no endpoint: write 'unix:///run/x.sock'"},
       {"tcp:*:7", "'tcp:*:7' is no endpoint: write 'tcp://*:7'"},
       {"udp:/127.0.0.1:7", "'udp:/127.0.0.1:7' is no endpoint: write 'udp://127.0.0.1:7'"},
       {"unix:/run/x", "'unix:/run/x' is no endpoint: write 'unix:///run/x'"},
       {"tpc://*:7", "unknown protocol 'tpc', did you mean 'tcp'?"},
       {"sctp://*:7", "unknown protocol 'sctp', did you mean 'tcp'?"},
-      {"http://*:7", "unknown protocol 'http': tcp, udp, tcp4, tcp6, udp4, udp6, unix, unix-dgram or unix-seqpacket"},
+      {"foobar://*:7",
+       "unknown protocol 'foobar': tcp, udp, tcp4, tcp6, udp4, udp6, unix, unix-dgram or unix-seqpacket"},
       {"://*:7", "unknown protocol '': tcp, udp, tcp4, tcp6, udp4, udp6, unix, unix-dgram or unix-seqpacket"},
       {"tcp://*", "the port is missing in 'tcp://*'"},
       {"tcp://*:", "the port is missing in 'tcp://*:'"},
@@ -116,14 +122,16 @@ TEST(ListenSpec, says_what_is_wrong) {
       {"tcp://*:9010-9000", "the range '9010-9000' ends before it begins"},
       {"tcp://*:1-1025", "the range '1-1025' has more than 1024 ports"},
       {"tcp://*:0-5", "port 0 is none: a service has a fixed port from 1 to 65535"},
-      {"tcp://*:7/", "'7/' is no port: a number, a name of the services database or a range such as 9000-9010"},
+      {"tcp://*:7/",
+       "'7/' is no port: a number, a name of the services database or a range such as 9000-9010"},
       {"tcp://*:+", "'+' is no port: a number, a name of the services database or a range such as 9000-9010"},
       {"tcp://::1:7", "an IPv6 address stands in brackets, and in quotes: \"tcp://[ADDRESS]:PORT\""},
       {"tcp://[::1:7", "']' is missing behind the IPv6 address in '[::1:7'"},
       {"tcp://[127.0.0.1]:7", "'127.0.0.1' is no IPv6 address"},
       {"tcp://[]:7", "'' is no IPv6 address"},
       {"tcp://[::1]x:7", "'x' makes no sense behind ']'"},
-      {"tcp://[::ffff:192.0.2.1]:7", "'::ffff:192.0.2.1' is an IPv4 address in IPv6 clothes: write the IPv4 address"},
+      {"tcp://[::ffff:192.0.2.1]:7",
+       "'::ffff:192.0.2.1' is an IPv4 address in IPv6 clothes: write the IPv4 address"},
       {"tcp://[fe80::1%]:7", "the name of the interface is missing behind '%'"},
       {"tcp://*%:7", "the name of the interface is missing behind '%'"},
       {"tcp://*%abcdefghijklmnop:7", "'abcdefghijklmnop' cannot be the name of an interface"},
@@ -135,14 +143,18 @@ TEST(ListenSpec, says_what_is_wrong) {
       {"tcp4://[::1]:7", "'::1' is an IPv6 address, but only IPv4 is asked for"},
       {"udp6://127.0.0.1:7", "'127.0.0.1' is an IPv4 address, but only IPv6 is asked for"},
       {"unix://run/x",
-       "a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), not 'run/x'"},
-      {"unix://", "a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), not ''"},
+       "a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), not "
+       "'run/x'"},
+      {"unix://",
+       "a unix socket wants an absolute path (unix:///run/name.sock) or an abstract name (unix://@name), not "
+       "''"},
       {"unix:///", "the name of the unix socket is missing"},
       {"unix://@", "the name of the unix socket is missing"},
       {"unix:///run/", "'/run/' names a folder, not a socket"},
       {"", "'' is no endpoint: write something like 'tcp://127.0.0.1:7' or 'unix:///run/name.sock'"},
   };
-  for (const auto& [text, message] : kCases) EXPECT_EQ(fault(text), message) << text;
+  for (const auto& [text, message] : kCases)
+    EXPECT_EQ(fault(text), message) << text;
   EXPECT_EQ(fault("unix:///" + std::string(107, 'x')), "the path of a unix socket has at most 107 bytes");
   parsed("unix:///" + std::string(106, 'x'));
 }

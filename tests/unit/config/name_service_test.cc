@@ -37,7 +37,8 @@ TEST(NameService, knows_the_loopback) {
   EXPECT_TRUE(names->has_interface("lo"));
   const auto addresses = names->addresses("localhost");
   ASSERT_FALSE(addresses.empty());
-  for (const auto& address : addresses) EXPECT_TRUE(address.is_loopback());
+  for (const auto& address : addresses)
+    EXPECT_TRUE(address.is_loopback());
   EXPECT_EQ(names->own_uid(), ::geteuid());
   EXPECT_EQ(names->own_gid(), ::getegid());
 }

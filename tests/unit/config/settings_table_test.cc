@@ -18,20 +18,90 @@ TEST(SettingsTable, has_each_key_once) {
 }
 
 TEST(SettingsTable, has_every_key_of_the_contract) {
-  constexpr std::string_view kService[] = {
-      "id", "disable", "flags", "socket_type", "protocol", "wait", "user", "group", "groups", "umask", "nice", "server",
-      "server_args", "instances", "per_source", "cps", "max_load", "access_times", "only_from", "no_access", "deny_time",
-      "libwrap", "bind", "interface", "v6only", "port", "redirect", "banner", "banner_success", "banner_fail", "env",
-      "passenv", "log_type", "log_on_success", "log_on_failure", "rpc_version", "rpc_number", "type", "mdns", "enabled",
-      "disabled", "rate", "source_rate", "source_prefix", "timezone", "listen", "description", "plugin", "settings",
-      "directory", "chroot", "stderr", "no_new_privs", "idle_timeout", "max_duration", "start_timeout", "min_rate",
-      "pacing_rate", "lingering", "stop_timeout", "on_remove", "on_stop", "backlog", "tty", "shards", "rlimit_as",
-      "rlimit_core", "rlimit_cpu", "rlimit_data", "rlimit_fsize", "rlimit_nofile", "rlimit_files", "rlimit_nproc",
-      "rlimit_rss", "rlimit_sigpending", "rlimit_stack", "rlimit_memlock"};
-  for (const std::string_view key : kService) EXPECT_NE(find_service_row(key), nullptr) << key;
-  constexpr std::string_view kDaemon[] = {"user", "pid_file", "control_socket", "workers", "max_processes", "stop_timeout",
-                                          "watch", "plugin_dirs", "log", "log.target", "log.level", "log.format"};
-  for (const std::string_view key : kDaemon) EXPECT_NE(find_daemon_row(key), nullptr) << key;
+  constexpr std::string_view kService[] = {"id",
+                                           "disable",
+                                           "flags",
+                                           "socket_type",
+                                           "protocol",
+                                           "wait",
+                                           "user",
+                                           "group",
+                                           "groups",
+                                           "umask",
+                                           "nice",
+                                           "server",
+                                           "server_args",
+                                           "instances",
+                                           "per_source",
+                                           "cps",
+                                           "max_load",
+                                           "access_times",
+                                           "only_from",
+                                           "no_access",
+                                           "deny_time",
+                                           "libwrap",
+                                           "bind",
+                                           "interface",
+                                           "v6only",
+                                           "port",
+                                           "redirect",
+                                           "banner",
+                                           "banner_success",
+                                           "banner_fail",
+                                           "env",
+                                           "passenv",
+                                           "log_type",
+                                           "log_on_success",
+                                           "log_on_failure",
+                                           "rpc_version",
+                                           "rpc_number",
+                                           "type",
+                                           "mdns",
+                                           "enabled",
+                                           "disabled",
+                                           "rate",
+                                           "source_rate",
+                                           "source_prefix",
+                                           "timezone",
+                                           "listen",
+                                           "description",
+                                           "plugin",
+                                           "settings",
+                                           "directory",
+                                           "chroot",
+                                           "stderr",
+                                           "no_new_privs",
+                                           "idle_timeout",
+                                           "max_duration",
+                                           "start_timeout",
+                                           "min_rate",
+                                           "pacing_rate",
+                                           "lingering",
+                                           "stop_timeout",
+                                           "on_remove",
+                                           "on_stop",
+                                           "backlog",
+                                           "tty",
+                                           "shards",
+                                           "rlimit_as",
+                                           "rlimit_core",
+                                           "rlimit_cpu",
+                                           "rlimit_data",
+                                           "rlimit_fsize",
+                                           "rlimit_nofile",
+                                           "rlimit_files",
+                                           "rlimit_nproc",
+                                           "rlimit_rss",
+                                           "rlimit_sigpending",
+                                           "rlimit_stack",
+                                           "rlimit_memlock"};
+  for (const std::string_view key : kService)
+    EXPECT_NE(find_service_row(key), nullptr) << key;
+  constexpr std::string_view kDaemon[] = {"user",          "pid_file",     "control_socket", "workers",
+                                          "max_processes", "stop_timeout", "watch",          "plugin_dirs",
+                                          "log",           "log.target",   "log.level",      "log.format"};
+  for (const std::string_view key : kDaemon)
+    EXPECT_NE(find_daemon_row(key), nullptr) << key;
   EXPECT_EQ(find_service_row("pid_file"), nullptr);
   EXPECT_EQ(find_daemon_row("listen"), nullptr);
 }
@@ -53,7 +123,8 @@ TEST(SettingsTable, explains_every_row) {
 
 // An example is copied by people: each must be good, in a service or in `defaults`.
 TEST(SettingsTable, has_examples_that_decode) {
-  constexpr std::string_view kAddressKeys[] = {"socket_type", "protocol", "port", "bind", "interface", "v6only"};
+  constexpr std::string_view kAddressKeys[] = {"socket_type", "protocol",  "port",
+                                               "bind",        "interface", "v6only"};
   for (const SettingsRow& row : settings_table()) {
     if (row.availability != Availability::Now) continue;
     const std::string line = std::string(row.name) + ": " + std::string(row.example) + "\n";
@@ -104,7 +175,8 @@ TEST(SettingsTable, suggests_the_nearest_key_of_the_place) {
 TEST(SettingsTable, refuses_what_is_not_there_yet) {
   for (const SettingsRow& row : settings_table()) {
     if (row.scope == Scope::Daemon || row.availability == Availability::Now) continue;
-    const std::string text = "service: echo\nplugin: echo\nlisten: tcp://*:7\n" + std::string(row.name) + ": 1\n";
+    const std::string text =
+        "service: echo\nplugin: echo\nlisten: tcp://*:7\n" + std::string(row.name) + ": 1\n";
     const Decoded decoded = decode_text(text);
     EXPECT_EQ(decoded.services.at(0).definition, nullptr) << row.name;
     if (row.availability == Availability::Later) {

@@ -32,8 +32,9 @@ TEST(ParseOptions, has_the_documented_defaults) {
 }
 
 TEST(ParseOptions, takes_long_and_short_forms) {
-  const auto options = std::get<Options>(parse({"-c", "/x/conf.d/", "-d", "--port-offset=7000", "--poller", "poll", "--workers", "0",
-                                                "--log-level", "debug", "--log-format", "json", "--log-file", "-", "--pid-file", "/p"}));
+  const auto options = std::get<Options>(
+      parse({"-c", "/x/conf.d/", "-d", "--port-offset=7000", "--poller", "poll", "--workers", "0",
+             "--log-level", "debug", "--log-format", "json", "--log-file", "-", "--pid-file", "/p"}));
   EXPECT_EQ(options.config, "/x/conf.d");
   EXPECT_TRUE(options.detach);
   EXPECT_EQ(options.port_offset, 7000U);
@@ -59,25 +60,29 @@ TEST(ParseOptions, refuses_what_it_does_not_know) {
 
 TEST(ParseOptions, refuses_bad_values_and_says_what_is_wanted) {
   EXPECT_EQ(refusal({"--port-offset", "-1"}), "xsd: --port-offset: '-1' is not a number from 0 to 65534");
-  EXPECT_EQ(refusal({"--port-offset", "65535"}), "xsd: --port-offset: '65535' is not a number from 0 to 65534");
+  EXPECT_EQ(refusal({"--port-offset", "65535"}),
+            "xsd: --port-offset: '65535' is not a number from 0 to 65534");
   EXPECT_EQ(refusal({"--poller", "kqueue"}), "xsd: --poller: 'kqueue' is not epoll, poll or select");
   EXPECT_EQ(refusal({"--workers", "3"}), "xsd: --workers: '3' is not auto or 0");
-  EXPECT_EQ(refusal({"--log-level", "loud"}), "xsd: --log-level: 'loud' is not error, warning, info or debug");
+  EXPECT_EQ(refusal({"--log-level", "loud"}),
+            "xsd: --log-level: 'loud' is not error, warning, info or debug");
   EXPECT_EQ(refusal({"--log-format", "xml"}), "xsd: --log-format: 'xml' is not text or json");
   EXPECT_EQ(refusal({"--config", ""}), "xsd: --config: '' is not a path");
 }
 
 TEST(ParseOptions, refuses_modes_that_exclude_each_other) {
-  EXPECT_EQ(refusal({"--check", "--dump-config"}), "xsd: --check, --dump-config and --plugins exclude each other");
+  EXPECT_EQ(refusal({"--check", "--dump-config"}),
+            "xsd: --check, --dump-config and --plugins exclude each other");
   EXPECT_EQ(refusal({"-f", "-d"}), "xsd: --foreground and --daemon exclude each other");
 }
 
 TEST(ParseOptions, prints_help_and_version_with_status_0) {
   const auto help = std::get<Farewell>(parse({"--help"}));
   EXPECT_EQ(help.status, 0);
-  for (const char* const option : {"--config", "--check", "--dump-config", "--plugins", "--foreground", "--daemon", "--pid-file",
-                                   "--control-socket", "--port-offset", "--poller", "--workers", "--log-level", "--log-format",
-                                   "--log-file", "--version", "--help"}) {
+  for (const char* const option :
+       {"--config", "--check", "--dump-config", "--plugins", "--foreground", "--daemon", "--pid-file",
+        "--control-socket", "--port-offset", "--poller", "--workers", "--log-level", "--log-format",
+        "--log-file", "--version", "--help"}) {
     EXPECT_NE(help.text.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(std::get<Farewell>(parse({"--version"})).text, "xsd " XSD_VERSION "\n");

@@ -27,7 +27,8 @@ class FolderWatcherTest : public testing::Test {
   bool changed_within(Duration limit) {
     const MonotonicTime end = clock_.monotonic() + limit;
     const int before = changes_;
-    while (changes_ == before && clock_.monotonic() < end) loop_->run_once(end - clock_.monotonic());
+    while (changes_ == before && clock_.monotonic() < end)
+      loop_->run_once(end - clock_.monotonic());
     return changes_ > before;
   }
 
@@ -41,7 +42,8 @@ class FolderWatcherTest : public testing::Test {
 TEST_F(FolderWatcherTest, reports_a_burst_of_changes_once) {
   fs::create_directory(root_ / "conf.d");
   watcher_->set_folders({root_ / "conf.d"}, "xsd.yaml");
-  for (int i = 0; i < 50; ++i) write(root_ / "conf.d" / (std::to_string(i) + ".yaml"));
+  for (int i = 0; i < 50; ++i)
+    write(root_ / "conf.d" / (std::to_string(i) + ".yaml"));
   EXPECT_TRUE(changed_within(10s));
   EXPECT_FALSE(changed_within(500ms));
 }

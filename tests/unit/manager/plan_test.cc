@@ -19,7 +19,8 @@ class PlanTest : public testing::Test {
   }
   static std::shared_ptr<const config::Resolution> resolve(std::uint16_t port) {
     auto resolution = std::make_shared<config::Resolution>();
-    resolution->endpoints.push_back({net::Transport::Stream, *net::SocketAddress::parse("127.0.0.1", port), {}});
+    resolution->endpoints.push_back(
+        {net::Transport::Stream, *net::SocketAddress::parse("127.0.0.1", port), {}});
     return resolution;
   }
   LoadedService& wants(const std::string& id, const std::string& file = "a.yaml") {
@@ -30,8 +31,12 @@ class PlanTest : public testing::Test {
     loaded.resolution = resolve(7);
     return snapshot_.services.emplace_back(std::move(loaded));
   }
-  void runs(const std::string& id, const std::string& file = "a.yaml") { running_[id] = {file, true, define(id), resolve(7)}; }
-  void failed_before(const std::string& id, const std::string& file = "a.yaml") { running_[id] = {file, false, nullptr, nullptr}; }
+  void runs(const std::string& id, const std::string& file = "a.yaml") {
+    running_[id] = {file, true, define(id), resolve(7)};
+  }
+  void failed_before(const std::string& id, const std::string& file = "a.yaml") {
+    running_[id] = {file, false, nullptr, nullptr};
+  }
 
   std::string plan() const {
     static constexpr const char* kNames[] = {"stop", "disable", "fault", "change", "start", "keep"};

@@ -41,7 +41,8 @@ TEST(SocketTable, names_the_holder_of_a_busy_port) {
   ASSERT_TRUE(theirs.bind(place, 10, "x"));
   const auto bound = ours.bind(place, 10, "echo");
   ASSERT_FALSE(bound);
-  EXPECT_EQ(bound.error().text(), "bind " + place.to_string() + ": Address already in use (held by test_manager[" +
+  EXPECT_EQ(bound.error().text(), "bind " + place.to_string() +
+                                      ": Address already in use (held by test_manager[" +
                                       std::to_string(getpid()) + "])");
 }
 
@@ -57,7 +58,8 @@ TEST(SocketTable, binds_beside_an_overlapping_socket_of_its_own) {
 
 TEST(SocketTable, knows_its_udp_ports) {
   SocketTable table;
-  const net::Endpoint place{net::Transport::Datagram, *net::SocketAddress::parse("127.0.0.1", free_port()), {}};
+  const net::Endpoint place{
+      net::Transport::Datagram, *net::SocketAddress::parse("127.0.0.1", free_port()), {}};
   ASSERT_TRUE(table.bind(place, 10, "echo"));
   EXPECT_TRUE(table.udp_ports().contains(place.address.port()));
 }

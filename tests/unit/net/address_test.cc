@@ -21,7 +21,8 @@ TEST(SocketAddress, reads_and_writes_both_families) {
 }
 
 TEST(SocketAddress, refuses_what_is_no_literal) {
-  for (const char* const wrong : {"", "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", "[::1]", "::1%nosuchif", "fe80::1%", "01.2.3.4"}) {
+  for (const char* const wrong : {"", "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", "[::1]", "::1%nosuchif",
+                                  "fe80::1%", "01.2.3.4"}) {
     EXPECT_FALSE(SocketAddress::parse(wrong, 1)) << wrong;
   }
 }
@@ -72,7 +73,8 @@ TEST(SocketAddress, stays_unspecified_when_the_kernel_gives_too_little) {
 }
 
 TEST(FormatAddress, agrees_with_inet_ntop) {
-  for (const char* const literal : {"0.0.0.0", "10.20.30.40", "255.255.255.255", "100.1.0.99", "::", "2001:db8:1:2:3:4:5:6"}) {
+  for (const char* const literal :
+       {"0.0.0.0", "10.20.30.40", "255.255.255.255", "100.1.0.99", "::", "2001:db8:1:2:3:4:5:6"}) {
     const auto address = SocketAddress::parse(literal, 65535);
     char text[64];
     EXPECT_EQ(std::string(text, format_address(*address, text)), address->to_string());

@@ -15,9 +15,12 @@ TEST(Endpoint, is_written_as_in_a_service_file) {
   EXPECT_EQ(tcp("::1", 7).to_string(), "tcp://[::1]:7");
   EXPECT_EQ(tcp("0.0.0.0", 7, "eth0").to_string(), "tcp://0.0.0.0%eth0:7");
   EXPECT_EQ(tcp("::", 7, "eth0").to_string(), "tcp://[::]%eth0:7");
-  EXPECT_EQ((Endpoint{Transport::Datagram, *SocketAddress::parse("127.0.0.1", 7), {}}).to_string(), "udp://127.0.0.1:7");
-  EXPECT_EQ((Endpoint{Transport::SeqPacket, *SocketAddress::unix_path("/x"), {}}).to_string(), "unix-seqpacket:///x");
-  EXPECT_EQ((Endpoint{Transport::Datagram, *SocketAddress::unix_path("@x"), {}}).to_string(), "unix-dgram://@x");
+  EXPECT_EQ((Endpoint{Transport::Datagram, *SocketAddress::parse("127.0.0.1", 7), {}}).to_string(),
+            "udp://127.0.0.1:7");
+  EXPECT_EQ((Endpoint{Transport::SeqPacket, *SocketAddress::unix_path("/x"), {}}).to_string(),
+            "unix-seqpacket:///x");
+  EXPECT_EQ((Endpoint{Transport::Datagram, *SocketAddress::unix_path("@x"), {}}).to_string(),
+            "unix-dgram://@x");
 }
 
 TEST(Endpoint, overlaps_where_the_kernel_would_refuse_a_second_bind) {

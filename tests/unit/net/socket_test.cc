@@ -33,7 +33,9 @@ class SocketFile : public testing::Test {
     path_ = folder_ + "/s";
   }
   ~SocketFile() override { std::filesystem::remove_all(folder_); }
-  Endpoint endpoint(Transport transport = Transport::Stream) const { return {transport, *SocketAddress::unix_path(path_), {}}; }
+  Endpoint endpoint(Transport transport = Transport::Stream) const {
+    return {transport, *SocketAddress::unix_path(path_), {}};
+  }
 
   std::string folder_;
   std::string path_;
@@ -59,7 +61,8 @@ TEST(BoundSocket, refuses_a_port_that_is_taken_and_says_which) {
   const auto second = BoundSocket::open(loopback(Transport::Stream, port), 10);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().number(), EADDRINUSE);
-  EXPECT_EQ(second.error().text(), "bind tcp://127.0.0.1:" + std::to_string(port) + ": Address already in use");
+  EXPECT_EQ(second.error().text(),
+            "bind tcp://127.0.0.1:" + std::to_string(port) + ": Address already in use");
 }
 
 TEST(BoundSocket, shares_no_udp_port_unnoticed) {
@@ -116,7 +119,8 @@ TEST_F(SocketFile, leaves_a_living_listener_and_other_files_alone) {
   EXPECT_EQ(BoundSocket::open(endpoint(), 10).error().number(), EADDRINUSE);
   const std::string plain = folder_ + "/plain";
   UniqueFd(open(plain.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)).reset();
-  EXPECT_EQ(BoundSocket::open({Transport::Stream, *SocketAddress::unix_path(plain), {}}, 10).error().number(), EADDRINUSE);
+  EXPECT_EQ(BoundSocket::open({Transport::Stream, *SocketAddress::unix_path(plain), {}}, 10).error().number(),
+            EADDRINUSE);
   EXPECT_TRUE(std::filesystem::exists(plain));
 }
 
@@ -133,7 +137,8 @@ TEST_F(SocketFile, does_not_remove_a_file_that_is_no_longer_its_own) {
 TEST_F(SocketFile, serves_datagrams_and_packets_too) {
   EXPECT_TRUE(BoundSocket::open(endpoint(Transport::Datagram), 10));
   EXPECT_TRUE(BoundSocket::open(endpoint(Transport::SeqPacket), 10));
-  EXPECT_TRUE(BoundSocket::open({Transport::Stream, *SocketAddress::unix_path("@xsd-test-" + std::to_string(getpid())), {}}, 10));
+  EXPECT_TRUE(BoundSocket::open(
+      {Transport::Stream, *SocketAddress::unix_path("@xsd-test-" + std::to_string(getpid())), {}}, 10));
 }
 
 TEST(ClassifyAcceptError, sorts_every_errno_of_accept) {
@@ -144,12 +149,14 @@ TEST(ClassifyAcceptError, sorts_every_errno_of_accept) {
   for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Exhausted) << number;
   }
-  for (const int number : {EBADF, EINVAL, ENOTSOCK, EFAULT, EIO}) EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Broken) << number;
+  for (const int number : {EBADF, EINVAL, ENOTSOCK, EFAULT, EIO})
+    EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Broken) << number;
 }
 
 TEST(InterfaceAddresses, hold_the_loopback) {
   bool found = false;
-  for (const SocketAddress& address : interface_addresses()) found = found || address.is_loopback();
+  for (const SocketAddress& address : interface_addresses())
+    found = found || address.is_loopback();
   EXPECT_TRUE(found);
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned kDefaultFields = config::kLogPid | config::kLogHost | config::kLogExit | config::kLogDuration;
+constexpr unsigned kDefaultFields =
+    config::kLogPid | config::kLogHost | config::kLogExit | config::kLogDuration;
 
 class AccessLogTest : public testing::Test {
  protected:
@@ -45,16 +46,21 @@ TEST_F(AccessLogTest, writes_text_records) {
 TEST_F(AccessLogTest, writes_json_records_with_every_key_that_applies) {
   style_.json = true;
   EXPECT_EQ(start(config::kLogPid),
-            "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"start\",\"service\":\"finger\",\"conn\":\"7f3a\",\"pid\":812,"
+            "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"start\",\"service\":\"finger\",\"conn\":"
+            "\"7f3a\",\"pid\":812,"
             "\"from\":\"192.0.2.7:40122\",\"to\":\"192.0.2.1:79\"}\n");
-  EXPECT_EQ(end(config::kLogExit, {.exit = 1, .duration = 5ms, .counted = true, .bytes_in = 3, .bytes_out = 4}),
-            "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"end\",\"service\":\"finger\",\"conn\":\"7f3a\",\"pid\":812,"
-            "\"from\":\"192.0.2.7:40122\",\"to\":\"192.0.2.1:79\",\"exit\":1,\"duration_ms\":5,\"bytes_in\":3,\"bytes_out\":4}\n");
+  EXPECT_EQ(
+      end(config::kLogExit, {.exit = 1, .duration = 5ms, .counted = true, .bytes_in = 3, .bytes_out = 4}),
+      "{\"ts\":\"2000-02-29T00:00:00.123Z\",\"event\":\"end\",\"service\":\"finger\",\"conn\":\"7f3a\","
+      "\"pid\":812,"
+      "\"from\":\"192.0.2.7:40122\",\"to\":\"192.0.2.1:79\",\"exit\":1,\"duration_ms\":5,\"bytes_in\":3,"
+      "\"bytes_out\":4}\n");
 }
 
 TEST_F(AccessLogTest, writes_only_the_fields_that_were_asked_for) {
   EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from=192.0.2.7:40122\n");
-  EXPECT_EQ(end(config::kLogDuration | config::kLogTraffic, {.exit = 0, .duration = 1ms, .counted = true, .bytes_in = 7, .bytes_out = 8}),
+  EXPECT_EQ(end(config::kLogDuration | config::kLogTraffic,
+                {.exit = 0, .duration = 1ms, .counted = true, .bytes_in = 7, .bytes_out = 8}),
             "finger: end conn=7f3a duration_ms=1 bytes_in=7 bytes_out=8\n");
 }
 
@@ -75,9 +81,11 @@ TEST_F(AccessLogTest, tells_of_a_failed_start_whatever_the_fields) {
 
 TEST_F(AccessLogTest, writes_refusals_with_their_reason) {
   subject_.pid = 0;
-  EXPECT_EQ(refuse(config::kLogHost, Reason::Instances), "finger: refuse conn=7f3a from=192.0.2.7:40122 reason=instances\n");
+  EXPECT_EQ(refuse(config::kLogHost, Reason::Instances),
+            "finger: refuse conn=7f3a from=192.0.2.7:40122 reason=instances\n");
   style_.json = true;
-  EXPECT_NE(refuse(config::kLogAttempt, Reason::Processes).find("\"reason\":\"processes\"}\n"), std::string::npos);
+  EXPECT_NE(refuse(config::kLogAttempt, Reason::Processes).find("\"reason\":\"processes\"}\n"),
+            std::string::npos);
 }
 
 TEST_F(AccessLogTest, keeps_a_record_one_line_whatever_is_in_it) {
@@ -86,7 +94,8 @@ TEST_F(AccessLogTest, keeps_a_record_one_line_whatever_is_in_it) {
   from_ = *net::SocketAddress::unix_path("/tmp/x\ny");
   for (const bool json : {false, true}) {
     style_.json = json;
-    for (const std::string& line : {start(kDefaultFields), end(kDefaultFields, {.error = hostile}), refuse(kDefaultFields, Reason::Rate)}) {
+    for (const std::string& line : {start(kDefaultFields), end(kDefaultFields, {.error = hostile}),
+                                    refuse(kDefaultFields, Reason::Rate)}) {
       EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
       EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
     }

@@ -23,7 +23,8 @@ TEST(AcceptGate, opens_by_itself_after_a_moment) {
   gate.shut("echo", EMFILE);
   EXPECT_TRUE(gate.is_shut());
   const MonotonicTime end = clock.monotonic() + std::chrono::seconds(10);
-  while (gate.is_shut() && clock.monotonic() < end) loop->run_once(std::chrono::seconds(1));
+  while (gate.is_shut() && clock.monotonic() < end)
+    loop->run_once(std::chrono::seconds(1));
   EXPECT_FALSE(gate.is_shut());
 }
 

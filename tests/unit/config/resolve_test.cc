@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/resolve.h"
+
+#include "config_test.h"
+
+namespace xsd::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class ResolveTest : public testing::Test {
+ protected:
+  std::vector<std::string> endpoints(const std::string& listen, unsigned offset = 0) {
+    const auto resolution = resolve("service: x\nplugin: echo\nlisten: " + listen + "\n", true, offset);
+    std::vector<std::string> out;
+    if (resolution == nullptr) return out;
+    for (const net::Endpoint& endpoint : resolution->endpoints)
+      out.push_back(endpoint.to_string());
+    return out;
+  }
+  std::string fault(const std::string& text, bool as_root = true) {
+    resolve(text, as_root, 0);
+    if (faults_.size() == 1) return faults_[0].message;
+    std::string all = std::to_string(faults_.size()) + " faults:";
+    for (const auto& fault : faults_)
+      all += " " + fault.message;
+    return all;
+  }
+  std::shared_ptr<const Resolution> resolve(const std::string& text, bool as_root = true, unsigned offset = 0,
+                                            const Inherited& inherited = {}) {
+    const Decoded decoded = decode_text(text, as_root, inherited);
+    Resolver resolver(names_, {as_root, offset, known_plugins()});
+    faults_.clear();
+    return resolver.resolve(decoded.only(), "xsd.yaml", faults_);
+  }
+  static std::string program(std::string_view lines = "") {
+    return "service: x\nlisten: tcp://*:7\nserver: /bin/true\n" + std::string(lines);
+  }
+
+  FakeNames names_;
+  std::vector<MachineFault> faults_;
+};
+
+TEST_F(ResolveTest, makes_two_sockets_of_a_star) {
+  EXPECT_THAT(endpoints("tcp://*:7"), ElementsAre("tcp://0.0.0.0:7", "tcp://[::]:7"));
+  EXPECT_THAT(endpoints("tcp4://*:7"), ElementsAre("tcp://0.0.0.0:7"));
+  EXPECT_THAT(endpoints("udp6://*:7"), ElementsAre("udp://[::]:7"));
+  names_.ipv6 = false;
+  EXPECT_THAT(endpoints("tcp://*:7"), ElementsAre("tcp://0.0.0.0:7"));
+  EXPECT_THAT(endpoints("tcp6://*:7"),
+              ElementsAre("tcp://[::]:7"));  // asked for: bind will say what is wrong
+}
+
+TEST_F(ResolveTest, finds_names) {
+  EXPECT_THAT(endpoints("tcp://localhost:telnet"), ElementsAre("tcp://127.0.0.1:23", "tcp://[::1]:23"));
+  EXPECT_THAT(endpoints("tcp6://localhost:echo"), ElementsAre("tcp://[::1]:7"));
+  EXPECT_THAT(endpoints("tcp://twice.example:7"), ElementsAre("tcp://192.0.2.1:7", "tcp://192.0.2.2:7"));
+  EXPECT_THAT(endpoints("tcp://*%lo:7"), ElementsAre("tcp://0.0.0.0%lo:7", "tcp://[::]%lo:7"));
+  EXPECT_THAT(endpoints("unix:///run/x"), ElementsAre("unix:///run/x"));
+  EXPECT_THAT(endpoints("\"unix-dgram://@x\""), ElementsAre("unix-dgram://@x"));
+}
+
+TEST_F(ResolveTest, spells_ranges_out) {
+  EXPECT_THAT(endpoints("tcp://127.0.0.1:9000-9002"),
+              ElementsAre("tcp://127.0.0.1:9000", "tcp://127.0.0.1:9001", "tcp://127.0.0.1:9002"));
+  EXPECT_EQ(endpoints("[tcp://*:1000-2023, udp://*:1000-2023]").size(), 4096U);
+}
+
+TEST_F(ResolveTest, adds_the_port_offset) {
+  EXPECT_THAT(endpoints("tcp://127.0.0.1:7", 7000), ElementsAre("tcp://127.0.0.1:7007"));
+  EXPECT_THAT(endpoints("tcp://127.0.0.1:echo", 7000), ElementsAre("tcp://127.0.0.1:7007"));
+  EXPECT_THAT(endpoints("tcp://127.0.0.1:60000", 6000), IsEmpty());
+  EXPECT_EQ(faults_.at(0).message, "port 60000 and the port offset of 6000 are above 65535");
+}
+
+TEST_F(ResolveTest, says_which_name_is_not_found) {
+  const auto base = [](const std::string& listen) {
+    return "service: x\nplugin: echo\nlisten: " + listen + "\n";
+  };
+  EXPECT_EQ(fault(base("tcp://*:telnat")), "port 'telnat' not found in the services database (tcp)");
+  EXPECT_EQ(fault(base("udp://*:telnet")), "port 'telnet' not found in the services database (udp)");
+  EXPECT_EQ(fault(base("tcp://nowhere.example:7")), "host 'nowhere.example' not found");
+  EXPECT_EQ(fault(base("tcp6://v4.example:7")), "host 'v4.example' not found");
+  EXPECT_EQ(fault(base("tcp://lo:7")),
+            "host 'lo' not found, but there is an interface of that name: write '%lo'");
+  EXPECT_EQ(fault(base("tcp://*%eth7:7")), "interface 'eth7' not found");
+  EXPECT_EQ(fault(base("\"tcp://[fe80::1%noneXSD]:7\"")), "interface 'noneXSD' not found");
+  EXPECT_EQ(faults_.at(0).where, (Position{3, 9}));
+}
+
+TEST_F(ResolveTest, refuses_the_same_address_twice_in_a_service) {
+  EXPECT_THAT(endpoints("[tcp://127.0.0.1:7, tcp://*:7]"), IsEmpty());
+  EXPECT_EQ(faults_.at(0).message,
+            "tcp://0.0.0.0:7 is wanted twice by this service, for 'tcp://127.0.0.1:7' too");
+  EXPECT_EQ(faults_.at(0).where, (Position{3, 29}));
+  EXPECT_EQ(faults_.size(), 1U);
+}
+
+TEST_F(ResolveTest, knows_the_plugins) {
+  EXPECT_EQ(fault("service: x\nplugin: ecko\nlisten: tcp://*:7\n"),
+            "plugin 'ecko' not found, did you mean 'echo'?");
+  EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
+  EXPECT_EQ(fault("service: servers\ntype: INTERNAL\nport: 7\n"), "plugin 'servers' not found");
+}
+
+TEST_F(ResolveTest, takes_on_the_ids_of_the_user_as_root) {
+  auto resolution = resolve(program("user: games\n"));
+  ASSERT_NE(resolution, nullptr);
+  EXPECT_TRUE(resolution->change_ids);
+  EXPECT_EQ(resolution->uid, 5U);
+  EXPECT_EQ(resolution->gid, 60U);
+  EXPECT_THAT(resolution->groups, IsEmpty());
+  resolution = resolve(program("user: games\ngroup: tty\ngroups: yes\n"));
+  EXPECT_EQ(resolution->gid, 5U);
+  EXPECT_THAT(resolution->groups, ElementsAre(5U, 100U));
+  resolution = resolve(program("user: 5\n"));
+  EXPECT_EQ(resolution->gid, 60U);
+  resolution = resolve(program("user: 4242\ngroups: yes\n"));
+  EXPECT_EQ(resolution->uid, 4242U);
+  EXPECT_EQ(resolution->gid, 4242U);
+  EXPECT_THAT(resolution->groups, IsEmpty());
+}
+
+TEST_F(ResolveTest, changes_nothing_if_not_root) {
+  const auto resolution = resolve(program("user: me\ngroup: me\n"), false);
+  ASSERT_NE(resolution, nullptr);
+  EXPECT_FALSE(resolution->change_ids);
+  EXPECT_NE(resolve(program(), false), nullptr);
+  EXPECT_EQ(fault(program("user: nobody\n"), false),
+            "cannot change to user 'nobody': the daemon is not root");
+  EXPECT_EQ(fault(program("user: me\ngroup: tty\n"), false),
+            "cannot change to group 'tty': the daemon is not root");
+  EXPECT_EQ(fault(program("group: tty\n"), false), "cannot change to group 'tty': the daemon is not root");
+}
+
+TEST_F(ResolveTest, says_who_is_not_found) {
+  EXPECT_EQ(fault(program("user: nobdy\n")), "user 'nobdy' not found");
+  EXPECT_EQ(faults_.at(0).where, (Position{4, 7}));
+  EXPECT_EQ(fault(program("user: nobody\ngroup: nogrp\n")), "group 'nogrp' not found");
+}
+
+TEST_F(ResolveTest, names_the_defaults_where_they_are_at_fault) {
+  const Inherited inherited = decode_main_text("defaults:\n  user: nobdy\n").inherited;
+  EXPECT_EQ(resolve("service: x\nlisten: tcp://*:7\nserver: /bin/true\n", true, 0, inherited), nullptr);
+  EXPECT_EQ(faults_.at(0).message, "user 'nobdy' not found ('user' is from 'defaults', xsd.yaml:2)");
+  EXPECT_EQ(faults_.at(0).where, (Position{1, 1}));
+}
+
+TEST_F(ResolveTest, looks_at_the_program) {
+  const TestFolder folder;
+  const auto at = [](const std::string& path, const std::string& more = "") {
+    return "service: x\nlisten: tcp://*:7\nuser: nobody\nserver: \"" + path + "\"\n" + more;
+  };
+  EXPECT_EQ(fault(at("/no/such/program")), "program '/no/such/program' not found");
+  EXPECT_EQ(faults_.at(0).where, (Position{4, 9}));
+  EXPECT_EQ(fault(at("/bin/cat -u")), "program '/bin/cat -u' not found: arguments belong into 'server_args'");
+  const std::string file = folder.write("file", "x");
+  EXPECT_EQ(fault(at(file)), "program '" + file + "' not executable");
+  EXPECT_EQ(fault(at(folder.root())),
+            "program '" + folder.root() + "' not executable (it is no regular file)");
+  EXPECT_EQ(fault(at("/bin/true", "directory: /no/such\n")), "directory '/no/such' not found");
+  EXPECT_EQ(fault(at("/bin/true", "directory: " + file + "\n")),
+            "directory '" + file + "' not found (it is no folder)");
+}
+
+TEST_F(ResolveTest, looks_inside_the_chroot) {
+  const TestFolder folder;
+  const auto at = [&](const std::string& program, const std::string& more = "") {
+    return "service: x\nlisten: tcp://*:7\nuser: nobody\nserver: " + program + "\nchroot: " + folder.root() +
+           "\n" + more;
+  };
+  folder.write("run", "#!/bin/sh\n");
+  ::chmod(folder.path("run").c_str(), 0755);
+  // Absolute links mean something else inside than outside.
+  std::filesystem::create_symlink("/run", folder.path("link"));
+  std::filesystem::create_symlink("/bin/sh", folder.path("outside"));
+  EXPECT_NE(resolve(at("/run")), nullptr);
+  EXPECT_NE(resolve(at("/link")), nullptr);
+  EXPECT_NE(resolve(at("/run", "directory: /conf.d\n")), nullptr);
+  EXPECT_EQ(fault(at("/outside")), "program '/outside' not found inside '" + folder.root() + "'");
+  EXPECT_EQ(fault(at("/bin/sh")), "program '/bin/sh' not found inside '" + folder.root() + "'");
+  EXPECT_EQ(fault("service: x\nlisten: tcp://*:7\nuser: nobody\nserver: /bin/true\nchroot: /no/such\n"),
+            "chroot '/no/such' not found");
+}
+
+TEST_F(ResolveTest, looks_again_after_refresh) {
+  const TestFolder folder;
+  const std::string path = folder.path("run");
+  const Decoded decoded = decode_text("service: x\nlisten: tcp://*:7\nuser: nobody\nserver: " + path + "\n");
+  Resolver resolver(names_, {true, 0, {}});
+  EXPECT_EQ(resolver.resolve(decoded.only(), "", faults_), nullptr);
+  folder.write("run", "");
+  ::chmod(path.c_str(), 0755);
+  EXPECT_EQ(resolver.resolve(decoded.only(), "", faults_), nullptr);
+  resolver.refresh();
+  EXPECT_NE(resolver.resolve(decoded.only(), "", faults_), nullptr);
+  EXPECT_EQ(names_.refreshes, 1);
+}
+
+}  // namespace
+}  // namespace xsd::config
