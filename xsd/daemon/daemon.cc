@@ -69,6 +69,10 @@ Status Daemon::open_log(const config::LogSettings& settings) {
   return log::open(next);
 }
 
+void Daemon::reopen_log(const config::LogSettings& settings) {
+  if (Status status = open_log(settings); !status) log::error("{}; the old log stays", status.error().text());
+}
+
 Status Daemon::make_pid_file(const config::DaemonSettings& settings) {
   const std::string path = options_.pid_file.value_or(settings.pid_file);
   auto made = PidFile::create(path);
@@ -152,9 +156,7 @@ void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) con
 void Daemon::on_settings(const config::Snapshot& snapshot) {
   const config::DaemonSettings& next = snapshot.daemon;
   if (context_ && manager_->generation() > 0) {
-    // A file is opened anew also when nothing changed: that is how logs are rotated.
-    if (Status status = open_log(next.log); !status)
-      log::error("{}; the old log stays", status.error().text());
+    if (next.log != settings_.log) reopen_log(next.log);
     if (next.pid_file != settings_.pid_file && !options_.pid_file)
       log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
@@ -186,6 +188,8 @@ void Daemon::watch_folders(const config::Snapshot& snapshot) {
 void Daemon::on_signal(int number) {
   switch (number) {
     case SIGHUP:
+      // Also when the configuration turns out to be faulty: this is how logs are rotated.
+      reopen_log(settings_.log);
       manager_->request_reload();
       break;
     case SIGTERM:

@@ -35,6 +35,7 @@ class Daemon {
 
  private:
   Status open_log(const config::LogSettings& settings);
+  void reopen_log(const config::LogSettings& settings);
   Status make_pid_file(const config::DaemonSettings& settings);
   Status make_loop();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;

@@ -404,8 +404,12 @@ void ServiceManager::retire_service(std::unique_ptr<service::Service> service, b
   } else {
     leaving->terminate(leaving->definition().stop_timeout, true);
   }
-  leaving->on_idle([this, leaving] {
-    std::erase_if(retired_, [&](const auto& candidate) { return candidate.get() == leaving; });
+  forget_when_idle(*leaving);
+}
+
+void ServiceManager::forget_when_idle(service::Service& leaving) {
+  leaving.on_idle([this, gone = &leaving] {
+    std::erase_if(retired_, [&](const auto& candidate) { return candidate.get() == gone; });
     if (on_stopped_ && retired_.empty()) std::exchange(on_stopped_, nullptr)();
   });
 }
@@ -416,28 +420,23 @@ void ServiceManager::stop(std::function<void()> done) {
   stopping_ = true;
   stepper_.cancel();
   on_stopped_ = std::move(done);
-  Duration longest{};
   for (auto& [id, entry] : entries_) {
     entry.retry.reset();
-    if (!entry.service) continue;
-    service::Service* const leaving = entry.service.get();
-    retired_.push_back(std::move(entry.service));
-    if (ends_on_stop(*leaving)) {
-      longest = std::max(longest, leaving->definition().stop_timeout);
-      leaving->terminate(leaving->definition().stop_timeout, false);
-    } else {
-      leaving->drain();
-    }
+    if (entry.service) retired_.push_back(std::move(entry.service));
   }
-  sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
+  // Those that were on their way out before are told again: one that drains has no more time than the others.
+  Duration longest{};
   for (const auto& service : retired_) {
     service::Service* const leaving = service.get();
-    if (!ends_on_stop(*leaving)) continue;
-    leaving->on_idle([this, leaving] {
-      std::erase_if(retired_, [&](const auto& candidate) { return candidate.get() == leaving; });
-      if (on_stopped_ && retired_.empty()) std::exchange(on_stopped_, nullptr)();
-    });
+    if (!ends_on_stop(*leaving)) {
+      leaving->drain();
+      continue;
+    }
+    longest = std::max(longest, leaving->definition().stop_timeout);
+    leaving->terminate(leaving->definition().stop_timeout, false);
+    forget_when_idle(*leaving);
   }
+  sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
   if (retired_.empty()) {
     context_.loop.defer([this] {

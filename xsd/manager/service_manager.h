@@ -117,6 +117,7 @@ class ServiceManager {
   void let_go(const Entry& entry, const std::vector<net::Endpoint>& kept);
   void retire(Entry& entry);
   void retire_service(std::unique_ptr<service::Service> service, bool drain);
+  void forget_when_idle(service::Service& leaving);
   bool is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept;
   Entry& entry_of(const std::string& id);
   void log_diagnostics(const std::vector<config::Diagnostic>& diagnostics);
