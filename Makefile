@@ -9,7 +9,7 @@ PACKAGES = build-essential cmake ninja-build pkg-config ccache \
   libyaml-cpp-dev libspdlog-dev libfmt-dev libboost-program-options-dev libexpected-dev \
   libgtest-dev libgmock-dev libbenchmark-dev
 TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace socat netcat-openbsd curl rsync git tftp-hpa tftpd-hpa \
-  telnet telnetd iproute2 procps util-linux man-db python3
+  inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3
 MISSING = $(shell dpkg-query -W -f '$${Package} $${Status}\n' $(PACKAGES) $(TEST_PACKAGES) 2>/dev/null | \
   awk '/install ok installed/{have[$$1]=1} END{n=split("$(PACKAGES) $(TEST_PACKAGES)",want," "); for(i=1;i<=n;i++) if(!(want[i] in have)) print want[i]}')
 

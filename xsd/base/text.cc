@@ -161,7 +161,7 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
   for (const std::string_view candidate : known) {
     if (candidate.size() > kLongest) continue;
     // Damerau-Levenshtein over three rows: two neighbouring letters swapped count once, as fingers do it.
-    std::uint8_t rows[3][kLongest + 1];
+    std::uint8_t rows[3][kLongest + 1] = {};
     std::uint8_t *before = rows[0], *previous = rows[1], *current = rows[2];
     for (std::size_t j = 0; j <= candidate.size(); ++j)
       previous[j] = static_cast<std::uint8_t>(j);

@@ -287,6 +287,12 @@ void decode_defaults(const YamlNode& map, DiagnosticSink& sink, Defaults& defaul
   }
 }
 
+std::string_view trim_slash(std::string_view path) noexcept {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.remove_suffix(1);
+  return path;
+}
+
 void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<IncludePattern>& out) {
   DecodeInput in{.sink = sink,
                  .key = "include",
@@ -299,7 +305,7 @@ void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<Inc
   const auto entries = entries_of(in, value, "a pattern such as conf.d/*.yaml, or a list of them", true);
   if (!entries) return;
   for (const YamlNode& entry : *entries) {
-    const auto pattern = scalar_of(in, entry, "patterns such as conf.d/*.yaml");
+    const auto pattern = entry_of(in, entry);
     if (!pattern) continue;
     const auto slash = pattern->rfind('/');
     const std::string_view folder = slash == std::string_view::npos ? "" : pattern->substr(0, slash);
@@ -307,12 +313,18 @@ void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<Inc
     if (folder.find_first_of("*?[") != std::string_view::npos) {
       sink.error(entry.where,
                  "the folder in " + quoted(*pattern) + " holds a wildcard: only the file name may");
-    } else if (!name.ends_with(".yaml") && name.find_last_of("*?]") != name.size() - 1) {
-      sink.error(
-          entry.where,
-          quoted(*pattern) +
-              " cannot match: only files whose names end in .yaml are read; for a folder write " +
-              quoted((pattern->ends_with('/') ? std::string(folder) : std::string(*pattern)) + "/*.yaml"));
+    } else if (name.empty() || (!name.ends_with(".yaml") && name.find_last_of("*?]") != name.size() - 1)) {
+      // A folder, or the files of another ending.
+      const auto dot = name.rfind('.');
+      const bool is_folder = name.find_first_of("*?[") == std::string_view::npos;
+      std::string guess(is_folder ? trim_slash(*pattern)
+                                  : pattern->substr(0, dot == std::string_view::npos
+                                                           ? pattern->size()
+                                                           : pattern->size() - (name.size() - dot)));
+      guess += is_folder ? "/*.yaml" : ".yaml";
+      sink.error(entry.where, quoted(*pattern) +
+                                  " names no file that ends in .yaml, and only those are read: write " +
+                                  quoted(guess));
     } else {
       out.push_back({std::string(*pattern), entry.where});
     }
@@ -327,6 +339,7 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
   const YamlNode* services = nullptr;
   main.daemon.file = rules.file;
   bool includes = false;
+  bool is_service_file = false;
   if (!root.is_map() && !root.is_null()) {
     sink.error(root.where,
                "the main file is a map with 'daemon', 'defaults' and 'include', not " + describe(root));
@@ -342,6 +355,9 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
     } else if (member.key == "services") {
       services = &member.value;
     } else if (find_service_row(member.key) != nullptr) {
+      // One word about it is enough.
+      if (is_service_file) continue;
+      is_service_file = true;
       sink.error(member.where,
                  quoted(member.key) +
                      " makes no sense at the top of the main file: services stand in files of their own (" +
@@ -374,7 +390,11 @@ std::vector<DecodedService> decode_service_file(const YamlNode& root, std::strin
   const YamlNode* const list = root.find("services");
   if (root.is_null() && !sink.has_errors()) return out;
   if (!root.is_map()) {
-    sink.error(root.where, "a service file is a map that begins with 'service: NAME' or 'services:', not " +
+    const bool is_xinetd =
+        root.is_scalar() && root.scalar.starts_with("service ") && root.scalar.find('{') != std::string::npos;
+    sink.error(root.where,
+               is_xinetd ? "this looks like a file of xinetd's, which is another form"
+                         : "a service file is a map that begins with 'service: NAME' or 'services:', not " +
                                describe(root));
   } else if (list != nullptr) {
     for (const YamlNode::Member& member : root.members) {

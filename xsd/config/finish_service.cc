@@ -175,7 +175,8 @@ class Finisher {
       }
       spec.port = std::move(*port_name);
     }
-    draft_.listen.assign(1, std::move(spec));
+    draft_.listen.clear();
+    draft_.listen.push_back(std::move(spec));
   }
 
   void check_keys() {
@@ -234,9 +235,11 @@ class Finisher {
       sink_.error(second->where, "a program serves streams or datagrams, not both: say it in two services");
       return;
     }
-    if (own("wait") == nullptr) draft_.wait = datagram;
-    if (datagram && !draft_.wait) {
-      sink_.error(own("wait")->where, "a program that serves datagrams owns the socket: write 'wait: true'");
+    const auto* const wait = own("wait");
+    if (wait == nullptr) {
+      draft_.wait = datagram;
+    } else if (datagram && !draft_.wait) {
+      sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
   }
 

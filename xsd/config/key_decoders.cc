@@ -158,7 +158,7 @@ void text_list(DecodeInput& in, const YamlNode& value, std::vector<std::string>&
   if (!entries) return;
   if (in.edit == ListEdit::Replace) out.clear();
   for (const YamlNode& entry : *entries) {
-    const auto scalar = scalar_of(in, entry, "texts");
+    const auto scalar = entry_of(in, entry);
     if (!scalar || !accepts(entry, *scalar)) continue;
     const auto found = std::find(out.begin(), out.end(), *scalar);
     if (in.edit == ListEdit::Remove) {
@@ -192,7 +192,7 @@ void server_args(DecodeInput& in, const YamlNode& value) {
   in.draft->server_args.clear();
   for (const YamlNode& entry : *entries) {
     if (!entry.is_scalar() || !entry.scalar.empty()) {
-      if (!scalar_of(in, entry, "texts")) continue;
+      if (!entry_of(in, entry)) continue;
     }
     const std::string_view argument = entry.scalar;  // an argument may be empty
     for (auto start = argument.find("%{"); start != std::string_view::npos;
@@ -247,7 +247,7 @@ void env(DecodeInput& in, const YamlNode& value) {
     const auto entries = entries_of(in, value, "a list of names", false);
     if (!entries) return;
     for (const YamlNode& entry : *entries) {
-      const auto scalar = scalar_of(in, entry, "names");
+      const auto scalar = entry_of(in, entry);
       if (!scalar) continue;
       if (const auto found = find(*scalar); found != out.end()) {
         out.erase(found);
@@ -285,7 +285,8 @@ void env(DecodeInput& in, const YamlNode& value) {
 void passenv(DecodeInput& in, const YamlNode& value) {
   text_list(in, value, in.draft->passenv, [&](const YamlNode& entry, std::string_view name) {
     if (!is_variable_name(name)) {
-      in.sink.error(entry.where, quoted(name) + " cannot be the name of an environment variable");
+      in.sink.error(entry.where,
+                    quoted(name) + " cannot be the name of an environment variable: to set one use 'env'");
       return false;
     }
     return true;
@@ -311,8 +312,7 @@ std::vector<ListedId> listed_ids(DecodeInput& in, const YamlNode& value) {
   const auto entries = entries_of(in, value, "a list of services", false);
   if (!entries) return ids;
   for (const YamlNode& entry : *entries) {
-    if (const auto scalar = scalar_of(in, entry, "names of services"))
-      ids.push_back({std::string(*scalar), entry.where});
+    if (const auto scalar = entry_of(in, entry)) ids.push_back({std::string(*scalar), entry.where});
   }
   return ids;
 }

@@ -33,6 +33,7 @@ namespace {
 constexpr std::size_t kCheapUnits = 32;
 
 struct CachedFile {
+  bool is_decoded = false;
   TextMark mark;
   FolderState folder;
   std::vector<DecodedService> services;
@@ -172,6 +173,7 @@ class Loader::Impl {
       reject({}, Error::from_errno(errno, "cannot open").text());
       return;
     }
+    if (info.st_uid != trust_.trusted_owner) cache_.clear();  // who is trusted was another
     trust_ = {options_.as_root, info.st_uid};
     is_folder_ = S_ISDIR(info.st_mode);
     if (is_folder_) {
@@ -249,7 +251,8 @@ class Loader::Impl {
     // Without the list nobody knows which services are still wanted, so nothing may change.
     if (!names) return reject(where, quoted(shown_folder) + ": " + names.error().text());
     for (const std::string& name : *names) {
-      std::string path = shown_folder == "." && !is_folder_ ? name : shown_folder + "/" + name;
+      std::string path = shown_folder == "." && !is_folder_ ? "" : shown_folder + "/";
+      path += name;
       if (!listed_.insert(path).second) continue;  // by an earlier pattern
       jobs_.push_back({std::move(path), folder});
     }
@@ -289,7 +292,8 @@ class Loader::Impl {
       return false;
     }
     CachedFile& file = cache_[job.path];
-    const bool is_same = cached != cache_.end() && file.mark.has_text(source->text);
+    const bool is_same = file.is_decoded && file.mark.has_text(source->text);
+    file.is_decoded = true;
     file.mark = mark_of(*source, now);
     file.folder = folder;
     file.file_diagnostics.clear();

@@ -97,9 +97,17 @@ class Resolver::Work {
     if (std::binary_search(known.begin(), known.end(), definition_.plugin)) return;
     const std::vector<std::string_view> words(known.begin(), known.end());
     const auto nearest = nearest_word(definition_.plugin, words);
-    faults_.push_back(
-        {definition_.server_where, "plugin " + quoted(definition_.plugin) + " not found" +
-                                       (nearest.empty() ? "" : ", did you mean " + quoted(nearest) + "?")});
+    const bool internal = origin_of(definition_.origins, "plugin") == nullptr;
+    std::string message =
+        (internal ? "internal service " : "plugin ") + quoted(definition_.plugin) + " not found";
+    if (!nearest.empty()) {
+      message += ", did you mean " + quoted(nearest) + "?";
+    } else if (!known.empty()) {
+      message += ", there are";
+      for (const std::string& name : known)
+        message += " " + name;
+    }
+    faults_.push_back({definition_.server_where, std::move(message)});
   }
 
   void check_program() {
@@ -193,7 +201,9 @@ class Resolver::Work {
       const std::string protocol = spec.transport == net::Transport::Datagram ? "udp" : "tcp";
       const auto port = names_.port(spec.port, protocol);
       if (!port || *port == 0) {
-        faults_.push_back({spec.where, "port " + quoted(spec.port) + " not found in the services database (" +
+        const bool is_own_name = spec.where == definition_.where;
+        faults_.push_back({spec.where, (is_own_name ? "'port' is missing, and port " : "port ") +
+                                           quoted(spec.port) + " not found in the services database (" +
                                            protocol + ")"});
         return std::nullopt;
       }
@@ -207,6 +217,16 @@ class Resolver::Work {
     ports->first = static_cast<std::uint16_t>(ports->first + rules_.port_offset);
     ports->last = static_cast<std::uint16_t>(ports->last + rules_.port_offset);
     return ports;
+  }
+
+  // Where the host is from: an entry of `listen`, or `bind` in one of its two names.
+  void host_fault(const ListenSpec& spec, std::string message) {
+    for (const std::string_view key : {"bind", "interface"}) {
+      const bool is_from = origin_of(definition_.origins, key) != nullptr &&
+                           origin_of(definition_.origins, "listen") == nullptr;
+      if (is_from) return fault(key, {}, std::move(message));
+    }
+    faults_.push_back({spec.where, std::move(message)});
   }
 
   std::vector<SocketAddress> find_hosts(const ListenSpec& spec) {
@@ -235,7 +255,7 @@ class Resolver::Work {
       if (names_.has_interface(spec.host)) {
         message += ", but there is an interface of that name: write " + quoted("%" + spec.host);
       }
-      faults_.push_back({spec.where, std::move(message)});
+      host_fault(spec, std::move(message));
     }
     return out;
   }
@@ -247,8 +267,8 @@ class Resolver::Work {
     auto& same_port = by_port_[endpoint.address.port()];
     for (const auto& [index, origin] : same_port) {
       if (origin == &spec || !endpoint.overlaps(resolution_.endpoints[index])) continue;
-      faults_.push_back({spec.where, endpoint.to_string() + " is wanted twice by this service, for " +
-                                         quoted(to_string(*origin)) + " too"});
+      faults_.push_back({spec.where, endpoint.to_string() + " overlaps with " + quoted(to_string(*origin)) +
+                                         " of this service"});
       return false;
     }
     same_port.emplace_back(resolution_.endpoints.size(), &spec);
@@ -298,7 +318,8 @@ const std::string& Resolver::look_at(const std::string& chroot, const std::strin
   } else if (folder) {
     if (!S_ISDIR(info.st_mode)) why = "not found (it is no folder)";
   } else if (!S_ISREG(info.st_mode)) {
-    why = "not executable (it is no regular file)";
+    why =
+        S_ISDIR(info.st_mode) ? "not executable (it is a folder)" : "not executable (it is no regular file)";
   } else if ((info.st_mode & 0111U) == 0) {
     why = "not executable";
   } else if (chroot.empty() && access(path.c_str(), X_OK) != 0) {

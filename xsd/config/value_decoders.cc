@@ -17,10 +17,10 @@ bool all_digits(std::string_view text) noexcept {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-std::string listed(std::span<const std::string_view> words) {
+std::string listed(std::span<const std::string_view> words, std::string_view last) {
   std::string out;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
+    if (i > 0) out += i + 1 == words.size() ? " " + std::string(last) + " " : ", ";
     out += words[i];
   }
   return out;
@@ -55,6 +55,15 @@ std::optional<std::string_view> scalar_of(DecodeInput& in, const YamlNode& value
   return value.scalar;
 }
 
+std::optional<std::string_view> entry_of(DecodeInput& in, const YamlNode& entry) {
+  if (entry.is_scalar() && !entry.scalar.empty()) return scalar_of(in, entry, {});
+  const bool is_empty = entry.is_null() || entry.is_scalar();
+  in.sink.error(entry.where, is_empty
+                                 ? "an entry of " + quoted(in.key) + " is empty"
+                                 : "an entry of " + quoted(in.key) + " wants a text, not " + describe(entry));
+  return std::nullopt;
+}
+
 std::optional<std::span<const YamlNode>> entries_of(DecodeInput& in, const YamlNode& value,
                                                     std::string_view wanted, bool single) {
   if (value.is_list()) return std::span(value.items);
@@ -80,12 +89,14 @@ const Word* known_word(DecodeInput& in, Position where, std::string_view text, s
                                  [&](const Word& w) { return equals_ignoring_case(w.text, text); });
   if (word == known.end()) {
     std::vector<std::string_view> texts;
+    std::vector<std::string_view> usable;
     for (const Word& w : known) {
       if (w.availability != Availability::Never) texts.push_back(w.text);
+      if (w.availability == Availability::Now) usable.push_back(w.text);
     }
     const auto nearest = nearest_word(text, texts);
     in.sink.error(where, "unknown word " + quoted(text) + " in " + quoted(in.key) +
-                             (nearest.empty() ? ", known are " + listed(texts)
+                             (nearest.empty() ? ", known are " + listed(usable, "and")
                                               : ", did you mean " + quoted(nearest) + "?"));
     return nullptr;
   }
@@ -175,7 +186,8 @@ std::optional<std::uint64_t> unsigned_number(DecodeInput& in, const YamlNode& va
 }
 
 void limit(DecodeInput& in, const YamlNode& value, Limit& out, std::uint64_t lowest, std::uint64_t highest) {
-  const std::string wanted = "a number from " + std::to_string(lowest) + " on or unlimited";
+  const std::string wanted =
+      "a number from " + std::to_string(lowest) + " to " + std::to_string(highest) + ", or unlimited";
   const auto scalar = scalar_of(in, value, wanted);
   if (!scalar) return;
   if (equals_ignoring_case(*scalar, "unlimited")) {
@@ -183,10 +195,8 @@ void limit(DecodeInput& in, const YamlNode& value, Limit& out, std::uint64_t low
     return;
   }
   const auto parsed = parse_unsigned(*scalar);
-  if (!parsed || *parsed < lowest) return refuse_value(in, value, wanted, number_hint(*scalar));
-  if (*parsed > highest) {
-    return refuse_value(in, value, "a number up to " + std::to_string(highest) + " or unlimited");
-  }
+  if (!parsed || *parsed < lowest || *parsed > highest)
+    return refuse_value(in, value, wanted, number_hint(*scalar));
   out = Limit{*parsed};
 }
 
@@ -196,7 +206,7 @@ void word_set(DecodeInput& in, const YamlNode& value, unsigned& out, std::span<c
   if (!entries) return;
   unsigned bits = 0;
   for (const YamlNode& entry : *entries) {
-    const auto scalar = scalar_of(in, entry, "words");
+    const auto scalar = entry_of(in, entry);
     if (!scalar) continue;
     const Word* const word = known_word(in, entry.where, *scalar, known);
     if (word == nullptr) continue;
@@ -214,7 +224,7 @@ void word_set(DecodeInput& in, const YamlNode& value, unsigned& out, std::span<c
 
 std::optional<std::size_t> enum_index(DecodeInput& in, const YamlNode& value,
                                       std::span<const std::string_view> known) {
-  const std::string wanted = listed(known);
+  const std::string wanted = listed(known, "or");
   const auto scalar = scalar_of(in, value, wanted);
   if (!scalar) return std::nullopt;
   for (std::size_t i = 0; i < known.size(); ++i) {

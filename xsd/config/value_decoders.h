@@ -59,6 +59,8 @@ void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wante
                   std::string_view hint = {});
 /// The text of a scalar that is not empty and holds no NUL; nullopt after a complaint.
 std::optional<std::string_view> scalar_of(DecodeInput& in, const YamlNode& value, std::string_view wanted);
+/// The text of an entry of a list; the same.
+std::optional<std::string_view> entry_of(DecodeInput& in, const YamlNode& entry);
 /// The entries of a list, or the one scalar if `single` allows it; nullopt after a complaint.
 std::optional<std::span<const YamlNode>> entries_of(DecodeInput& in, const YamlNode& value,
                                                     std::string_view wanted, bool single);

@@ -61,7 +61,7 @@ Status PluginService::prepare_socket(net::BoundSocket& socket) {
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (!admit(id, &remote, &local, false)) return;
+  if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
   if (!hosted_->open(std::move(socket), id, remote, local)) {

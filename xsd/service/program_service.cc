@@ -100,7 +100,8 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
     refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
     return;
   }
-  if (admit(id, &remote, &local, true)) start_connection(std::move(socket), id, remote, local, 1);
+  if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, true)) return;
+  start_connection(std::move(socket), id, remote, local, 1);
 }
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -117,7 +118,7 @@ void ProgramService::on_input(Listener& listener) {
   const int fd = listener.socket().fd();
   const std::uint64_t id = ++context_.last_connection;
   const bool datagram = listener.endpoint().transport == net::Transport::Datagram;
-  std::optional<QueueHead> head = datagram ? queue_head(fd) : std::nullopt;
+  const std::optional<QueueHead> head = datagram ? queue_head(fd) : std::nullopt;
   if (datagram && !head)
     return;  // a checksum error took it away, or an error from an earlier reply was all there was
   if (!admit(id, nullptr, &listener.endpoint().address, true)) {
@@ -125,7 +126,7 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
-    instances_.back().head = std::move(head);
+    instances_.back().head = head;
   }
 }
 

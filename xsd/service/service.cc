@@ -158,4 +158,15 @@ void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketA
                           reason);
 }
 
+bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                        const net::SocketAddress* local) {
+  if (context_.loop.poller_kind() != reactor::PollerKind::Select) return true;
+  // What is watched later has the number that is free then: of the connection, moved above the floor, or of
+  // the pidfd that is made while the connection is open. It must be known before anything is started.
+  socket = raise_fd(std::move(socket));
+  if (context_.loop.can_watch(socket.get() + 1)) return true;
+  refuse(policy::Reason::Resources, id, remote, local);
+  return false;
+}
+
 }  // namespace xsd::service

@@ -101,6 +101,10 @@ class Service : public ListenerOwner {
              bool starts_process);
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
               const net::SocketAddress* local);
+  /// With select a connection needs a descriptor that select can hold. False if there is none: it is refused
+  /// already.
+  bool find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                 const net::SocketAddress* local);
   void check_idle();
 
   ServiceContext& context_;

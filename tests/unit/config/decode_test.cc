@@ -102,10 +102,13 @@ disable: yes
   EXPECT_EQ(d.stderr_target, StderrTarget::Log);
   EXPECT_FALSE(d.no_new_privs);
   ASSERT_EQ(d.rlimits.size(), 3U);
+  EXPECT_EQ(d.rlimits[0].resource, RLIMIT_CPU);
   EXPECT_EQ(d.rlimits[0].soft, 10U);
   EXPECT_EQ(d.rlimits[0].hard, 60U);
-  EXPECT_EQ(d.rlimits[1].hard, rlim_t{64} << 20U);
-  EXPECT_EQ(d.rlimits[2].soft, RLIM_INFINITY);
+  EXPECT_EQ(d.rlimits[1].resource, RLIMIT_NPROC);
+  EXPECT_EQ(d.rlimits[1].soft, RLIM_INFINITY);
+  EXPECT_EQ(d.rlimits[2].resource, RLIMIT_AS);
+  EXPECT_EQ(d.rlimits[2].hard, rlim_t{64} << 20U);
   EXPECT_TRUE(d.instances.is_unlimited());
   EXPECT_EQ(d.stop_timeout, std::chrono::milliseconds(250));
   EXPECT_EQ(d.on_remove, OnRemove::Drain);
@@ -239,14 +242,14 @@ TEST(Decode, keeps_the_name_of_a_faulty_service) {
   EXPECT_EQ(decoded.services[0].id, "echo");
   EXPECT_TRUE(decoded.services[0].id_known);
   EXPECT_EQ(decoded.services[0].error,
-            "test.yaml:4:12: 'instances' wants a number from 0 on or unlimited, not 'many'");
+            "test.yaml:4:12: 'instances' wants a number from 0 to 1000000000, or unlimited, not 'many'");
 }
 
 TEST(Decode, reports_all_faults_at_once) {
   const Decoded decoded =
       decode_text(with(kEcho, "instances: many\nwait: perhaps\nlisten_to: x\nuser: nobody\n"));
   EXPECT_THAT(messages(decoded.diagnostics),
-              ElementsAre("'instances' wants a number from 0 on or unlimited, not 'many'",
+              ElementsAre("'instances' wants a number from 0 to 1000000000, or unlimited, not 'many'",
                           "'wait' wants true or false (or yes, no), not 'perhaps'",
                           "unknown key 'listen_to', did you mean 'listen'?",
                           "'user' is only for programs, this service runs a plugin"));

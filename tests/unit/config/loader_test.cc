@@ -91,7 +91,8 @@ TEST_F(LoaderTest, finds_its_files_again_from_another_folder) {
   std::filesystem::current_path(before);
   EXPECT_THAT(ids(snapshot), ElementsAre("a", "b"));
   EXPECT_EQ(shown_of(snapshot),
-            "conf.d/b.yaml:2:9: error: plugin 'nosuch' not found\nplugin: nosuch\n        ^\n");
+            "conf.d/b.yaml:2:9: error: plugin 'nosuch' not found, there are chargen daytime discard echo "
+            "time\nplugin: nosuch\n        ^\n");
 }
 
 TEST_F(LoaderTest, keeps_the_fault_of_a_file_in_that_file) {
@@ -107,7 +108,7 @@ TEST_F(LoaderTest, keeps_the_fault_of_a_file_in_that_file) {
   EXPECT_EQ(snapshot.services[1].definition, nullptr);
   EXPECT_TRUE(snapshot.services[1].id_known);
   EXPECT_EQ(without_root(snapshot.services[1].error),
-            "conf.d/b.yaml:4:12: 'instances' wants a number from 0 on or unlimited, not 'x'");
+            "conf.d/b.yaml:4:12: 'instances' wants a number from 0 to 1000000000, or unlimited, not 'x'");
   EXPECT_EQ(snapshot.services[2].definition, nullptr);
   EXPECT_FALSE(snapshot.services[2].id_known);
   EXPECT_NE(snapshot.services[3].resolution, nullptr);

@@ -91,8 +91,7 @@ TEST_F(ResolveTest, says_which_name_is_not_found) {
 
 TEST_F(ResolveTest, refuses_the_same_address_twice_in_a_service) {
   EXPECT_THAT(endpoints("[tcp://127.0.0.1:7, tcp://*:7]"), IsEmpty());
-  EXPECT_EQ(faults_.at(0).message,
-            "tcp://0.0.0.0:7 is wanted twice by this service, for 'tcp://127.0.0.1:7' too");
+  EXPECT_EQ(faults_.at(0).message, "tcp://0.0.0.0:7 overlaps with 'tcp://127.0.0.1:7' of this service");
   EXPECT_EQ(faults_.at(0).where, (Position{3, 29}));
   EXPECT_EQ(faults_.size(), 1U);
 }
@@ -101,7 +100,8 @@ TEST_F(ResolveTest, knows_the_plugins) {
   EXPECT_EQ(fault("service: x\nplugin: ecko\nlisten: tcp://*:7\n"),
             "plugin 'ecko' not found, did you mean 'echo'?");
   EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
-  EXPECT_EQ(fault("service: servers\ntype: INTERNAL\nport: 7\n"), "plugin 'servers' not found");
+  EXPECT_EQ(fault("service: servers\ntype: INTERNAL\nport: 7\n"),
+            "internal service 'servers' not found, there are chargen daytime discard echo time");
 }
 
 TEST_F(ResolveTest, takes_on_the_ids_of_the_user_as_root) {
@@ -157,8 +157,7 @@ TEST_F(ResolveTest, looks_at_the_program) {
   EXPECT_EQ(fault(at("/bin/cat -u")), "program '/bin/cat -u' not found: arguments belong into 'server_args'");
   const std::string file = folder.write("file", "x");
   EXPECT_EQ(fault(at(file)), "program '" + file + "' not executable");
-  EXPECT_EQ(fault(at(folder.root())),
-            "program '" + folder.root() + "' not executable (it is no regular file)");
+  EXPECT_EQ(fault(at(folder.root())), "program '" + folder.root() + "' not executable (it is a folder)");
   EXPECT_EQ(fault(at("/bin/true", "directory: /no/such\n")), "directory '/no/such' not found");
   EXPECT_EQ(fault(at("/bin/true", "directory: " + file + "\n")),
             "directory '" + file + "' not found (it is no folder)");

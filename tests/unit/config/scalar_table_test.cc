@@ -78,7 +78,8 @@ TEST(ScalarTable, takes_numbers) {
 }
 
 TEST(ScalarTable, takes_limits) {
-  const Set numbers{"0", "1", "7", "65535", "65536", "777", "\"1\"", "unlimited", "UNLIMITED", "1:30", "100:200"};
+  const Set numbers{"0",     "1",         "7",         "65535", "65536",  "777",
+                    "\"1\"", "unlimited", "UNLIMITED", "1:30",  "100:200"};
   EXPECT_EQ(accepted("rlimit_nofile", true), numbers);
   Set sizes = numbers;
   sizes.insert({"64K", "16M", "1GiB", "1k", "5m"});
