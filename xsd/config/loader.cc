@@ -55,7 +55,8 @@ class Loader::Impl {
   Impl(LoadOptions options, std::unique_ptr<NameService> names)
       : options_(std::move(options)),
         names_(std::move(names)),
-        resolver_(*names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins}) {
+        resolver_(*names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
+                                        options_.only_checks}) {
     while (options_.path.size() > 1 && options_.path.ends_with('/'))
       options_.path.pop_back();
     if (options_.path.starts_with('/')) return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loader: files to a Snapshot. It lives as long as the daemon, so that files whose stamp did not change are not parsed again; what depends on the machine (users,
-// programs, names) is resolved anew each time. --check, --dump-config, start and reload are this one path.
+// Loader: files to a Snapshot. It lives as long as the daemon, so that files whose stamp did not change are
+// not parsed again; what depends on the machine (users, programs, names) is resolved anew each time. --check,
+// --dump-config, start and reload are this one path.
 //
 // Loading is cut into steps, so that a reload never keeps the loop busy for longer than one file's parse.
 #pragma once
@@ -23,9 +24,13 @@ inline constexpr std::size_t kMaxFiles = 4096;
 inline constexpr std::size_t kMaxServices = 10000;
 
 struct LoadOptions {
-  std::string path;  ///< main file, or a folder that is taken as the service folder of an otherwise default configuration
+  std::string path;  ///< main file, or a folder that is taken as the service folder of an otherwise default
+                     ///< configuration
   unsigned port_offset = 0;
   bool as_root = false;
+  /// --check and --dump-config, which need no root: whether the daemon could change to a service's user is
+  /// not their question.
+  bool only_checks = false;
   /// What the daemon can host, sorted; an unknown name is an error at the `plugin:` key ("not found").
   std::vector<std::string> known_plugins;
 };
@@ -34,12 +39,14 @@ struct LoadOptions {
 struct LoadedService {
   std::string id;
   std::string file;
-  /// False if the fault left no usable name (the file does not parse, `service:` is missing): `id` is then made from the file's name, and
-  /// every running service that came from this file and is not in the snapshot otherwise keeps running.
+  /// False if the fault left no usable name (the file does not parse, `service:` is missing): `id` is then
+  /// made from the file's name, and every running service that came from this file and is not in the snapshot
+  /// otherwise keeps running.
   bool id_known = true;
   std::shared_ptr<const ServiceDefinition> definition;  ///< nullptr: the text is faulty
-  std::shared_ptr<const Resolution> resolution;         ///< nullptr: faulty, disabled, or not possible on this machine now
-  std::string error;                                    ///< of the first error, one line with its place; empty if none
+  std::shared_ptr<const Resolution>
+      resolution;     ///< nullptr: faulty, disabled, or not possible on this machine now
+  std::string error;  ///< of the first error, one line with its place; empty if none
 };
 
 struct Snapshot {
@@ -47,7 +54,8 @@ struct Snapshot {
   DaemonSettings daemon;
   std::vector<LoadedService> services;  ///< in file order; ids are unique among those with a definition
   std::vector<Diagnostic> diagnostics;
-  std::vector<std::string> watched_folders;  ///< for `watch: true`: of the include patterns, whether they exist or not, and of the main file
+  std::vector<std::string> watched_folders;  ///< for `watch: true`: of the include patterns, whether they
+                                             ///< exist or not, and of the main file
   std::size_t errors = 0;
 };
 
@@ -62,7 +70,8 @@ class Loader {
 
   /// Begins anew; a load that was under way is dropped.
   void begin();
-  /// Goes on for about `budget` (at least one unit of work: one file parsed, or some files found unchanged). True when the snapshot is complete.
+  /// Goes on for about `budget` (at least one unit of work: one file parsed, or some files found unchanged).
+  /// True when the snapshot is complete.
   bool step(Duration budget);
   Snapshot take();
 
@@ -70,15 +79,16 @@ class Loader {
   Snapshot load();
 
   /// What depends on the machine, again, for one definition: for the retries of a service that failed on it.
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::vector<Diagnostic>& diagnostics);
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition,
+                                            std::vector<Diagnostic>& diagnostics);
 
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// The effective configuration as YAML that reads back to the same, each value with its origin as a comment (`# conf.d/echo.yaml:3`, `# default`).
-/// A comment at the top of each file's services names the faulty ones.
+/// The effective configuration as YAML that reads back to the same, each value with its origin as a comment
+/// (`# conf.d/echo.yaml:3`, `# default`). A comment at the top of each file's services names the faulty ones.
 std::string dump_config(const Snapshot& snapshot);
 
 }  // namespace xsd::config

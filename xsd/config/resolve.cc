@@ -142,7 +142,7 @@ class Resolver::Work {
     }
     if (!user)
       return fault("user", definition_.user_where, "user " + quoted(definition_.user) + " not found");
-    if (!rules_.as_root && user->uid != names_.own_uid()) {
+    if (!rules_.as_root && !rules_.only_checks && user->uid != names_.own_uid()) {
       fault("user", definition_.user_where,
             "cannot change to user " + quoted(definition_.user) + ": the daemon is not root");
     }
@@ -156,7 +156,7 @@ class Resolver::Work {
       if (!gid) gid = names_.group(definition_.group);
       if (!gid)
         return fault("group", definition_.group_where, "group " + quoted(definition_.group) + " not found");
-      if (!rules_.as_root && *gid != names_.own_gid()) {
+      if (!rules_.as_root && !rules_.only_checks && *gid != names_.own_gid()) {
         fault("group", definition_.group_where,
               "cannot change to group " + quoted(definition_.group) + ": the daemon is not root");
       }

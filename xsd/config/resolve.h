@@ -25,6 +25,7 @@ struct ResolveRules {
   bool as_root = false;
   unsigned port_offset = 0;
   std::vector<std::string> known_plugins;  ///< sorted
+  bool only_checks = false;  ///< nothing will be started, so whether we may change users does not matter
 };
 
 class Resolver {

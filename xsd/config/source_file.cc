@@ -133,8 +133,11 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
 
   const Result<std::string> real = real_path_of(fd.get(), path);
   if (!real) return real.error();
+  const std::string named_folder = folder_of(path);
+  const Result<std::string> link_folder = real_path(named_folder);
+  if (!link_folder) return link_folder.error();
   if (!inside.empty()) {
-    const Result<std::string> folder = real_path(inside);
+    const Result<std::string> folder = inside == named_folder ? link_folder : real_path(inside);
     if (!folder) return folder.error();
     if (!lies_in(*real, *folder)) return Error("leads out of its folder, to " + quoted(*real));
   }
@@ -143,8 +146,6 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
   // The folder that holds the file, and, of a link, the one that holds the link.
   const std::string folder = folder_of(*real);
   if (Status status = check_folder(folder, rules, file.warnings); !status) return status.error();
-  const Result<std::string> link_folder = real_path(folder_of(path));
-  if (!link_folder) return link_folder.error();
   if (*link_folder != folder) {
     if (Status status = check_folder(*link_folder, rules, file.warnings); !status) return status.error();
   }

@@ -36,6 +36,7 @@ config::LoadOptions make_load_options(const Options& options) {
   config::LoadOptions load{.path = options.config,
                            .port_offset = options.port_offset,
                            .as_root = geteuid() == 0,
+                           .only_checks = options.mode != Mode::Serve,
                            .known_plugins = {}};
   for (const plugin::PluginEntry& entry : plugin::builtin_plugins())
     load.known_plugins.emplace_back(entry.name);

@@ -44,7 +44,7 @@ bool Endpoint::overlaps(const Endpoint& other) const noexcept {
   if (address.port() != other.address.port()) return false;
   if (!interface_name.empty() && !other.interface_name.empty() && interface_name != other.interface_name)
     return false;
-  return address.is_any() || other.address.is_any() || address.same_host(other.address);
+  return address.is_any() || other.address.is_any() || address == other.address;  // the zone counts
 }
 
 std::size_t EndpointHash::operator()(const Endpoint& endpoint) const noexcept {

@@ -93,8 +93,8 @@ std::string find_port_owner(const Endpoint& endpoint) {
     if (process.find_first_not_of("0123456789") != std::string::npos || !holds_one_of(process, inodes))
       continue;
     std::string name;
-    std::ifstream("/proc/" + process + "/comm") >> name;
-    return name + "[" + process + "]";
+    std::ifstream(std::string("/proc/").append(process).append("/comm")) >> name;
+    return name.append("[").append(process).append("]");
   }
   return {};
 }

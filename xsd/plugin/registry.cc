@@ -39,11 +39,11 @@ bool PluginEntry::datagrams() const noexcept {
 }
 
 const std::vector<PluginEntry>& builtin_plugins() {
-  static const std::vector<PluginEntry> plugins{
+  static const std::vector<PluginEntry> kPlugins{
       entry_of(xsd_builtin_chargen()), entry_of(xsd_builtin_daytime()), entry_of(xsd_builtin_discard()),
       entry_of(xsd_builtin_echo()),    entry_of(xsd_builtin_time()),
   };
-  return plugins;
+  return kPlugins;
 }
 
 const PluginEntry* find_plugin(std::string_view name) noexcept {

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/harness/daemon.h"
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace xsd::test {
+namespace {
+
+constexpr std::size_t kShownLines = 60;
+constexpr Milliseconds kLastGrace{3000};
+constexpr int kStep = 200;
+
+bool is_about_reload(std::string_view line) {
+  return contains(line, ": reload: ");
+}
+
+}  // namespace
+
+void expect_no_sanitizer_report(std::string_view text) {
+  for (const char* const mark :
+       {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"}) {
+    if (contains(text, mark)) ADD_FAILURE() << "sanitizer report:\n" << text;
+  }
+}
+
+Daemon::Daemon(const TempFolder& folder, DaemonOptions options)
+    : folder_(folder.path()), log_file_(folder / (options.log_to_file ? "xsd.log" : "stderr")) {
+  if (options.config.empty()) options.config = folder / "conf.d";
+  std::vector<std::string> argv{xsd_binary(), "--config", options.config.string(), "--pid-file",
+                                folder.string("xsd.pid")};
+  if (options.log_to_file) argv.insert(argv.end(), {"--log-file", log_file_.string()});
+  const auto& more = options.arguments;
+  const char* const poller = std::getenv("XSD_TEST_POLLER");
+  if (poller != nullptr && std::find(more.begin(), more.end(), "--poller") == more.end()) {
+    argv.insert(argv.end(), {"--poller", poller});
+  }
+  argv.insert(argv.end(), options.arguments.begin(), options.arguments.end());
+  make_notify_socket();
+  options.start.environment.push_back("NOTIFY_SOCKET=" + folder.string("notify"));
+  options.start.output = folder / "stdout";
+  options.start.error = folder / "stderr";
+  if (!options.start.strace.empty()) strace_file_ = options.start.strace_output = folder / "strace";
+  process_ = std::make_unique<Process>(argv, options.start);
+  if (options.wait_ready && !wait_ready())
+    ADD_FAILURE() << "the daemon did not get ready\n" << error_output() << log();
+}
+
+Daemon::~Daemon() {
+  if (process_->running()) {
+    (void)process_->signal(SIGQUIT);  // takes its programs with it
+    if (!process_->wait(kLastGrace)) (void)process_->signal(SIGKILL);
+    (void)process_->wait();
+  } else if (!end_expected_) {
+    ADD_FAILURE() << "the daemon ended by itself with status " << process_->wait().value_or(-1);
+  }
+  close(notify_);
+  expect_no_sanitizer_report(error_output());
+  if (!testing::Test::HasFailure()) return;
+  const std::vector<std::string> lines = split_lines(log());
+  std::cerr << "--- end of the log (" << lines.size() << " lines)\n";
+  for (std::size_t i = lines.size() > kShownLines ? lines.size() - kShownLines : 0; i < lines.size(); ++i) {
+    std::cerr << lines[i] << '\n';
+  }
+  std::cerr << "--- standard error\n" << error_output() << "---\n";
+}
+
+void Daemon::make_notify_socket() {
+  notify_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = (folder_ / "notify").string();
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  (void)unlink(path.c_str());  // of an earlier daemon in the same folder
+  if (bind(notify_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    ADD_FAILURE() << "bind " << path;
+  (void)chmod(path.c_str(), 0777);
+}
+
+bool Daemon::receive_notification(SteadyTime end) {
+  for (;;) {
+    char buffer[4096];
+    const ssize_t count = recv(notify_, buffer, sizeof buffer, 0);
+    if (count >= 0) {
+      notifications_.emplace_back(buffer, static_cast<std::size_t>(count));
+      return true;
+    }
+    const int left = milliseconds_until(end);
+    pollfd ready{notify_, POLLIN, 0};
+    // In steps, because a daemon that ends says nothing.
+    if (poll(&ready, 1, std::min(left, kStep)) > 0) continue;
+    if (left == 0 || (process_ && !process_->running())) return false;
+  }
+}
+
+bool Daemon::wait_notification(std::string_view part, Milliseconds deadline) {
+  const SteadyTime end = std::chrono::steady_clock::now() + deadline;
+  while (receive_notification(end)) {
+    if (contains(notifications_.back(), part)) return true;
+  }
+  return false;
+}
+
+const std::vector<std::string>& Daemon::notifications() {
+  while (receive_notification(std::chrono::steady_clock::now())) {
+  }
+  return notifications_;
+}
+
+bool Daemon::wait_ready(Milliseconds deadline) {
+  return wait_notification("READY=1", deadline);
+}
+
+std::string Daemon::hup_and_wait(Milliseconds deadline) {
+  (void)notifications();
+  if (!signal(SIGHUP)) return {};
+  std::string line = wait_reload(deadline);
+  if (line.empty()) ADD_FAILURE() << "the reload did not end";
+  return line;
+}
+
+std::string Daemon::wait_reload(Milliseconds deadline) {
+  const SteadyTime end = std::chrono::steady_clock::now() + deadline;
+  if (!wait_notification("RELOADING=1", deadline)) return {};
+  if (!wait_notification("READY=1", Milliseconds(milliseconds_until(end)))) return {};
+  return last_reload_line();
+}
+
+std::string Daemon::last_reload_line() const {
+  const std::vector<std::string> lines = split_lines(log());
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    if (is_about_reload(*line)) return *line;
+  }
+  return "(no line about a reload in the log)";
+}
+
+int Daemon::stop(Milliseconds deadline) {
+  (void)signal(SIGTERM);
+  return wait_exit(deadline).value_or(-1);
+}
+
+std::optional<int> Daemon::wait_exit(Milliseconds deadline) {
+  end_expected_ = true;
+  return process_->wait(deadline);
+}
+
+std::string Daemon::log() const {
+  return read_file(log_file_);
+}
+
+std::string Daemon::error_output() const {
+  return read_file(folder_ / "stderr");
+}
+
+std::vector<std::string> Daemon::log_lines(std::string_view part) const {
+  std::vector<std::string> found;
+  for (std::string& line : split_lines(log())) {
+    if (contains(line, part)) found.push_back(std::move(line));
+  }
+  return found;
+}
+
+bool Daemon::wait_log(std::string_view part, std::size_t count, Milliseconds deadline) const {
+  return eventually([&] { return count_lines(log(), part) >= count; }, deadline);
+}
+
+std::vector<std::string> Daemon::state(std::string_view part) {
+  const std::size_t dumps = log_lines("generation ").size();
+  (void)signal(SIGUSR1);
+  if (!wait_log("generation ", dumps + 1)) ADD_FAILURE() << "no state dump";
+  // The head says how many lines follow only by their end: a second dump's head stands behind them all.
+  (void)signal(SIGUSR1);
+  if (!wait_log("generation ", dumps + 2)) ADD_FAILURE() << "no state dump";
+  std::vector<std::string> found;
+  std::size_t seen = 0;
+  for (std::string& line : split_lines(log())) {
+    if (contains(line, "generation ")) ++seen;
+    if (seen == dumps + 1 && contains(line, part)) found.push_back(std::move(line));
+  }
+  return found;
+}
+
+}  // namespace xsd::test
