@@ -10,19 +10,26 @@ PACKAGES = build-essential cmake ninja-build pkg-config ccache \
   libgtest-dev libgmock-dev libbenchmark-dev
 TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace socat netcat-openbsd curl rsync git tftp-hpa tftpd-hpa \
   inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3
-MISSING = $(shell dpkg-query -W -f '$${Package} $${Status}\n' $(PACKAGES) $(TEST_PACKAGES) 2>/dev/null | \
-  awk '/install ok installed/{have[$$1]=1} END{n=split("$(PACKAGES) $(TEST_PACKAGES)",want," "); for(i=1;i<=n;i++) if(!(want[i] in have)) print want[i]}')
+# $(call install,PACKAGES): those of them that are not there yet.
+define install
+missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' "$$p" 2>/dev/null | grep -q 'ok installed' || echo "$$p"; done); \
+[ -z "$$missing" ] || { $(SUDO) apt-get update -qq && \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+endef
 
 export CCACHE_BASEDIR = $(CURDIR)
 export CCACHE_NOHASHDIR = 1
 
-.PHONY: deps build run test lint bench clean
+.PHONY: deps deps-build build run test lint bench clean
 
-deps:
-	@missing="$(MISSING)"; if [ -n "$$missing" ]; then \
-	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; fi
+# Everything: to build, to test, to lint. Building and running alone needs less.
+deps: deps-build
+	@$(call install,$(TEST_PACKAGES))
 
-$(BUILD)/build.ninja: | deps
+deps-build:
+	@$(call install,$(PACKAGES))
+
+$(BUILD)/build.ninja: | deps-build
 	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 
 build: $(BUILD)/build.ninja
@@ -33,10 +40,10 @@ run: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target xsd
 	$(BUILD)/xsd/daemon/xsd --config conf.d --port-offset $(OFFSET) --pid-file $(BUILD)/xsd.pid
 
-test: build
+test: deps build
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) -LE lint
 
-lint: $(BUILD)/build.ninja
+lint: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) --output-on-failure -L lint
 	tests/lint/tidy.sh $(BUILD)

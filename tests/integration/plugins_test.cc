@@ -209,7 +209,7 @@ std::string daytime_text(std::time_t seconds) {
 
 /// A text for a moment from `begin` to now.
 bool is_daytime_since(std::time_t begin, const std::string& text) {
-  for (std::time_t moment = begin; moment <= std::time(nullptr); ++moment) {
+  for (std::time_t moment = begin; moment <= wall_seconds(); ++moment) {
     if (text == daytime_text(moment)) return true;
   }
   return false;
@@ -220,7 +220,7 @@ TEST(Daytime, says_the_local_time_and_closes) {
   const std::uint16_t port = free_port();
   folder.write("conf.d/daytime.yaml", plugin_service("daytime", "daytime", port));
   const Daemon daemon(folder, {.start = {.environment = {"TZ=UTC0"}}});
-  const std::time_t begin = std::time(nullptr);
+  const std::time_t begin = wall_seconds();
   Client client(port);
   const std::string text = client.receive_until_eof();
   EXPECT_TRUE(is_daytime_since(begin, text)) << text;
@@ -244,7 +244,7 @@ TEST(Daytime, answers_a_client_that_says_something_first) {
   folder.write("conf.d/daytime.yaml", plugin_service("daytime", "daytime", port));
   Daemon daemon(folder, {.start = {.environment = {"TZ=UTC0"}}});
   ASSERT_TRUE(daemon.signal(SIGSTOP));  // so that the bytes are there when the connection is accepted
-  const std::time_t begin = std::time(nullptr);
+  const std::time_t begin = wall_seconds();
   std::list<Client> clients;
   for (std::size_t i = 0; i < kClients; ++i)
     EXPECT_TRUE(clients.emplace_back(port).send("what time is it?\r\n"));
@@ -264,7 +264,7 @@ TEST(Time, counts_the_seconds_since_1900) {
   folder.write("conf.d/time.yaml", plugin_service("time", "time", port));
   const Daemon daemon(folder);
   const auto now = [] {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(std::time(nullptr)) + k1970);
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(wall_seconds()) + k1970);
   };
   const std::uint32_t begin = now();
   const std::string answer = ask(port);

@@ -85,7 +85,7 @@ TEST(Datagrams, daytime_and_time_answer_with_one_each) {
 
   constexpr std::uint64_t k1970 = 2208988800;
   const auto now = [] {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(std::time(nullptr)) + k1970);
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(wall_seconds()) + k1970);
   };
   const std::uint32_t begin = now();
   const std::string answer = ask_udp(time, "x").value_or("");

@@ -47,6 +47,7 @@ class PollPoller final : public Poller {
   std::vector<Entry> entries_;         // beside polled_
   std::vector<std::uint32_t> places_;  // by descriptor number: where in the two above
   std::vector<ReadyEntry> ready_;
+  std::vector<ReadyEntry> room_;  // becomes ready_ at the next wait, where that has grown too small
 };
 
 Status PollPoller::add(int fd, Events interest, std::uint64_t token) {
@@ -58,8 +59,8 @@ Status PollPoller::add(int fd, Events interest, std::uint64_t token) {
   places_[number] = static_cast<std::uint32_t>(polled_.size());
   polled_.push_back({fd, 0, 0});
   entries_.push_back({token, interest});
-  // So that `wait` allocates nothing.
-  if (ready_.capacity() < entries_.size()) ready_.reserve(entries_.capacity());
+  // So that `wait` allocates nothing. Not in ready_ itself: the loop may be in the middle of it.
+  if (std::max(ready_.capacity(), room_.capacity()) < entries_.size()) room_.reserve(entries_.capacity());
   modify(fd, interest, token);
   return {};
 }
@@ -84,6 +85,7 @@ void PollPoller::remove(int fd) noexcept {
 }
 
 std::span<const ReadyEntry> PollPoller::wait(std::optional<Duration> longest) noexcept {
+  if (room_.capacity() > ready_.capacity()) ready_.swap(room_);
   ready_.clear();
   timespec limit{};
   if (longest) limit = to_timespec(*longest);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <functional>
 
 namespace xsd::test {
@@ -25,5 +26,11 @@ int milliseconds_until(SteadyTime end);
 
 /// Milliseconds since `begin`.
 Milliseconds elapsed(SteadyTime begin);
+
+/// The wall clock in whole seconds. time(2) may lag behind it by a tick, and at the turn of a second that is
+/// one too little.
+inline std::time_t wall_seconds() {
+  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+}
 
 }  // namespace xsd::test
