@@ -16,13 +16,18 @@
 
 namespace xsd::config {
 
-// File times tick coarsely: a file that changed this recently may change again and keep its stamp.
-inline constexpr Duration kYoung = std::chrono::seconds(2);
+// File times tick coarsely: a file that changed this recently may change again and keep its stamp. Local file
+// systems tick with the kernel (10 ms at most); where the fraction of a second is zero it is one that counts
+// whole seconds, or two.
+inline constexpr Duration kYoung = std::chrono::milliseconds(50);
+inline constexpr Duration kYoungInWholeSeconds = std::chrono::seconds(3);
 inline bool is_young(const FileStamp& stamp, WallTime now) {
   const auto time = [](const timespec& t) {
     return WallTime(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
   };
-  return now - std::max(time(stamp.modified), time(stamp.changed)) < kYoung;
+  const bool whole_seconds = stamp.changed.tv_nsec == 0 || stamp.modified.tv_nsec == 0;
+  return now - std::max(time(stamp.modified), time(stamp.changed)) <
+         (whole_seconds ? kYoungInWholeSeconds : kYoung);
 }
 
 // What of a folder decides whether its files are trusted.

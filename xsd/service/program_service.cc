@@ -4,7 +4,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -17,7 +23,15 @@ constexpr Duration kFirstBackOff = std::chrono::seconds(1);
 constexpr Duration kLongestBackOff = std::chrono::seconds(60);
 constexpr int kMaxAttempts = 5;
 constexpr unsigned kUnreadStarts = 3;
+// A stream server may serve one client and end; that nobody was served shows only when it happens again and
+// again.
+constexpr unsigned kUnservedStarts = 10;
 constexpr Duration kQuickExit = std::chrono::seconds(1);
+
+WallTime to_wall_time(const timespec& time) {
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds(time.tv_sec) +
+                                                                 std::chrono::nanoseconds(time.tv_nsec)));
+}
 
 }  // namespace
 
@@ -29,6 +43,7 @@ struct ProgramService::Instance {
   MonotonicTime started;
   Listener* waiting_listener = nullptr;  ///< of a `wait` service: the listener whose socket it has
   std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
+  unsigned clients = 0;                  ///< of a stream `wait` service: who was in the queue at its start
   bool ended = false;                    ///< the main process has ended; only its group is waited for
   std::unique_ptr<reactor::Timer> kill_timer;
   reactor::ChildWatch watch;
@@ -61,6 +76,11 @@ Listener::Mode ProgramService::listener_mode(const net::Endpoint& /*endpoint*/) 
 }
 
 void ProgramService::adopt_listener(Listener& listener) {
+  // From the first question on the kernel notes when datagrams arrive; see queue_head.
+  timespec none{};
+  if (listener.endpoint().transport == net::Transport::Datagram) {
+    (void)ioctl(listener.socket().fd(), SIOCGSTAMPNS, &none);  // ENOENT: nothing came yet
+  }
   if (back_off_.armed()) listener.suspend();
 }
 
@@ -125,8 +145,10 @@ void ProgramService::on_input(Listener& listener) {
     back_off("refused");
     return;
   }
+  const unsigned clients = datagram ? 0 : queued_clients(fd);
   if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
     instances_.back().head = head;
+    instances_.back().clients = clients;
   }
 }
 
@@ -210,6 +232,8 @@ void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exi
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
   Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
   const bool failed = exit.signalled || exit.code != 0;
+  const bool quick = context_.loop.now() - instance.started < kQuickExit;
+  const unsigned clients = instance.head ? 0 : queued_clients(listener.socket().fd());
   if (instance.head) {
     const auto head = queue_head(listener.socket().fd());
     if (head != instance.head) {
@@ -226,9 +250,12 @@ void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& 
       }
       back_off("the program ended without reading its datagram");
     }
-  } else if (failed && context_.loop.now() - instance.started < kQuickExit) {
+  } else if (failed && quick) {
     back_off("the program ended at once");
+  } else if (quick && clients > 0 && clients >= instance.clients) {
+    if (++unread_starts_ % kUnservedStarts == 0) back_off("the program ended without serving its clients");
   } else {
+    unread_starts_ = 0;
     failures_ = 0;
   }
   listener.resume();
@@ -240,10 +267,27 @@ std::optional<ProgramService::QueueHead> ProgramService::queue_head(int fd) {
   msghdr message{};
   message.msg_name = &storage;
   message.msg_namelen = sizeof storage;
+  timespec before{};
+  (void)clock_gettime(CLOCK_REALTIME, &before);  // cannot fail for this clock
   const ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
   if (size < 0) return std::nullopt;
-  return QueueHead{net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen),
-                   size};
+  QueueHead head{
+      net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen), size, {}};
+  // When the datagram arrived, socket(7). If that was not noted the kernel says what time it is now.
+  timespec arrival{};
+  if (ioctl(fd, SIOCGSTAMPNS, &arrival) == 0 && to_wall_time(arrival) < to_wall_time(before)) {
+    head.arrival = to_wall_time(arrival);
+  }
+  return head;
+}
+
+// How many clients wait to be accepted; one for any number where the kernel does not tell (unix sockets).
+unsigned ProgramService::queued_clients(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) return info.tcpi_unacked;
+  pollfd queue{fd, POLLIN, 0};
+  return poll(&queue, 1, 0) > 0 ? 1 : 0;
 }
 
 void ProgramService::back_off(std::string why) {

@@ -54,6 +54,8 @@ class ProgramService final : public Service {
   struct QueueHead {
     net::SocketAddress sender;
     ssize_t size;
+    WallTime
+        arrival;  ///< tells equal datagrams apart; the epoch where the kernel does not know (unix sockets)
     friend bool operator==(const QueueHead&, const QueueHead&) = default;
   };
 
@@ -77,12 +79,14 @@ class ProgramService final : public Service {
   void back_off(std::string why);
   void on_back_off_over();
   static std::optional<QueueHead> queue_head(int fd);
+  static unsigned queued_clients(int fd);
 
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
   std::optional<Retry> retry_;
-  unsigned failures_ = 0;       ///< in a row
-  unsigned unread_starts_ = 0;  ///< of a datagram server that left its datagram where it was, in a row
+  unsigned failures_ = 0;  ///< in a row
+  unsigned unread_starts_ =
+      0;  ///< of a `wait` server that left what it was started for in the queue, in a row
   reactor::Timer back_off_;
 };
 
