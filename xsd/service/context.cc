@@ -12,6 +12,8 @@ namespace {
 // Four tries a second at most; a client waits in the backlog no longer than this once descriptors are free
 // again.
 constexpr Duration kGatePause = std::chrono::milliseconds(250);
+constexpr std::size_t kFullBuffer = 32768;
+constexpr int kMostTurns = 16;
 // At the limit a descriptor comes free and is taken again all the time; that is one trouble, told of once.
 constexpr Duration kTroubleOver = std::chrono::seconds(2);
 
@@ -24,10 +26,22 @@ policy::RecordStyle RecordLog::style() const {
 void RecordLog::flush_later() {
   if (scheduled_ || log::records().empty()) return;
   scheduled_ = true;
-  loop_.defer([this] {
-    scheduled_ = false;
-    log::flush();
-  });
+  turns_ = 0;
+  seen_ = 0;
+  loop_.defer([this] { flush_when_quiet(); });
+}
+
+// A write costs as much as half a short connection. So while every turn brings more records they are
+// collected, for some turns at most; before the loop waits they are always out.
+void RecordLog::flush_when_quiet() {
+  const std::size_t size = log::records().size();
+  if (size > seen_ && size < kFullBuffer && ++turns_ < kMostTurns) {
+    seen_ = size;
+    loop_.defer([this] { flush_when_quiet(); });
+    return;
+  }
+  scheduled_ = false;
+  log::flush();
 }
 
 void RecordLog::start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject) {

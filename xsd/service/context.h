@@ -23,7 +23,8 @@ namespace xsd::service {
 
 class Listener;
 
-/// Sends records to the log; those of one loop turn leave in one write.
+/// Sends records to the log; those of one loop turn, and of turns that follow without a wait, leave in one
+/// write.
 class RecordLog {
  public:
   explicit RecordLog(reactor::EventLoop& loop) : loop_(loop) {}
@@ -36,9 +37,12 @@ class RecordLog {
  private:
   policy::RecordStyle style() const;
   void flush_later();
+  void flush_when_quiet();
 
   reactor::EventLoop& loop_;
   bool scheduled_ = false;
+  int turns_ = 0;         ///< since the oldest record that waits
+  std::size_t seen_ = 0;  ///< bytes that waited a turn ago
 };
 
 /// Shut while the process has no descriptors (or memory for sockets) to spare: then nobody tries to accept,
