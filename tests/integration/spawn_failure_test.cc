@@ -115,7 +115,7 @@ TEST_P(ProgramFault, costs_its_client_only_and_is_healed_by_a_reload) {
   EXPECT_THAT(daemon.log_lines("error: prog: "), Contains(HasSubstr(error)));
   EXPECT_TRUE(echoes(echo_));
   expect_nobody_left(daemon);
-  EXPECT_EQ(fd_count(daemon.pid()), fds);
+  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) == fds; }));
 
   fs::remove_all(path);
   (void)copy_program(folder_, "show_world", "program");

@@ -362,13 +362,19 @@ TEST_F(Spawn, has_one_pipe_for_standard_error_however_many_connections) {
   EXPECT_EQ(pids.size(), kClients);
   std::set<std::string> pipes;
   std::size_t ends = 0;
-  for (const auto& [fd, target] : open_fds(daemon.pid())) {
-    if (!target.starts_with("pipe:") || before.contains(fd)) continue;
-    pipes.insert(target);
-    ++ends;
-  }
-  EXPECT_EQ(pipes.size(), 1U);
+  // A low copy of an end comes and goes with each start.
+  EXPECT_TRUE(eventually([&] {
+    pipes.clear();
+    ends = 0;
+    for (const auto& [fd, target] : open_fds(daemon.pid())) {
+      if (!target.starts_with("pipe:") || before.contains(fd)) continue;
+      pipes.insert(target);
+      ++ends;
+    }
+    return ends <= 2;
+  }));
   EXPECT_EQ(ends, 2U);
+  ASSERT_EQ(pipes.size(), 1U);
   for (const pid_t pid : pids)
     EXPECT_EQ(open_fds(pid)[STDERR_FILENO], *pipes.begin());
 }

@@ -42,6 +42,7 @@ std::vector<std::string> make_environment(const StartOptions& options) {
   if (!options.strace.empty()) {
     // The leak checker is a tracer of its own and there can be only one.
     const char* const now = std::getenv("ASAN_OPTIONS");
+    std::erase_if(environment, [](const std::string& entry) { return entry.starts_with("ASAN_OPTIONS="); });
     environment.push_back("ASAN_OPTIONS=" + (now != nullptr ? std::string(now) + ":" : std::string()) +
                           "detect_leaks=0");
   }
