@@ -171,7 +171,7 @@ TEST_F(ProgramStop, of_a_removed_service_disturbs_no_other) {
   const std::uint16_t echo = free_port();
   folder_.write("conf.d/echo.yaml", echo_service("echo", echo));
   Daemon daemon(folder_);
-  const std::size_t fds = fd_count(daemon.pid());
+  const std::size_t fds = settled_fd_count(daemon);
   Client client(port_);
   Client held(echo);
   EXPECT_TRUE(echoes(held));
@@ -192,7 +192,7 @@ TEST_F(ProgramStop, of_a_removed_service_disturbs_no_other) {
   expect_gone(pids);
   EXPECT_THAT(children_of(daemon.pid(), true), IsEmpty());
   held.close();
-  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) <= fds; }));
+  EXPECT_EQ(settled_fd_count(daemon), fds - 1) << "its listening socket, and no more, is gone";
 }
 
 TEST_F(ProgramStop, of_a_removed_service_that_drains_waits_for_the_client) {

@@ -94,6 +94,11 @@ std::vector<Record> wait_records(const Daemon& daemon, std::string_view service,
   return found;
 }
 
+std::size_t settled_fd_count(Daemon& daemon) {
+  (void)daemon.state();  // the answer comes from a later turn of the loop
+  return fd_count(daemon.pid());
+}
+
 pid_t pid_of(std::string_view line) {
   constexpr std::string_view kMark = "pid ";
   pid_t pid = 0;

@@ -37,6 +37,9 @@ std::vector<Record> records(const Daemon& daemon, std::string_view service, std:
 std::vector<Record> wait_records(const Daemon& daemon, std::string_view service, std::string_view event,
                                  std::size_t count, Milliseconds deadline = kDeadline);
 
+/// How many descriptors the daemon has open once it has handled all that came before.
+std::size_t settled_fd_count(Daemon& daemon);
+
 /// N of "pid N", 0 if it is not that.
 pid_t pid_of(std::string_view line);
 

@@ -99,7 +99,7 @@ TEST_P(ProgramFault, costs_its_client_only_and_is_healed_by_a_reload) {
   Daemon daemon(folder_);
   EXPECT_EQ(ask_world(port_)["fds"], "0 1 2");
   (void)wait_records(daemon, "prog", "end", 1);
-  const std::size_t fds = fd_count(daemon.pid());
+  const std::size_t fds = settled_fd_count(daemon);
 
   GetParam().make(path);
   Client client(port_);
@@ -115,7 +115,7 @@ TEST_P(ProgramFault, costs_its_client_only_and_is_healed_by_a_reload) {
   EXPECT_THAT(daemon.log_lines("error: prog: "), Contains(HasSubstr(error)));
   EXPECT_TRUE(echoes(echo_));
   expect_nobody_left(daemon);
-  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) == fds; }));
+  EXPECT_EQ(settled_fd_count(daemon), fds);
 
   fs::remove_all(path);
   (void)copy_program(folder_, "show_world", "program");
@@ -174,7 +174,7 @@ TEST_F(SpawnFailure, for_want_of_processes_keeps_its_client) {
   EXPECT_THAT(pauses[0], HasSubstr(std::string("clone: ") + std::strerror(EAGAIN)));
   EXPECT_THAT(records(daemon, "cat", "refuse"), IsEmpty());
   EXPECT_THAT(records(daemon, "cat", "end"), IsEmpty());
-  EXPECT_THAT(records(daemon, "cat", "start"), SizeIs(2));
+  EXPECT_THAT(wait_records(daemon, "cat", "start", 2), SizeIs(2));
 }
 
 TEST_F(SpawnFailure, for_want_of_memory_with_noretry_refuses_its_client) {
@@ -194,7 +194,7 @@ TEST_F(SpawnFailure, for_want_of_processes_ends_after_some_attempts) {
   write_echo();
   folder_.write("conf.d/cat.yaml", program_service("cat", port_, {"/bin/cat"}));
   Daemon daemon(folder_, injecting("clone,clone3:error=EAGAIN"));
-  const std::size_t fds = fd_count(daemon.pid());
+  const std::size_t fds = settled_fd_count(daemon);
   Client client(port_);
   constexpr std::size_t kAttempts = 5;
   for (std::size_t attempt = 1; attempt < kAttempts; ++attempt) {
@@ -208,7 +208,7 @@ TEST_F(SpawnFailure, for_want_of_processes_ends_after_some_attempts) {
   EXPECT_EQ(refusals[0].at("reason"), "spawn");
   EXPECT_THAT(daemon.log_lines("error: cat: "), SizeIs(kAttempts));
   EXPECT_TRUE(echoes(echo_));
-  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) == fds; }));
+  EXPECT_EQ(settled_fd_count(daemon), fds);
 }
 
 TEST_F(SpawnFailure, does_not_keep_the_daemon_from_stopping) {

@@ -129,7 +129,7 @@ class NullTarget final : public LogTarget {
 };
 
 State& state() {
-  static State* const instance = [] {
+  static State* const kInstance = [] {
     auto* const made = new State;  // never destroyed: destructors of others may still log
     auto target = make_target({});
     if (target) {
@@ -139,7 +139,7 @@ State& state() {
     }
     return made;
   }();
-  return *instance;
+  return *kInstance;
 }
 
 bool is_plain(std::string_view text) noexcept {
@@ -202,9 +202,9 @@ std::string& records() noexcept {
 
 void begin_text_record(std::string& out, WallTime now) {
   if (state().settings.target == TargetKind::Syslog) return;
-  static const std::string process = " xsd[" + std::to_string(getpid()) + "] info: ";
+  static const std::string kProcess = " xsd[" + std::to_string(getpid()) + "] info: ";
   append_rfc3339(out, now);
-  out += process;
+  out += kProcess;
 }
 
 void flush() noexcept {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a configuration means, as immutable values: one ServiceDefinition a service, one DaemonSettings, together a Snapshot.
-// Made by the readers (YAML today, foreign formats later) through the settings table; everybody else only reads them. A definition holds what the file
-// says, decoded; a Resolution holds what that means on this machine now (users, ports, addresses), and is made anew at every reload.
+// What a configuration means, as immutable values: one ServiceDefinition a service, one DaemonSettings,
+// together a Snapshot. Made by the readers (YAML today, foreign formats later) through the settings table;
+// everybody else only reads them. A definition holds what the file says, decoded; a Resolution holds what
+// that means on this machine now (users, ports, addresses), and is made anew at every reload.
 #pragma once
 
 #include <compare>
@@ -47,9 +48,10 @@ struct ListenSpec {
   std::string port;            ///< number, services-database name or range "9000-9010"; empty for unix
   std::string path;            ///< unix only; leading '@' is the abstract name space
   Position where;
-  friend bool operator==(const ListenSpec& a, const ListenSpec& b) noexcept {  // where it stands does not matter
-    return a.transport == b.transport && a.family == b.family && a.host == b.host && a.interface_name == b.interface_name &&
-           a.port == b.port && a.path == b.path;
+  friend bool operator==(const ListenSpec& a,
+                         const ListenSpec& b) noexcept {  // where it stands does not matter
+    return a.transport == b.transport && a.family == b.family && a.host == b.host &&
+           a.interface_name == b.interface_name && a.port == b.port && a.path == b.path;
   }
 };
 
@@ -60,9 +62,9 @@ enum class OnStop : std::uint8_t { Terminate, Leave };
 
 /// `flags`, a set.
 enum ServiceFlags : unsigned {
-  kFlagReuse = 1,       ///< accepted, always so
-  kFlagNoDelay = 2,     ///< TCP_NODELAY
-  kFlagKeepAlive = 4,   ///< SO_KEEPALIVE
+  kFlagReuse = 1,      ///< accepted, always so
+  kFlagNoDelay = 2,    ///< TCP_NODELAY
+  kFlagKeepAlive = 4,  ///< SO_KEEPALIVE
   kFlagIPv4 = 8,
   kFlagIPv6 = 16,
   kFlagNameInArgs = 32,  ///< server_args[0] is argv[0]
@@ -81,8 +83,8 @@ enum LogFields : unsigned {
 };
 
 struct ResourceLimit {
-  int resource = 0;       ///< RLIMIT_*
-  std::string key;        ///< "rlimit_nofile"
+  int resource = 0;  ///< RLIMIT_*
+  std::string key;   ///< "rlimit_nofile"
   rlim_t soft = RLIM_INFINITY;
   rlim_t hard = RLIM_INFINITY;
   Position where;
@@ -91,13 +93,14 @@ struct ResourceLimit {
   }
 };
 
-/// The `settings` map of a plugin service, or any part of it. A scalar keeps its text; what it means is the plugin's business.
+/// The `settings` map of a plugin service, or any part of it. A scalar keeps its text; what it means is the
+/// plugin's business.
 struct SettingsNode {
   enum class Kind : std::uint8_t { Null, Scalar, List, Map };
   Kind kind = Kind::Null;
   std::string scalar;
-  std::vector<SettingsNode> items;                             ///< of a list
-  std::vector<std::pair<std::string, SettingsNode>> members;   ///< of a map, in file order
+  std::vector<SettingsNode> items;                            ///< of a list
+  std::vector<std::pair<std::string, SettingsNode>> members;  ///< of a map, in file order
   Position where;
 
   // Out of line: clang 14 would ask for the size of the pairs above before it is known.
@@ -114,15 +117,15 @@ struct SettingsNode {
 struct ValueOrigin {
   std::uint16_t row = 0;  ///< of the settings table
   bool from_defaults = false;
-  Position where;         ///< of the key, in the service's file, or in the main file if from_defaults
+  Position where;  ///< of the key, in the service's file, or in the main file if from_defaults
 };
 
 struct ServiceDefinition {
   std::string id;
   std::string service;
   std::string description;
-  std::string file;       ///< where it stands
-  Position where;         ///< of its `service:` key
+  std::string file;  ///< where it stands
+  Position where;    ///< of its `service:` key
   bool disabled = false;
 
   ServiceKind kind = ServiceKind::Plugin;
@@ -152,8 +155,8 @@ struct ServiceDefinition {
   bool no_new_privs = true;
   std::vector<ResourceLimit> rlimits;  ///< by resource, each once
 
-  Limit instances;                           ///< 256 for programs, unlimited for plugins, unless written
-  std::optional<Duration> idle_timeout;      ///< nothing: none
+  Limit instances;                       ///< 256 for programs, unlimited for plugins, unless written
+  std::optional<Duration> idle_timeout;  ///< nothing: none
   Duration stop_timeout = std::chrono::seconds(10);
   OnRemove on_remove = OnRemove::Terminate;
   OnStop on_stop = OnStop::Terminate;
@@ -180,7 +183,7 @@ enum class WorkersMode : std::uint8_t { Auto, Zero };
 struct LogSettings {
   enum class Target : std::uint8_t { Stderr, Syslog, File };
   Target target = Target::Stderr;
-  std::string path;           ///< of File
+  std::string path;            ///< of File
   std::string level = "info";  ///< error warning info debug
   bool json = false;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Diagnostic: one thing wrong with the configuration, with its place. All that are found are reported, in file order.
+// Diagnostic: one thing wrong with the configuration, with its place. All that are found are reported, in
+// file order.
 #pragma once
 
 #include <string>
@@ -21,8 +22,9 @@ struct Diagnostic {
   std::string source_line;  ///< the line at `where`, without its end; empty if there is none to show
 };
 
-/// FILE:LINE:COL: error: TEXT, then the line and a caret below the column (tabs kept, so that the caret stands right), each ended by a
-/// newline. Controls in the source line are shown as '?', a long line is cut around the column to 160 bytes. Without a place: "FILE: error: TEXT".
+/// FILE:LINE:COL: error: TEXT, then the line and a caret below the column (tabs kept, so that the caret
+/// stands right), each ended by a newline. Controls in the source line are shown as '?', a long line is cut
+/// around the column to 160 bytes. Without a place: "FILE: error: TEXT".
 std::string format_diagnostic(const Diagnostic& diagnostic);
 
 /// {"file":...,"line":N,"column":N,"severity":"error","message":...} and a newline.

@@ -250,7 +250,8 @@ class Finisher {
                                     " is to run as");
     }
     if ((draft_.flags & kFlagNameInArgs) != 0 && draft_.server_args.empty() && !is_faulty("server_args")) {
-      sink_.error(own("flags") != nullptr ? own("flags")->where : draft_.where,
+      const ValueOrigin* const flags = own("flags");
+      sink_.error(flags != nullptr ? flags->where : draft_.where,
                   "the flag 'NAMEINARGS' wants 'server_args' with the program's own name first");
     }
   }

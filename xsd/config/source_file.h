@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Opening and reading one configuration file safely: it is opened without blocking (a FIFO never holds us up), checked through the opened
-// descriptor, read once, and never grows past the limit while it is read.
+// Opening and reading one configuration file safely: it is opened without blocking (a FIFO never holds us
+// up), checked through the opened descriptor, read once, and never grows past the limit while it is read.
 #pragma once
 
 #include <string>
@@ -24,14 +24,16 @@ struct FileStamp {
   timespec modified{};
   timespec changed{};
   friend bool operator==(const FileStamp& a, const FileStamp& b) noexcept {
-    return a.device == b.device && a.inode == b.inode && a.size == b.size && a.modified.tv_sec == b.modified.tv_sec &&
-           a.modified.tv_nsec == b.modified.tv_nsec && a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
+    return a.device == b.device && a.inode == b.inode && a.size == b.size &&
+           a.modified.tv_sec == b.modified.tv_sec && a.modified.tv_nsec == b.modified.tv_nsec &&
+           a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
   }
 };
 
 /// Who may own and write what we read (interface.md section 3).
 struct TrustRules {
-  bool enforce = false;  ///< we are root: a file that others could have written is refused; otherwise the same is a warning
+  bool enforce = false;     ///< we are root: a file that others could have written is refused; otherwise the
+                            ///< same is a warning
   uid_t trusted_owner = 0;  ///< besides root: the owner of the main file
 };
 
@@ -43,9 +45,11 @@ struct SourceFile {
   std::vector<std::string> warnings;  ///< about owner and mode
 };
 
-/// Reads `path`. With `inside` not empty, the file that the path really leads to must lie in that folder (itself resolved). Errors: not there, not a
-/// regular file, larger than 1 MiB, leads out of the folder, not trusted. The text is not looked at.
-Result<SourceFile> read_source_file(const std::string& path, const std::string& inside, const TrustRules& rules);
+/// Reads `path`. With `inside` not empty, the file that the path really leads to must lie in that folder
+/// (itself resolved). Errors: not there, not a regular file, larger than 1 MiB, leads out of the folder, not
+/// trusted. The text is not looked at.
+Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
+                                    const TrustRules& rules);
 
 /// The stamp alone, following links; an error if there is nothing to stat.
 Result<FileStamp> stamp_of(const std::string& path);

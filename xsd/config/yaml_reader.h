@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// YamlReader: YAML text to a tree of our own, the only place that knows yaml-cpp. The tree is built straight from the library's parser events;
-// its node builder (which crashes on `a: &a [*a]`, takes the first of two equal keys and drops further documents) is never used. The limits on input are
-// enforced while the events arrive: nesting 32, 64 k nodes, no anchors, aliases, merge keys, tags or second documents; UTF-8 without controls is checked before.
+// YamlReader: YAML text to a tree of our own, the only place that knows yaml-cpp. The tree is built straight
+// from the library's parser events; its node builder (which crashes on `a: &a [*a]`, takes the first of two
+// equal keys and drops further documents) is never used. The limits on input are enforced while the events
+// arrive: nesting 32, 64 k nodes, no anchors, aliases, merge keys, tags or second documents; UTF-8 without
+// controls is checked before.
 #pragma once
 
 #include <optional>
@@ -22,8 +24,8 @@ struct YamlNode {
   struct Member;
 
   Kind kind = Kind::Null;
-  bool quoted = false;       ///< a scalar in quotes or a block scalar: it is text, never a number or null
-  std::string scalar;        ///< as written (null: empty, "~" or "null", unquoted)
+  bool quoted = false;  ///< a scalar in quotes or a block scalar: it is text, never a number or null
+  std::string scalar;   ///< as written (null: empty, "~" or "null", unquoted)
   Position where;
   std::vector<YamlNode> items;
   std::vector<Member> members;  ///< in file order, keys unique
@@ -42,8 +44,9 @@ struct YamlNode::Member {
   YamlNode value;
 };
 
-/// Parses one document. Every fault goes into `sink`; nullopt if there is no usable tree. An empty document is a Null node. A
-/// duplicate key is an error that names both lines; the tree then has the first. Keys must be scalars.
+/// Parses one document. Every fault goes into `sink`; nullopt if there is no usable tree. An empty document
+/// is a Null node. A duplicate key is an error that names both lines; the tree then has the first. Keys must
+/// be scalars.
 std::optional<YamlNode> read_yaml(std::string_view text, DiagnosticSink& sink);
 
 /// For messages: "a list", "a map", "nothing", "'text'".
