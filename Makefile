@@ -41,7 +41,7 @@ run: $(BUILD)/build.ninja
 	$(BUILD)/xsd/daemon/xsd --config conf.d --port-offset $(OFFSET) --pid-file $(BUILD)/xsd.pid
 
 test: deps build
-	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) -LE lint
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) -LE lint $(CTEST_ARGS)
 
 lint: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
