@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/file_list.h"
 
+#include "xsd/base/directory.h"
+
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 
-#include <dirent.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
 
@@ -13,10 +13,6 @@ namespace xsd::config {
 namespace {
 
 constexpr std::string_view kSuffix = ".yaml";
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const noexcept { (void)closedir(directory); }  // it was only read
-};
 
 }  // namespace
 
@@ -45,7 +41,7 @@ bool is_included(const std::string& name, const std::string& pattern) {
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
                                             std::size_t limit) {
   std::vector<std::string> names;
-  const std::unique_ptr<DIR, CloseDirectory> directory(opendir(folder.c_str()));
+  const DirectoryStream directory = open_directory(folder);
   if (!directory) {
     if (errno == ENOENT) return names;
     return Error::from_errno(errno, "cannot read the folder");

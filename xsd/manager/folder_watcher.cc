@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "xsd/base/log.h"
+#include "xsd/config/file_list.h"
 
 namespace xsd::manager {
 namespace {
@@ -17,12 +18,6 @@ constexpr std::uint32_t kWholeMask = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOS
 constexpr std::uint32_t kNameMask =
     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr int kReadsPerTurn = 16;
-
-std::pair<std::string, std::string> split_last(const std::string& path) {
-  const auto slash = path.find_last_of('/');
-  if (slash == std::string::npos || slash == 0) return {"/", path.substr(slash == std::string::npos ? 0 : 1)};
-  return {path.substr(0, slash), path.substr(slash + 1)};
-}
 
 }  // namespace
 
@@ -75,9 +70,9 @@ void FolderWatcher::place_watches() {
   };
   for (const std::string& folder : folders_) {
     (void)add(folder, true, {});
-    auto [parent, name] = split_last(folder);
-    while (!add(parent, false, name) && parent != "/")
-      std::tie(parent, name) = split_last(parent);
+    for (std::string path = folder; path != "/"; path = config::folder_of(path)) {
+      if (add(config::folder_of(path), false, path.substr(path.rfind('/') + 1))) break;
+    }
   }
   for (const auto& [descriptor, place] : places_) {
     if (!places.contains(descriptor))

@@ -90,10 +90,7 @@ void ServiceManager::step() {
       if (snapshot.rejected) {
         log_diagnostics(snapshot.diagnostics);
         log::error("reload: the main file or its defaults are faulty; everything stays as it was");
-        phase_ = Phase::Quiet;
-        if (hooks_.on_reload_end) hooks_.on_reload_end();
-        if (reload_wanted_) begin_reload();
-        return;
+        return end_reload();
       }
       begin_applying(std::move(snapshot));
     }
@@ -111,6 +108,11 @@ void ServiceManager::step() {
   finish_applying();
   log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
             summary_.stopped, summary_.changed, summary_.kept, summary_.failed);
+  end_reload();
+}
+
+void ServiceManager::end_reload() {
+  phase_ = Phase::Quiet;
   if (hooks_.on_reload_end) hooks_.on_reload_end();
   if (reload_wanted_) begin_reload();
 }
@@ -220,13 +222,10 @@ void ServiceManager::run(const Action& action) {
   }
   // A service that is kept is prepared anew as well: what depends on the machine may have changed behind the
   // same words.
-  auto prepared =
-      service::prepare(action.loaded->definition, action.loaded->resolution, context_.inheritance);
-  const Status status = prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
-  if (!status) {
+  if (const Status status = try_to_run(entry, action.loaded->definition, action.loaded->resolution);
+      !status) {
     if (action.kind == ActionKind::Keep) --summary_.kept;
     ++summary_.failed;
-    sockets_.release(entry.id, entry.endpoints);  // what another service handed over for nothing
     for (const net::Endpoint& endpoint : entry.endpoints)
       future_users_[endpoint] = entry.id;
     fail(entry, action.loaded->definition, status.error().text());
@@ -270,9 +269,7 @@ void ServiceManager::retry(const std::string& id) {
   if (resolution == nullptr) {
     why = diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
   } else {
-    auto prepared = service::prepare(entry.wanted, std::move(resolution), context_.inheritance);
-    const Status status =
-        prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
+    const Status status = try_to_run(entry, entry.wanted, std::move(resolution));
     if (status) {
       log::info("{}: works again", id);
       entry.error.clear();
@@ -305,7 +302,6 @@ bool ServiceManager::is_leaving(const net::Endpoint& endpoint, const std::string
 Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& entry,
                                                                 const service::Prepared& prepared) {
   std::vector<net::BoundSocket*> sockets;
-  std::vector<net::Endpoint> fresh;
   for (const net::Endpoint& endpoint : prepared.resolution->endpoints) {
     net::BoundSocket* socket = sockets_.find(endpoint);
     const std::string user = sockets_.user(endpoint);
@@ -314,12 +310,7 @@ Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& ent
     }
     if (socket == nullptr) {
       auto bound = sockets_.bind(endpoint, prepared.definition->backlog, entry.id);
-      if (!bound) {
-        // Endpoints that were bound for nothing go again; those that the service had stay.
-        std::vector<net::Endpoint> kept = entry.endpoints;
-        sockets_.release(entry.id, kept);
-        return std::move(bound.error());
-      }
+      if (!bound) return std::move(bound.error());
       socket = *bound;
     } else if (std::find(entry.endpoints.begin(), entry.endpoints.end(), endpoint) == entry.endpoints.end()) {
       socket->set_backlog(prepared.definition->backlog);  // it was another service's
@@ -327,6 +318,15 @@ Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& ent
     sockets.push_back(socket);
   }
   return sockets;
+}
+
+Status ServiceManager::try_to_run(Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
+                                  std::shared_ptr<const config::Resolution> resolution) {
+  auto prepared = service::prepare(std::move(definition), std::move(resolution), context_.inheritance);
+  Status status = prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
+  // What was bound, or handed over by another service, for nothing goes again; what the service had stays.
+  if (!status) sockets_.release(entry.id, entry.endpoints);
+  return status;
 }
 
 Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
@@ -338,10 +338,7 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
   const bool replace = entry.service == nullptr || !entry.service->can_become(*prepared.definition);
   if (replace) {
     auto made = service::Service::create(context_, prepared);
-    if (!made) {
-      sockets_.release(entry.id, entry.endpoints);
-      return std::move(made.error());
-    }
+    if (!made) return std::move(made.error());
     fresh = std::move(*made);
   }
   // An endpoint that comes from another service of this plan leaves it now.
@@ -360,8 +357,7 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
   }
   if (replace && entry.service) {
     // Its sockets go over to the new one, which must be the only one to watch them.
-    const bool drain = entry.service->definition().on_remove == config::OnRemove::Drain;
-    retire_service(std::move(entry.service), drain);
+    retire_service(std::move(entry.service));
   }
   if (fresh) {
     entry.service = std::move(fresh);
@@ -391,15 +387,15 @@ void ServiceManager::let_go(const Entry& entry, const std::vector<net::Endpoint>
 }
 
 void ServiceManager::retire(Entry& entry) {
-  if (entry.service) retire_service(std::move(entry.service), false);
+  if (entry.service) retire_service(std::move(entry.service));
   let_go(entry, {});
   entry.endpoints.clear();
 }
 
-void ServiceManager::retire_service(std::unique_ptr<service::Service> service, bool drain) {
+void ServiceManager::retire_service(std::unique_ptr<service::Service> service) {
   service::Service* const leaving = service.get();
   retired_.push_back(std::move(service));
-  if (drain || leaving->definition().on_remove == config::OnRemove::Drain) {
+  if (leaving->definition().on_remove == config::OnRemove::Drain) {
     leaving->drain();
   } else {
     leaving->terminate(leaving->definition().stop_timeout, true);

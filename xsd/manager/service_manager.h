@@ -104,6 +104,7 @@ class ServiceManager {
   void begin_reload();
   void step();
   void step_later();
+  void end_reload();
   void begin_applying(config::Snapshot snapshot);
   void finish_applying();
 
@@ -112,11 +113,14 @@ class ServiceManager {
   void schedule_retry(Entry& entry);
   void retry(const std::string& id);
   /// Makes the entry run this definition. The error leaves everything of the service as it was.
+  Status try_to_run(Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
+                    std::shared_ptr<const config::Resolution> resolution);
+  /// The last part of it; sockets that were bound for nothing are left to try_to_run.
   Status commit(Entry& entry, service::Prepared prepared);
   Result<std::vector<net::BoundSocket*>> bind_all(const Entry& entry, const service::Prepared& prepared);
   void let_go(const Entry& entry, const std::vector<net::Endpoint>& kept);
   void retire(Entry& entry);
-  void retire_service(std::unique_ptr<service::Service> service, bool drain);
+  void retire_service(std::unique_ptr<service::Service> service);
   void forget_when_idle(service::Service& leaving);
   bool is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept;
   Entry& entry_of(const std::string& id);

@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/net/port_owner.h"
 
+#include "xsd/base/directory.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <set>
 #include <sstream>
 
-#include <dirent.h>
 #include <unistd.h>
 
 namespace xsd::net {
 namespace {
 
 constexpr int kMaxProcesses = 20000;
-
-struct CloseDirectory {
-  void operator()(DIR* folder) const noexcept { (void)closedir(folder); }  // nothing was written
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-Directory open_directory(const std::string& path) {
-  return Directory(opendir(path.c_str()));
-}
 
 // The inodes of sockets that hold the endpoint's port. proc(5): "local_address" is hexadecimal ADDRESS:PORT,
 // st 0A is LISTEN, the inode is the tenth field. Which address exactly does not matter: any of them is worth
@@ -65,7 +56,7 @@ std::set<std::string> inodes_of_unix(const Endpoint& endpoint) {
 }
 
 bool holds_one_of(const std::string& process, const std::set<std::string>& inodes) {
-  const Directory folder = open_directory("/proc/" + process + "/fd");
+  const DirectoryStream folder = open_directory("/proc/" + process + "/fd");
   if (!folder) return false;
   while (const dirent* entry = readdir(folder.get())) {
     char target[64];
@@ -84,7 +75,7 @@ std::string find_port_owner(const Endpoint& endpoint) {
   const std::set<std::string> inodes =
       endpoint.address.is_ip() ? inodes_of_ip(endpoint) : inodes_of_unix(endpoint);
   if (inodes.empty()) return {};
-  const Directory processes = open_directory("/proc");
+  const DirectoryStream processes = open_directory("/proc");
   if (!processes) return {};
   for (int seen = 0; seen < kMaxProcesses; ++seen) {
     const dirent* const entry = readdir(processes.get());

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/process/process_group.h"
 
+#include "xsd/base/directory.h"
+#include "xsd/base/unique_fd.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include "xsd/base/unique_fd.h"
 
 namespace xsd::process {
 namespace {
 
 constexpr Duration kSweepInterval = std::chrono::milliseconds(50);
 
-struct CloseDirectory {
-  void operator()(DIR* folder) const noexcept { (void)closedir(folder); }  // nothing was written
-};
-
 }  // namespace
 
 std::vector<pid_t> live_process_groups() {
   std::vector<pid_t> groups;
-  const std::unique_ptr<DIR, CloseDirectory> processes(opendir("/proc"));
+  const DirectoryStream processes = open_directory("/proc");
   if (!processes) return groups;
   while (const dirent* entry = readdir(processes.get())) {
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
