@@ -43,6 +43,14 @@ config::LoadOptions make_load_options(const Options& options) {
   return load;
 }
 
+void print_diagnostics(const config::Snapshot& snapshot, bool json, std::FILE* stream) {
+  for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
+    const std::string text =
+        json ? config::format_diagnostic_json(diagnostic) : config::format_diagnostic(diagnostic);
+    (void)std::fputs(text.c_str(), stream);
+  }
+}
+
 Daemon::Daemon(Options options, process::Inheritance inheritance, Detacher detacher)
     : options_(std::move(options)),
       inheritance_(std::move(inheritance)),
@@ -95,30 +103,33 @@ Status Daemon::make_loop() {
     if (!log::flush_backlog()) log_retry_->arm(kLogRetry);
   });
   log::on_backlog([this] { log_retry_->arm(kLogRetry); });
-  auto signals =
-      reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD},
-                                    [this](int number, pid_t) { on_signal(number); });
+  auto signals = reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2},
+                                               [this](int number, pid_t) { on_signal(number); });
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
+  if (inherits_orphans()) {
+    // After the owners of known children had theirs in this turn. Nobody else listens for CHLD: our own
+    // children are pidfds, and a signal for each would cost them twice.
+    auto orphans = reactor::SignalSource::create(*loop_, {SIGCHLD}, [this](int, pid_t) {
+      loop_->defer([this] { (void)context_->children.reap_strangers(); });
+    });
+    if (!orphans) return std::move(orphans.error());
+    orphans_ = std::move(*orphans);
+  }
   manager_ = std::make_unique<manager::ServiceManager>(
       *context_, loader_,
       manager::ServiceManager::Hooks{
           .on_settings = [this](const config::Snapshot& snapshot) { on_settings(snapshot); },
           .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
-          .on_reload_end =
-              [this] { notifier_.ready("serving " + std::to_string(manager_->serving()) + " services"); }});
+          .on_reload_end = [this] { tell_ready(); }});
   return {};
 }
 
 int Daemon::run() {
   config::Snapshot snapshot = loader_.load();
   if (snapshot.rejected) {
-    for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
-      const std::string text = options_.log_json.value_or(false) ? config::format_diagnostic_json(diagnostic)
-                                                                 : config::format_diagnostic(diagnostic);
-      (void)std::fputs(text.c_str(), stderr);
-    }
+    print_diagnostics(snapshot, options_.log_json.value_or(false), stderr);
     return kExitConfig;
   }
   settings_ = snapshot.daemon;
@@ -139,12 +150,16 @@ int Daemon::run() {
     if (options_.detach) (void)std::fputs("xsd: no service could be bound; see the log\n", stderr);
     return fail(error);
   }
-  notifier_.ready("serving " + std::to_string(manager_->serving()) + " services");
+  tell_ready();
   detacher_.release();
   loop_->run();
   log::info("stopped");
   log::flush();
   return kExitSuccess;
+}
+
+void Daemon::tell_ready() {
+  notifier_.ready("serving " + std::to_string(manager_->serving()) + " services");
 }
 
 void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) const {
@@ -213,12 +228,6 @@ void Daemon::on_signal(int number) {
       break;
     case SIGUSR2:
       log::info("USR2: the upgrade in place is not available yet");
-      break;
-    case SIGCHLD:
-      if (inherits_orphans()) {
-        // After the owners of known children had theirs in this turn.
-        loop_->defer([this] { (void)context_->children.reap_strangers(); });
-      }
       break;
     default:
       break;

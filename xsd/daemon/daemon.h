@@ -4,6 +4,7 @@
 // `main` has prepared the process (descriptors, signal mask, limits) and read the command line.
 #pragma once
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -24,6 +25,9 @@ namespace xsd::daemon {
 /// What the loader needs to know of this process.
 config::LoadOptions make_load_options(const Options& options);
 
+/// Every diagnostic of a snapshot, for people or as one JSON object a line.
+void print_diagnostics(const config::Snapshot& snapshot, bool json, std::FILE* stream);
+
 class Daemon {
  public:
   /// `inheritance` is what the process was started with.
@@ -38,6 +42,7 @@ class Daemon {
   void reopen_log(const config::LogSettings& settings);
   Status make_pid_file(const config::DaemonSettings& settings);
   Status make_loop();
+  void tell_ready();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
   void on_settings(const config::Snapshot& snapshot);
   void on_signal(int number);
@@ -57,6 +62,7 @@ class Daemon {
   std::optional<reactor::Timer> log_retry_;
   std::unique_ptr<reactor::SignalSource> signals_;
   std::unique_ptr<service::ServiceContext> context_;
+  std::unique_ptr<reactor::SignalSource> orphans_;  ///< as PID 1 or a subreaper
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
   bool stopping_ = false;

@@ -39,11 +39,7 @@ int check(const Options& options) {
   config::Loader loader(make_load_options(options));
   const config::Snapshot snapshot = loader.load();
   const bool json = options.log_json.value_or(false);
-  for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
-    const std::string text =
-        json ? config::format_diagnostic_json(diagnostic) : config::format_diagnostic(diagnostic);
-    (void)std::fputs(text.c_str(), stdout);
-  }
+  print_diagnostics(snapshot, json, stdout);
   if (!json) {
     (void)std::printf("%s: %zu services, %zu errors\n", options.config.c_str(), snapshot.services.size(),
                       snapshot.errors);
@@ -54,9 +50,7 @@ int check(const Options& options) {
 int dump_config(const Options& options) {
   config::Loader loader(make_load_options(options));
   const config::Snapshot snapshot = loader.load();
-  for (const config::Diagnostic& diagnostic : snapshot.diagnostics) {
-    (void)std::fputs(config::format_diagnostic(diagnostic).c_str(), stderr);
-  }
+  print_diagnostics(snapshot, false, stderr);
   if (snapshot.rejected) return kExitConfig;
   (void)std::fputs(config::dump_config(snapshot).c_str(), stdout);
   return snapshot.errors > 0 ? kExitConfig : kExitSuccess;
