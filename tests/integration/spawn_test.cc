@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/ignore_signal.h"
 #include "tests/integration/program_support.h"
 
 namespace xsd::test {
@@ -115,8 +116,8 @@ TEST_F(Spawn, is_the_same_whatever_the_daemon_was_started_with) {
   write_world("stderr: \"null\"\n");
   DaemonOptions options;
   options.start.in_child = [] {
-    for (const int number : {SIGINT, SIGPIPE, SIGCHLD, SIGTERM, SIGUSR2, SIGRTMIN + 3})
-      (void)std::signal(number, SIG_IGN);
+    for (int number = 1; number < _NSIG; ++number)
+      ignore_signal(number);
     sigset_t all;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_BLOCK, &all, nullptr);

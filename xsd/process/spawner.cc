@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
 
 #include <linux/futex.h>
@@ -30,6 +31,12 @@ constexpr std::array<std::string_view, 13> kStepNames{
 /// The kernel's form of a signal set. The library's functions leave out the two signals that it keeps for
 /// itself.
 using SignalSet = std::array<unsigned char, (_NSIG - 1) / 8>;
+
+#if defined(__mips__)
+constexpr bool kKernelActionHasFlagsFirst = true;
+#else
+constexpr bool kKernelActionHasFlagsFirst = false;
+#endif
 
 bool is_refusal(int error) noexcept {
   return error == EINVAL || error == ENOSYS || error == EPERM;
@@ -87,12 +94,18 @@ std::string_view step_name(SpawnStep step) noexcept {
 
 Status reset_signal_dispositions() {
   for (int number = 1; number < _NSIG; ++number) {
-    struct sigaction action {};
-    // EINVAL: one of the numbers that the library keeps for itself.
-    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    if (number == SIGKILL || number == SIGSTOP) continue;
+    // Asked of the kernel, since the library denies that there are the two signals that it keeps for itself
+    // (nptl(7)), and a caller may have ignored these too. The handler comes first in the kernel's form, but
+    // on MIPS second, and SIG_DFL is all zeros.
+    constexpr std::size_t kHandler = kKernelActionHasFlagsFirst ? 1 : 0;
+    std::array<unsigned long, 16> action{};
+    if (syscall(SYS_rt_sigaction, number, nullptr, action.data(), SignalSet().size()) != 0) {
+      return Error::from_errno(errno, "sigaction " + std::to_string(number));
+    }
+    if (action[kHandler] != reinterpret_cast<std::uintptr_t>(SIG_IGN)) continue;
     action = {};
-    action.sa_handler = SIG_DFL;
-    if (sigaction(number, &action, nullptr) != 0) {
+    if (syscall(SYS_rt_sigaction, number, action.data(), nullptr, SignalSet().size()) != 0) {
       return Error::from_errno(errno, "sigaction " + std::to_string(number));
     }
   }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "started_world.h"
+#include "tests/ignore_signal.h"
 
 namespace xsd::process {
 namespace {
@@ -183,7 +184,7 @@ TEST_P(ChildSetupTest, starts_a_session) {
 TEST_P(ChildSetupTest, gives_an_empty_signal_mask_and_default_dispositions) {
   in_other_process([&] {
     for (int number = 1; number < _NSIG; ++number) {
-      if (number != SIGSEGV && number != SIGABRT) signal(number, SIG_IGN);
+      if (number != SIGSEGV && number != SIGABRT) test::ignore_signal(number);
     }
     struct sigaction handled {};
     handled.sa_handler = [](int) {};
