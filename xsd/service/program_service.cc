@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "xsd/base/number.h"
+#include "xsd/net/accept_queue.h"
 
 namespace xsd::service {
 namespace {
@@ -23,8 +24,10 @@ constexpr Duration kFirstBackOff = std::chrono::seconds(1);
 constexpr Duration kLongestBackOff = std::chrono::seconds(60);
 constexpr int kMaxAttempts = 5;
 constexpr unsigned kUnreadStarts = 3;
-// A stream server may serve one client and end; that nobody was served shows only when it happens again and
-// again.
+// A stream server may serve one client and end, and the next client be there by then. So when it happens
+// again and again the kernel is asked who is in the queue; where it does not tell, only the number of times
+// counts.
+constexpr unsigned kSuspiciousStarts = 4;
 constexpr unsigned kUnservedStarts = 10;
 constexpr Duration kQuickExit = std::chrono::seconds(1);
 
@@ -43,8 +46,9 @@ struct ProgramService::Instance {
   MonotonicTime started;
   Listener* waiting_listener = nullptr;  ///< of a `wait` service: the listener whose socket it has
   std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
-  unsigned clients = 0;                  ///< of a stream `wait` service: who was in the queue at its start
-  bool ended = false;                    ///< the main process has ended; only its group is waited for
+  unsigned clients = 0;  ///< of a stream `wait` service: how many were in the queue at its start
+  std::optional<std::vector<net::SocketAddress>> queue;  ///< and who, if that is in question and known
+  bool ended = false;  ///< the main process has ended; only its group is waited for
   std::unique_ptr<reactor::Timer> kill_timer;
   reactor::ChildWatch watch;
 };
@@ -146,9 +150,12 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   const unsigned clients = datagram ? 0 : queued_clients(fd);
+  std::optional<std::vector<net::SocketAddress>> queue;
+  if (!datagram && unread_starts_ >= kSuspiciousStarts) queue = net::queued_peers(net::local_address(fd));
   if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
     instances_.back().head = head;
     instances_.back().clients = clients;
+    instances_.back().queue = std::move(queue);
   }
 }
 
@@ -252,14 +259,25 @@ void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& 
     }
   } else if (failed && quick) {
     back_off("the program ended at once");
-  } else if (quick && clients > 0 && clients >= instance.clients) {
-    if (++unread_starts_ % kUnservedStarts == 0) back_off("the program ended without serving its clients");
+  } else if (quick && clients > 0 && clients >= instance.clients && !has_left_queue(instance, listener)) {
+    ++unread_starts_;
+    if (instance.queue || unread_starts_ % kUnservedStarts == 0)
+      back_off("the program ended without serving its clients");
   } else {
     unread_starts_ = 0;
     failures_ = 0;
   }
   listener.resume();
   if (back_off_.armed()) listener.suspend();
+}
+
+// True if somebody who waited when the instance was started is known to have been taken.
+bool ProgramService::has_left_queue(const Instance& instance, Listener& listener) {
+  if (!instance.queue) return false;
+  const auto now = net::queued_peers(net::local_address(listener.socket().fd()));
+  return now && std::any_of(instance.queue->begin(), instance.queue->end(), [&](const auto& peer) {
+           return std::find(now->begin(), now->end(), peer) == now->end();
+         });
 }
 
 std::optional<ProgramService::QueueHead> ProgramService::queue_head(int fd) {

@@ -80,6 +80,7 @@ class ProgramService final : public Service {
   void on_back_off_over();
   static std::optional<QueueHead> queue_head(int fd);
   static unsigned queued_clients(int fd);
+  static bool has_left_queue(const Instance& instance, Listener& listener);
 
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
