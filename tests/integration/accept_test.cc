@@ -111,6 +111,7 @@ TEST_F(Accept, every_error_is_survived_and_the_client_is_served) {
 
 TEST_F(Accept, an_error_that_lasts_pauses_and_never_closes) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
+  std::size_t told = 0;  // both write to one log
   for (const char* const error : {"ENFILE", "EINVAL"}) {
     Daemon daemon(folder_,
                   {.start = {.strace = {"-e", "trace=accept4", "-e",
@@ -118,6 +119,7 @@ TEST_F(Accept, an_error_that_lasts_pauses_and_never_closes) {
     const SteadyTime begin = std::chrono::steady_clock::now();
     EXPECT_TRUE(echoes(port_)) << error;
     EXPECT_GE(elapsed(begin), Milliseconds(500)) << error;
+    EXPECT_EQ(daemon.log_lines(" error: echo: accept").size(), ++told) << error << " is told of once";
     EXPECT_EQ(daemon.stop(), 0);
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/service/listener.h"
 
+#include <utility>
+
 #include <fcntl.h>
 
 namespace xsd::service {
@@ -80,6 +82,8 @@ bool Listener::accept_one() {
   net::Accepted accepted = net::accept_connection(socket_.fd(), mode_ == Mode::AcceptNonBlocking);
   if (accepted.fd) {
     context_.gate.passed();
+    if (std::exchange(fault_, 0) != 0)
+      log::info("{}: accepting again on {}", owner_.name(), endpoint().to_string());
     owner_.on_connection(*this, std::move(accepted.fd), accepted.remote);
     return true;
   }
@@ -96,8 +100,10 @@ bool Listener::accept_one() {
     case net::AcceptOutcome::Broken:
       break;
   }
-  log::error("{}: accept on {}: {}; pausing 1s", owner_.name(), endpoint().to_string(),
-             errno_text(accepted.error));
+  if (std::exchange(fault_, accepted.error) != accepted.error) {
+    log::error("{}: accept on {}: {}; trying again every second", owner_.name(), endpoint().to_string(),
+               errno_text(accepted.error));
+  }
   hold(kByPause);
   pause_.arm(kPause);
   return false;

@@ -76,6 +76,7 @@ class Listener {
   net::BoundSocket& socket_;
   const Mode mode_;
   unsigned held_ = 0;
+  int fault_ = 0;  ///< errno of an accept that only time can heal, until one succeeds: told once
   reactor::Timer pause_;
   reactor::Watch watch_;
 };
