@@ -160,6 +160,8 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
   ++best_distance;
   for (const std::string_view candidate : known) {
     if (candidate.size() > kLongest) continue;
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (2 * longer - word.size() - candidate.size() >= best_distance) continue;  // each letter more costs one
     // Damerau-Levenshtein over three rows: two neighbouring letters swapped count once, as fingers do it.
     std::uint8_t rows[3][kLongest + 1] = {};
     std::uint8_t *before = rows[0], *previous = rows[1], *current = rows[2];

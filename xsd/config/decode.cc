@@ -78,6 +78,7 @@ class KeyDecoder {
   }
 
   void unknown_key(const YamlNode::Member& member) {
+    if (sink_.is_full()) return sink_.error(member.where, {});
     const auto nearest = suggest_service_key(in_.key, in_defaults_);
     if (find_daemon_row(in_.key) != nullptr) {
       sink_.error(member.where, quoted(member.key) + " stands below 'daemon' in the main file");
@@ -242,6 +243,10 @@ void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink
     const std::string name = prefix + member.key;
     const SettingsRow* const row =
         member.key.find('.') == std::string::npos ? find_daemon_row(name) : nullptr;
+    if (row == nullptr && sink.is_full()) {
+      sink.error(member.where, {});
+      continue;
+    }
     if (row == nullptr) {
       const auto nearest = suggest_daemon_key(member.key, prefix);
       const SettingsRow* const service_row = find_service_row(member.key);

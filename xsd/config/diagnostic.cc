@@ -128,6 +128,10 @@ std::string one_line(const Diagnostic& diagnostic) {
   return out + ": " + diagnostic.message;
 }
 
+bool DiagnosticSink::is_full() const noexcept {
+  return errors_ > kMaxOfEach;
+}
+
 void DiagnosticSink::add(Severity severity, Position where, std::string message) {
   if (severity == Severity::Error) ++errors_;
   const auto same = [&](const Diagnostic& other) { return other.severity == severity; };

@@ -42,6 +42,8 @@ class DiagnosticSink {
   void warning(Position where, std::string message) { add(Severity::Warning, where, std::move(message)); }
   bool has_errors() const noexcept { return errors_ > 0; }
   std::size_t error_count() const noexcept { return errors_; }
+  /// Further errors are counted but not kept: their texts need not be thought up.
+  bool is_full() const noexcept;
   const std::vector<Diagnostic>& all() const noexcept { return diagnostics_; }
   std::vector<Diagnostic> take() { return std::move(diagnostics_); }
 

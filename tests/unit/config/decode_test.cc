@@ -255,6 +255,16 @@ TEST(Decode, reports_all_faults_at_once) {
                           "'user' is only for programs, this service runs a plugin"));
 }
 
+TEST(Decode, reports_at_most_a_hundred_unknown_keys) {
+  std::string text(kEcho);
+  for (int i = 0; i < 30000; ++i)
+    text += "listen" + std::to_string(i) + ": x\n";
+  const auto said = messages(decode_text(text).diagnostics);
+  ASSERT_EQ(said.size(), 101U);
+  EXPECT_EQ(said.front(), "unknown key 'listen0', did you mean 'listen'?");
+  EXPECT_EQ(said.back(), "too many errors; the others are not shown");
+}
+
 TEST(Decode, keeps_the_settings_of_a_plugin_as_they_are) {
   const ServiceDefinition d = decode_text(with(kEcho, "settings: {a: 010, b: [x, ~, {c: \"\"}]}\n")).only();
   ASSERT_EQ(d.settings.kind, SettingsNode::Kind::Map);

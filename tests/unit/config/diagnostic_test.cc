@@ -121,8 +121,12 @@ TEST(DiagnosticSink, keeps_a_hundred_of_each_and_counts_all) {
   DiagnosticSink sink("f", "a\n");
   for (int i = 0; i < 1000; ++i)
     sink.warning({1, 1}, "odd");
-  for (int i = 0; i < 1000; ++i)
+  EXPECT_FALSE(sink.is_full()) << "with warnings only";
+  for (int i = 0; i < 101; ++i)
     sink.error({1, 1}, "wrong");
+  EXPECT_TRUE(sink.is_full());
+  for (int i = 101; i < 1000; ++i)
+    sink.error({1, 1}, {});
   EXPECT_EQ(sink.error_count(), 1000U);
   const auto errors = std::count_if(sink.all().begin(), sink.all().end(),
                                     [](const Diagnostic& d) { return d.severity == Severity::Error; });
