@@ -21,31 +21,6 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-/// A tcp port that somebody else (this process) holds.
-class HeldPort {
- public:
-  explicit HeldPort(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    const int on = 1;
-    (void)setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd_, 16) != 0) {
-      ADD_FAILURE() << "cannot hold port " << port;
-    }
-  }
-  ~HeldPort() { release(); }
-  HeldPort(const HeldPort&) = delete;
-  HeldPort& operator=(const HeldPort&) = delete;
-  void release() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 std::string tcp_echo(std::string_view name, std::uint16_t port) {
   return "service: " + std::string(name) + "\nplugin: echo\nlisten: [" + yaml_quoted(tcp(port)) + "]\n";
 }

@@ -18,9 +18,11 @@ std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running
                               const config::Snapshot& snapshot) {
   std::vector<Action> actions;
   std::unordered_set<std::string_view> named;
-  std::unordered_set<std::string_view> unreadable_files;
+  // With a fault in it nobody knows what else its author meant to change: a service that is no longer named
+  // there may be the faulty one under another name.
+  std::unordered_set<std::string_view> faulty_files;
   for (const config::LoadedService& loaded : snapshot.services) {
-    if (!loaded.id_known) unreadable_files.insert(loaded.file);
+    if (loaded.definition == nullptr) faulty_files.insert(loaded.file);
     // The good one of two with the same id comes first, whichever file it is in; the other is a fault of its
     // file only.
     if (loaded.definition != nullptr) named.insert(loaded.id);
@@ -46,8 +48,7 @@ std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running
   }
   for (const auto& [id, entry] : running) {
     if (named.contains(id)) continue;
-    // Its file is there but cannot be understood: nobody knows whether it was meant to go.
-    if (unreadable_files.contains(entry.file)) continue;
+    if (faulty_files.contains(entry.file)) continue;
     actions.push_back({ActionKind::Stop, id, nullptr});
   }
   std::stable_sort(actions.begin(), actions.end(),

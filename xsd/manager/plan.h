@@ -39,6 +39,7 @@ struct RunningEntry {
   std::shared_ptr<const config::ServiceDefinition>
       definition;  ///< that it works with; nullptr if not serving
   std::shared_ptr<const config::Resolution> resolution;
+  const std::vector<net::Endpoint>* endpoints = nullptr;  ///< that it has; borrowed
 };
 
 /// `running` by id. The actions point into `snapshot`.

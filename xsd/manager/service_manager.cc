@@ -34,6 +34,8 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
       hooks_(std::move(hooks)),
       stop_deadline_(context.loop,
                      [this] {
+                       for (const auto& service : retired_)
+                         service->kill();
                        log::warning("some programs did not end; leaving them");
                        if (on_stopped_) std::exchange(on_stopped_, nullptr)();
                      }),
@@ -55,10 +57,9 @@ ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
 // ---- from one configuration to the next
 
 Summary ServiceManager::start(config::Snapshot snapshot) {
-  begin_applying(std::move(snapshot));
-  for (const Action& action : plan_)
-    run(action);
-  finish_applying();
+  begin_plan(std::move(snapshot));
+  while (phase_ != Phase::Quiet)
+    go_on();
   return summary_;
 }
 
@@ -88,24 +89,16 @@ void ServiceManager::step() {
     if (loader_.step(kStepBudget)) {
       config::Snapshot snapshot = loader_.take();
       if (snapshot.rejected) {
-        log_diagnostics(snapshot.diagnostics);
+        (void)DiagnosticLog(snapshot.diagnostics).step(context_.loop.clock(), Duration::max());
         log::error("reload: the main file or its defaults are faulty; everything stays as it was");
         return end_reload();
       }
-      begin_applying(std::move(snapshot));
+      begin_plan(std::move(snapshot));
     }
-    step_later();
-    return;
+    return step_later();
   }
-  const MonotonicTime end = context_.loop.clock().monotonic() + kStepBudget;
-  while (next_action_ < plan_.size()) {
-    run(plan_[next_action_++]);
-    if (context_.loop.clock().monotonic() >= end && next_action_ < plan_.size()) {
-      step_later();
-      return;
-    }
-  }
-  finish_applying();
+  go_on();
+  if (phase_ != Phase::Quiet) return step_later();
   log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
             summary_.stopped, summary_.changed, summary_.kept, summary_.failed);
   end_reload();
@@ -117,73 +110,66 @@ void ServiceManager::end_reload() {
   if (reload_wanted_) begin_reload();
 }
 
-void ServiceManager::begin_applying(config::Snapshot snapshot) {
-  phase_ = Phase::Applying;
-  snapshot_ = std::move(snapshot);
+void ServiceManager::begin_plan(config::Snapshot snapshot) {
+  phase_ = Phase::Telling;
   summary_ = {};
   next_action_ = 0;
-  log_diagnostics(snapshot_.diagnostics);
-  if (hooks_.on_settings) hooks_.on_settings(snapshot_);
-  context_.processes.limit = snapshot_.daemon.max_processes;
-  std::map<std::string, RunningEntry> running;
   for (const auto& [id, entry] : entries_) {
-    RunningEntry& view = running[id];
+    RunningEntry& view = running_[id];
     view.file = entry.file;
     view.serving = entry.service != nullptr;
+    view.endpoints = &entry.endpoints;
     if (entry.service) {
       view.definition = entry.service->prepared().definition;
       view.resolution = entry.service->prepared().resolution;
     }
   }
-  plan_ = make_plan(running, snapshot_);
-  future_users_.clear();
-  // Faulty services, and those of files that cannot be understood, go on as they are: nobody else gets their
-  // sockets.
-  std::unordered_set<std::string_view> planned;
-  for (const Action& action : plan_) {
-    if (action.kind != ActionKind::Fault) planned.insert(action.id);
-  }
-  for (const auto& [id, entry] : entries_) {
-    if (planned.contains(id)) continue;
-    for (const net::Endpoint& endpoint : entry.endpoints)
-      future_users_.try_emplace(endpoint, id);
-  }
-  for (const Action& action : plan_) {
-    if (action.loaded == nullptr || action.loaded->resolution == nullptr ||
-        action.kind == ActionKind::Disable)
-      continue;
-    for (const net::Endpoint& endpoint : action.loaded->resolution->endpoints)
-      future_users_.try_emplace(endpoint, action.id);
+  transition_ = std::make_unique<Transition>(context_, sockets_, running_, std::move(snapshot));
+  diagnostic_log_ = DiagnosticLog(transition_->snapshot().diagnostics);
+}
+
+void ServiceManager::go_on() {
+  switch (phase_) {
+    case Phase::Quiet:
+    case Phase::Loading:
+      return;
+    case Phase::Telling:
+      if (!diagnostic_log_.step(context_.loop.clock(), kStepBudget)) return;
+      if (hooks_.on_settings) hooks_.on_settings(transition_->snapshot());
+      context_.processes.limit = transition_->snapshot().daemon.max_processes;
+      phase_ = Phase::Preparing;
+      return;
+    case Phase::Preparing:
+      if (!transition_->step(kStepBudget)) return;
+      running_.clear();
+      phase_ = Phase::Applying;
+      return;
+    case Phase::Applying:
+      if (apply_some()) finish_plan();
+      return;
   }
 }
 
-void ServiceManager::finish_applying() {
+bool ServiceManager::apply_some() {
+  const MonotonicTime end = context_.loop.clock().monotonic() + kStepBudget;
+  const std::size_t count = transition_->plan().size();
+  while (next_action_ < count) {
+    run(next_action_++);
+    if (context_.loop.clock().monotonic() >= end) break;
+  }
+  return next_action_ == count;
+}
+
+void ServiceManager::finish_plan() {
   phase_ = Phase::Quiet;
   ++generation_;
   context_.own_addresses.set_udp_ports(sockets_.udp_ports());
   context_.own_addresses.refresh();
-  plan_.clear();
-  future_users_.clear();
-  snapshot_ = {};
+  transition_.reset();
 }
 
-void ServiceManager::log_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
-  for (const config::Diagnostic& diagnostic : diagnostics) {
-    const std::string text = config::format_diagnostic(diagnostic);
-    const log::Level level =
-        diagnostic.severity == config::Severity::Error ? log::Level::Error : log::Level::Warning;
-    std::string_view rest = text;
-    if (log::is_json()) {  // a line and a caret are for people
-      log::message(level, rest.substr(0, rest.find('\n')));
-      continue;
-    }
-    for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
-      log::message(level, rest.substr(0, end));
-    }
-  }
-}
-
-void ServiceManager::run(const Action& action) {
+void ServiceManager::run(std::size_t number) {
+  const Action& action = transition_->plan()[number];
   if (action.kind == ActionKind::Stop) {
     const auto found = entries_.find(action.id);
     if (found->second.service) ++summary_.stopped;
@@ -194,11 +180,16 @@ void ServiceManager::run(const Action& action) {
   Entry& entry = entry_of(action.id);
   entry.file = action.loaded->file;
   entry.disabled = action.kind == ActionKind::Disable;
-  if (action.kind != ActionKind::Fault) entry.error.clear();
-  entry.bind_failed = false;
-  entry.wanted = nullptr;
-  entry.retry.reset();
-  entry.retry_delay = {};
+  entry.fault.clear();
+  const bool is_fault_of_text = action.kind == ActionKind::Fault && action.loaded->definition == nullptr;
+  // What it was meant to be before is still wanted while nobody knows what it is meant to be now.
+  if (!is_fault_of_text) {
+    entry.error.clear();
+    entry.bind_failed = false;
+    entry.wanted = nullptr;
+    entry.retry.reset();
+    entry.retry_delay = {};
+  }
   switch (action.kind) {
     case ActionKind::Disable:
       if (entry.service) ++summary_.stopped;
@@ -208,37 +199,43 @@ void ServiceManager::run(const Action& action) {
     case ActionKind::Fault:
       // The diagnostic has been logged with its place already.
       ++summary_.failed;
-      entry.error = action.loaded->error;
+      (is_fault_of_text ? entry.fault : entry.error) = action.loaded->error;
+      if (is_fault_of_text) return;
+      entry.cause = entry.error;
       entry.wanted = action.loaded->definition;
-      if (entry.wanted) schedule_retry(entry);
+      schedule_retry(entry);
       return;
-    case ActionKind::Keep:
+    case ActionKind::Keep: {
       ++summary_.kept;
-      break;
+      // Prepared anew as well: what depends on the machine may have changed behind the same words.
+      const auto failed = try_to_run(entry, action.loaded->definition, action.loaded->resolution);
+      if (!failed) return;
+      --summary_.kept;
+      transition_->keeps(entry.id, entry.endpoints);
+      return fail(entry, action.loaded->definition, *failed);
+    }
     case ActionKind::Change:
     case ActionKind::Start:
     case ActionKind::Stop:
       break;
   }
-  // A service that is kept is prepared anew as well: what depends on the machine may have changed behind the
-  // same words.
-  if (const Status status = try_to_run(entry, action.loaded->definition, action.loaded->resolution);
-      !status) {
-    if (action.kind == ActionKind::Keep) --summary_.kept;
-    ++summary_.failed;
-    for (const net::Endpoint& endpoint : entry.endpoints)
-      future_users_[endpoint] = entry.id;
-    fail(entry, action.loaded->definition, status.error().text());
-    return;
+  auto ready = transition_->take(number);
+  if (!ready) return fail(entry, action.loaded->definition, ready.error());
+  if (const Status status = commit(entry, std::move(*ready)); !status) {
+    transition_->keeps(entry.id, entry.endpoints);
+    return fail(entry, action.loaded->definition, {status.error().text(), false, {}, {}, {}});
   }
   if (action.kind == ActionKind::Start) ++summary_.started;
   if (action.kind == ActionKind::Change) ++summary_.changed;
 }
 
 void ServiceManager::fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted,
-                          std::string why) {
-  entry.error = std::move(why);
-  entry.bind_failed = true;
+                          Obstacle obstacle) {
+  ++summary_.failed;
+  entry.error = obstacle.text();
+  entry.cause = std::move(obstacle.error);
+  entry.blocker = std::move(obstacle.blocker);
+  entry.bind_failed = obstacle.is_bind;
   entry.wanted = std::move(wanted);
   schedule_retry(entry);
   log::error("{}: failed: {}; {}next try in {}", entry.id, entry.error,
@@ -259,7 +256,7 @@ void ServiceManager::retry(const std::string& id) {
   const auto found = entries_.find(id);
   if (stopping_ || found == entries_.end() || !found->second.wanted) return;
   Entry& entry = found->second;
-  if (phase_ == Phase::Applying) {  // the plan under way may not have come to this service yet
+  if (transition_) {  // the plan under way may not have come to this service yet
     entry.retry->arm(kFirstRetry);
     return;
   }
@@ -269,20 +266,27 @@ void ServiceManager::retry(const std::string& id) {
   if (resolution == nullptr) {
     why = diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
   } else {
-    const Status status = try_to_run(entry, entry.wanted, std::move(resolution));
-    if (status) {
+    const auto failed = try_to_run(entry, entry.wanted, std::move(resolution));
+    if (!failed) {
       log::info("{}: works again", id);
       entry.error.clear();
+      entry.bind_failed = false;
       entry.wanted = nullptr;
       entry.retry_delay = {};
       entry.retry.reset();
       context_.own_addresses.set_udp_ports(sockets_.udp_ports());
+      for (auto& [other_id, other] : entries_) {
+        if (other.retry && other.blocker == id) other.retry->arm(Duration::zero());
+      }
       return;
     }
-    why = status.error().text();
+    why = failed->error;
+    entry.blocker = failed->blocker;
   }
-  if (why != entry.error) log::error("{}: failed: {}", id, why);
-  entry.error = why;
+  if (why != entry.cause) {
+    log::error("{}: failed: {}", id, why);
+    entry.error = entry.cause = why;
+  }
   schedule_retry(entry);
 }
 
@@ -293,56 +297,33 @@ bool ServiceManager::nothing_could_be_bound() const noexcept {
   return serving() == 0 && std::any_of(entries_.begin(), entries_.end(), failed);
 }
 
-bool ServiceManager::is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept {
-  if (phase_ != Phase::Applying) return false;
-  const auto future = future_users_.find(endpoint);
-  return future == future_users_.end() || future->second != user;
+std::optional<Obstacle> ServiceManager::try_to_run(
+    Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
+    std::shared_ptr<const config::Resolution> resolution) {
+  std::vector<std::pair<net::Endpoint, std::string>> borrowed;
+  auto ready = make_ready(
+      context_, sockets_, entry.id, entry.endpoints, std::move(definition), std::move(resolution),
+      [](const net::Endpoint&, const std::string&) { return false; }, borrowed);
+  if (!ready) return std::move(ready.error());
+  if (const Status status = commit(entry, std::move(*ready)); !status)
+    return Obstacle{status.error().text(), false, {}, {}, {}};
+  return std::nullopt;
 }
 
-Result<std::vector<net::BoundSocket*>> ServiceManager::bind_all(const Entry& entry,
-                                                                const service::Prepared& prepared) {
-  std::vector<net::BoundSocket*> sockets;
-  for (const net::Endpoint& endpoint : prepared.resolution->endpoints) {
-    net::BoundSocket* socket = sockets_.find(endpoint);
-    const std::string user = sockets_.user(endpoint);
-    if (socket != nullptr && user != entry.id && !user.empty() && !is_leaving(endpoint, user)) {
-      return Error("bind " + endpoint.to_string() + ": used by service '" + user + "'");
-    }
-    if (socket == nullptr) {
-      auto bound = sockets_.bind(endpoint, prepared.definition->backlog, entry.id);
-      if (!bound) return std::move(bound.error());
-      socket = *bound;
-    } else if (std::find(entry.endpoints.begin(), entry.endpoints.end(), endpoint) == entry.endpoints.end()) {
-      socket->set_backlog(prepared.definition->backlog);  // it was another service's
-    }
-    sockets.push_back(socket);
-  }
-  return sockets;
-}
-
-Status ServiceManager::try_to_run(Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
-                                  std::shared_ptr<const config::Resolution> resolution) {
-  auto prepared = service::prepare(std::move(definition), std::move(resolution), context_.inheritance);
-  Status status = prepared ? commit(entry, std::move(*prepared)) : Status(std::move(prepared.error()));
-  // What was bound, or handed over by another service, for nothing goes again; what the service had stays.
-  if (!status) sockets_.release(entry.id, entry.endpoints);
-  return status;
-}
-
-Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
-  auto sockets = bind_all(entry, prepared);
-  if (!sockets) return std::move(sockets.error());
-  const std::vector<net::Endpoint> endpoints = prepared.resolution->endpoints;
-
+Status ServiceManager::commit(Entry& entry, Ready ready) {
+  const std::vector<net::Endpoint> endpoints = ready.prepared.resolution->endpoints;
   std::unique_ptr<service::Service> fresh;
-  const bool replace = entry.service == nullptr || !entry.service->can_become(*prepared.definition);
+  const bool replace = entry.service == nullptr || !entry.service->can_become(*ready.prepared.definition);
   if (replace) {
-    auto made = service::Service::create(context_, prepared);
-    if (!made) return std::move(made.error());
+    auto made = service::Service::create(context_, ready.prepared);
+    if (!made) {
+      sockets_.release(entry.id, entry.endpoints);
+      return std::move(made.error());
+    }
     fresh = std::move(*made);
   }
   // An endpoint that comes from another service of this plan leaves it now.
-  for (net::BoundSocket* const socket : *sockets) {
+  for (net::BoundSocket* const socket : ready.sockets) {
     const std::string user = sockets_.user(socket->endpoint());
     if (user == entry.id || user.empty()) continue;
     Entry& other = entry_of(user);
@@ -356,15 +337,17 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
     sockets_.set_user(socket->endpoint(), entry.id);
   }
   if (replace && entry.service) {
-    // Its sockets go over to the new one, which must be the only one to watch them.
-    retire_service(std::move(entry.service));
+    // Its sockets go over to the new one, which must be the only one to watch them. What runs may finish
+    // where only how it is started has changed.
+    const bool same_kind = entry.service->definition().kind == ready.prepared.definition->kind;
+    retire_service(std::move(entry.service), same_kind);
   }
   if (fresh) {
     entry.service = std::move(fresh);
   } else {
-    entry.service->apply(std::move(prepared));
+    entry.service->apply(std::move(ready.prepared));
   }
-  Status status = entry.service->listen_on(*sockets);
+  Status status = entry.service->listen_on(ready.sockets);
   if (!status) {
     retire(entry);
     return status;
@@ -379,23 +362,22 @@ Status ServiceManager::commit(Entry& entry, service::Prepared prepared) {
 void ServiceManager::let_go(const Entry& entry, const std::vector<net::Endpoint>& kept) {
   for (const net::Endpoint& endpoint : entry.endpoints) {
     if (std::find(kept.begin(), kept.end(), endpoint) != kept.end()) continue;
-    const auto future = future_users_.find(endpoint);
-    if (future != future_users_.end() && future->second != entry.id)
-      sockets_.set_user(endpoint, future->second);
+    const std::string* const future = transition_ ? transition_->future_user(endpoint) : nullptr;
+    if (future != nullptr && *future != entry.id) sockets_.set_user(endpoint, *future);
   }
   sockets_.release(entry.id, kept);
 }
 
 void ServiceManager::retire(Entry& entry) {
-  if (entry.service) retire_service(std::move(entry.service));
+  if (entry.service) retire_service(std::move(entry.service), false);
   let_go(entry, {});
   entry.endpoints.clear();
 }
 
-void ServiceManager::retire_service(std::unique_ptr<service::Service> service) {
+void ServiceManager::retire_service(std::unique_ptr<service::Service> service, bool drain) {
   service::Service* const leaving = service.get();
   retired_.push_back(std::move(service));
-  if (leaving->definition().on_remove == config::OnRemove::Drain) {
+  if (drain || leaving->definition().on_remove == config::OnRemove::Drain) {
     leaving->drain();
   } else {
     leaving->terminate(leaving->definition().stop_timeout, true);
@@ -418,6 +400,7 @@ void ServiceManager::stop(std::function<void()> done) {
   on_stopped_ = std::move(done);
   for (auto& [id, entry] : entries_) {
     entry.retry.reset();
+    entry.endpoints.clear();
     if (entry.service) retired_.push_back(std::move(entry.service));
   }
   // Those that were on their way out before are told again: one that drains has no more time than the others.
@@ -463,7 +446,8 @@ std::size_t ServiceManager::serving() const noexcept {
 std::vector<ServiceStatus> ServiceManager::status() const {
   std::vector<ServiceStatus> all;
   for (const auto& [id, entry] : entries_) {
-    ServiceStatus status{id, ServiceState::Listening, entry.endpoints, 0, {}, entry.error};
+    const std::string& error = entry.error.empty() ? entry.fault : entry.error;
+    ServiceStatus status{id, ServiceState::Listening, entry.endpoints, 0, {}, error};
     if (entry.service) {
       status.active = entry.service->active();
       status.counters = entry.service->counters();
@@ -474,9 +458,12 @@ std::vector<ServiceStatus> ServiceManager::status() const {
       }
     }
     if (entry.disabled) status.state = ServiceState::Disabled;
-    if (!entry.error.empty()) status.state = ServiceState::Failed;
-    all.push_back(std::move(status));
+    if (!error.empty()) status.state = ServiceState::Failed;
+    // After a stop has begun all that runs is on its way out, below.
+    if (!stopping_ || entry.service || !error.empty()) all.push_back(std::move(status));
   }
+  for (const auto& service : retired_)
+    all.push_back({service->name(), ServiceState::Draining, {}, service->active(), service->counters(), {}});
   return all;
 }
 

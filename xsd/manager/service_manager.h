@@ -3,10 +3,11 @@
 // ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the
 // listening sockets and the services; it decides nothing about connections.
 //
-// A reload runs in small steps between turns of the loop: load (one file a step) -> plan -> for each service:
-// prepare, bind what is new, commit, let go of what is old -> one summary line. Each service is a transaction
-// of its own: one that cannot be prepared or bound keeps what it has and is tried again after 1 s, doubling
-// to 60 s. Reloads asked for while one runs become one more, which starts when it is done.
+// A reload runs in small steps between turns of the loop: load (one file a step) -> diagnostics to the log ->
+// plan: prepare all that changes and bind what is new (transition.h) -> commit, service by service, and let
+// go of what is old -> one summary line. Each service is a transaction of its own: one that cannot be
+// prepared or bound keeps what it has and is tried again after 1 s, doubling to 60 s. Reloads asked for while
+// one runs become one more, which starts when it is done.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,10 @@
 #include <vector>
 
 #include "xsd/config/loader.h"
+#include "xsd/manager/diagnostic_log.h"
 #include "xsd/manager/plan.h"
 #include "xsd/manager/socket_table.h"
+#include "xsd/manager/transition.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/service/context.h"
 #include "xsd/service/service.h"
@@ -92,6 +95,9 @@ class ServiceManager {
     std::unique_ptr<service::Service> service;  ///< nullptr unless serving
     std::vector<net::Endpoint> endpoints;       ///< of the running definition
     std::string error;                          ///< of the last try; set: failed
+    std::string cause;                          ///< the same without what was only found out once
+    std::string blocker;                        ///< the service whose socket it waits for
+    std::string fault;                          ///< of the text: what runs is older
     bool bind_failed = false;                   ///< it failed only when it was to be bound
     bool disabled = false;
     /// What is wanted but could not be had yet, and when it is tried again.
@@ -99,32 +105,31 @@ class ServiceManager {
     std::unique_ptr<reactor::Timer> retry;
     Duration retry_delay{};
   };
-  enum class Phase : std::uint8_t { Quiet, Loading, Applying };
+  enum class Phase : std::uint8_t { Quiet, Loading, Telling, Preparing, Applying };
 
   void begin_reload();
   void step();
   void step_later();
   void end_reload();
-  void begin_applying(config::Snapshot snapshot);
-  void finish_applying();
+  void begin_plan(config::Snapshot snapshot);
+  void go_on();
+  bool apply_some();
+  void finish_plan();
 
-  void run(const Action& action);
-  void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, std::string why);
+  void run(std::size_t action);
+  void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, Obstacle obstacle);
   void schedule_retry(Entry& entry);
   void retry(const std::string& id);
-  /// Makes the entry run this definition. The error leaves everything of the service as it was.
-  Status try_to_run(Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
-                    std::shared_ptr<const config::Resolution> resolution);
-  /// The last part of it; sockets that were bound for nothing are left to try_to_run.
-  Status commit(Entry& entry, service::Prepared prepared);
-  Result<std::vector<net::BoundSocket*>> bind_all(const Entry& entry, const service::Prepared& prepared);
+  /// Makes the entry run this definition. An obstacle leaves everything of the service as it was.
+  std::optional<Obstacle> try_to_run(Entry& entry,
+                                     std::shared_ptr<const config::ServiceDefinition> definition,
+                                     std::shared_ptr<const config::Resolution> resolution);
+  Status commit(Entry& entry, Ready ready);
   void let_go(const Entry& entry, const std::vector<net::Endpoint>& kept);
   void retire(Entry& entry);
-  void retire_service(std::unique_ptr<service::Service> service);
+  void retire_service(std::unique_ptr<service::Service> service, bool drain);
   void forget_when_idle(service::Service& leaving);
-  bool is_leaving(const net::Endpoint& endpoint, const std::string& user) const noexcept;
   Entry& entry_of(const std::string& id);
-  void log_diagnostics(const std::vector<config::Diagnostic>& diagnostics);
 
   service::ServiceContext& context_;
   config::Loader& loader_;
@@ -137,11 +142,10 @@ class ServiceManager {
   bool reload_wanted_ = false;
   bool stopping_ = false;
   std::function<void()> on_stopped_;
-  config::Snapshot snapshot_;
-  std::vector<Action> plan_;
+  std::map<std::string, RunningEntry> running_;  ///< what the transition starts from, until it is prepared
+  std::unique_ptr<Transition> transition_;       ///< of the plan under way
+  DiagnosticLog diagnostic_log_;
   std::size_t next_action_ = 0;
-  /// Who will use an endpoint once the plan is done.
-  std::unordered_map<net::Endpoint, std::string, net::EndpointHash> future_users_;
   Summary summary_;
   std::uint64_t generation_ = 0;
   reactor::Timer stop_deadline_;

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "xsd/net/port_owner.h"
-
 namespace xsd::manager {
 
 net::BoundSocket* SocketTable::find(const net::Endpoint& endpoint) noexcept {
@@ -19,32 +17,56 @@ const std::string& SocketTable::user(const net::Endpoint& endpoint) const noexce
   return entry == entries_.end() ? kNobody : entry->second.user;
 }
 
-std::vector<net::BoundSocket*> SocketTable::overlapping(const net::Endpoint& endpoint) {
-  std::vector<net::BoundSocket*> found;
-  for (auto& [bound, entry] : entries_) {
-    if (bound.overlaps(endpoint)) found.push_back(entry.socket.get());
+tl::expected<SocketTable::Bound, SocketTable::BindFailure> SocketTable::bind_all(
+    const std::vector<net::Endpoint>& endpoints, std::uint32_t backlog, const std::string& user,
+    const MayTake& may_take) {
+  Bound bound;
+  for (const net::Endpoint& endpoint : endpoints) {
+    auto socket = bind(endpoint, backlog, user, may_take, bound);
+    if (!socket) return tl::unexpected(std::move(socket.error()));
+    bound.sockets.push_back(*socket);
   }
-  return found;
+  return bound;
 }
 
-Result<net::BoundSocket*> SocketTable::bind(const net::Endpoint& endpoint, std::uint32_t backlog,
-                                            const std::string& user) {
+tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(const net::Endpoint& endpoint,
+                                                                            std::uint32_t backlog,
+                                                                            const std::string& user,
+                                                                            const MayTake& may_take,
+                                                                            Bound& bound) {
+  const auto is_in_the_way = [&](const net::Endpoint& other, const std::string& other_user) {
+    if (other_user == user || other_user.empty()) return false;
+    if (!may_take(other, other_user)) return true;
+    bound.borrowed.emplace_back(other, other_user);
+    return false;
+  };
+  const auto used_by = [&](const std::string& other_user) {
+    Error error("bind " + endpoint.to_string() + ": used by service '" + other_user + "'");
+    return tl::unexpected(BindFailure{std::move(error), endpoint, other_user});
+  };
+
+  if (const auto present = entries_.find(endpoint); present != entries_.end()) {
+    if (is_in_the_way(endpoint, present->second.user)) return used_by(present->second.user);
+    if (present->second.user != user) present->second.socket->set_backlog(backlog);
+    return present->second.socket.get();
+  }
   auto socket = net::BoundSocket::open(endpoint, backlog);
   if (!socket && socket.error().number() == EADDRINUSE) {
-    const std::vector<net::BoundSocket*> own = overlapping(endpoint);
-    if (!own.empty()) {
-      for (net::BoundSocket* const other : own)
+    std::vector<net::BoundSocket*> overlapping;
+    for (auto& [other, entry] : entries_) {
+      if (!other.overlaps(endpoint)) continue;
+      if (is_in_the_way(other, entry.user)) return used_by(entry.user);
+      overlapping.push_back(entry.socket.get());
+    }
+    if (!overlapping.empty()) {
+      for (net::BoundSocket* const other : overlapping)
         other->set_shared(true);
       socket = net::open_beside(endpoint, backlog);
-      for (net::BoundSocket* const other : own)
+      for (net::BoundSocket* const other : overlapping)
         other->set_shared(false);
     }
-    if (!socket && socket.error().number() == EADDRINUSE) {
-      const std::string owner = net::find_port_owner(endpoint);
-      if (!owner.empty()) return Error(socket.error().text() + " (held by " + owner + ")");
-    }
   }
-  if (!socket) return std::move(socket.error());
+  if (!socket) return tl::unexpected(BindFailure{std::move(socket.error()), endpoint, {}});
   Entry& entry = entries_[endpoint];
   entry = {std::make_unique<net::BoundSocket>(std::move(*socket)), user};
   by_user_[user].push_back(endpoint);

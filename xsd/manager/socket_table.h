@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "xsd/base/result.h"
@@ -25,11 +27,27 @@ class SocketTable {
   /// The id of the service that uses it; empty if it is not bound or not used.
   const std::string& user(const net::Endpoint& endpoint) const noexcept;
 
-  /// Binds an endpoint that is not in the table. Sockets of ours that overlap with it (0.0.0.0:80 and
-  /// 127.0.0.1:80) and are on their way out are made to share the port for the moment of binding. The error
-  /// names who holds the port where that can be seen.
-  Result<net::BoundSocket*> bind(const net::Endpoint& endpoint, std::uint32_t backlog,
-                                 const std::string& user);
+  /// Whether a socket of another service may be taken over, or shared for the moment of binding, because that
+  /// service is letting go of it.
+  using MayTake = std::function<bool(const net::Endpoint& endpoint, const std::string& user)>;
+
+  struct Bound {
+    std::vector<net::BoundSocket*> sockets;                       ///< one for each endpoint, in their order
+    std::vector<std::pair<net::Endpoint, std::string>> borrowed;  ///< with the user that must let go of it
+  };
+  struct BindFailure {
+    Error error;
+    net::Endpoint endpoint;
+    std::string user;  ///< the service of ours that is in the way
+  };
+
+  /// Finds or binds a socket for each endpoint. A bound socket of another service is given where `may_take`
+  /// says so (its user is not changed yet). A new one that overlaps with sockets of ours (0.0.0.0:80 and
+  /// 127.0.0.1:80) is bound beside them where all of those may be taken. On failure what was bound is for
+  /// release() to close.
+  tl::expected<Bound, BindFailure> bind_all(const std::vector<net::Endpoint>& endpoints,
+                                            std::uint32_t backlog, const std::string& user,
+                                            const MayTake& may_take);
   void set_user(const net::Endpoint& endpoint, const std::string& user);
   /// Closes the sockets of `user` that are not in `kept`. The service must have let go of them.
   void release(const std::string& user, const std::vector<net::Endpoint>& kept);
@@ -42,7 +60,9 @@ class SocketTable {
     std::unique_ptr<net::BoundSocket> socket;
     std::string user;
   };
-  std::vector<net::BoundSocket*> overlapping(const net::Endpoint& endpoint);
+  tl::expected<net::BoundSocket*, BindFailure> bind(const net::Endpoint& endpoint, std::uint32_t backlog,
+                                                    const std::string& user, const MayTake& may_take,
+                                                    Bound& bound);
 
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
   /// The endpoints of each user, so that letting go of one service does not look at all of them.

@@ -1,16 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who holds a port that we could not bind: from /proc/net and /proc/PID/fd, as far as we may look there. For
-// messages only; slow (it reads all of /proc) and therefore bounded.
+// PortOwnerSearch: who holds the ports that we could not bind, for messages. The sockets are known from
+// sock_diag(7) and /proc/net/unix, the processes from /proc/PID/fd, as far as we may look there. That can be
+// many files, so they are read a few at a time, once for all endpoints.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
+#include "xsd/base/clock.h"
+#include "xsd/base/directory.h"
 #include "xsd/net/endpoint.h"
 
 namespace xsd::net {
 
-/// "inetd[812]", or empty if it cannot be seen.
-std::string find_port_owner(const Endpoint& endpoint);
+class PortOwnerSearch {
+ public:
+  /// Asks which sockets they are.
+  explicit PortOwnerSearch(const std::vector<Endpoint>& endpoints);
+
+  /// Goes on for about `budget`. True when all is known that can be.
+  bool step(const Clock& clock, Duration budget);
+
+  /// "inetd[812]", or empty if it cannot be seen.
+  std::string owner(const Endpoint& endpoint) const;
+
+ private:
+  bool next_process();
+  void look_at(const char* descriptor);
+
+  std::unordered_map<Endpoint, std::string, EndpointHash> owners_;
+  std::unordered_map<std::uint64_t, std::vector<Endpoint>> wanted_;  ///< by the inode of the socket
+  DirectoryStream processes_;
+  DirectoryStream descriptors_;  ///< of the process `pid_`
+  std::string pid_;
+  int seen_ = 0;
+};
 
 }  // namespace xsd::net

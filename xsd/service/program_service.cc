@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #include "xsd/base/number.h"
-#include "xsd/net/accept_queue.h"
+#include "xsd/net/socket_diag.h"
 
 namespace xsd::service {
 namespace {

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -89,6 +91,22 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
     }
   }
   return ports;
+}
+
+HeldPort::HeldPort(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const int on = 1;
+  (void)setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd_, 16) != 0) {
+    ADD_FAILURE() << "cannot hold port " << port;
+  }
+}
+
+void HeldPort::release() {
+  if (fd_ >= 0) (void)close(std::exchange(fd_, -1));
 }
 
 }  // namespace xsd::test

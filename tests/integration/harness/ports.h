@@ -14,4 +14,17 @@ std::uint16_t free_port();
 /// `count` ports, one after the other, for ranges.
 std::vector<std::uint16_t> free_ports(std::size_t count);
 
+/// Somebody else who listens on a port of 127.0.0.1; fails the test if that cannot be.
+class HeldPort {
+ public:
+  explicit HeldPort(std::uint16_t port);
+  ~HeldPort() { release(); }
+  HeldPort(const HeldPort&) = delete;
+  HeldPort& operator=(const HeldPort&) = delete;
+  void release();
+
+ private:
+  int fd_;
+};
+
 }  // namespace xsd::test

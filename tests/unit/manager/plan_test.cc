@@ -32,10 +32,10 @@ class PlanTest : public testing::Test {
     return snapshot_.services.emplace_back(std::move(loaded));
   }
   void runs(const std::string& id, const std::string& file = "a.yaml") {
-    running_[id] = {file, true, define(id), resolve(7)};
+    running_[id] = {file, true, define(id), resolve(7), nullptr};
   }
   void failed_before(const std::string& id, const std::string& file = "a.yaml") {
-    running_[id] = {file, false, nullptr, nullptr};
+    running_[id] = {file, false, nullptr, nullptr, nullptr};
   }
 
   std::string plan() const {
@@ -107,6 +107,15 @@ TEST_F(PlanTest, leaves_everything_of_an_unreadable_file_running) {
   broken.id_known = false;
   broken.definition = nullptr;
   EXPECT_EQ(plan(), "stop:other fault:many");
+}
+
+TEST_F(PlanTest, stops_nothing_of_a_file_with_a_fault) {
+  runs("echo", "echo.yaml");
+  runs("other", "other.yaml");
+  LoadedService& broken = wants("echo;", "echo.yaml");
+  broken.definition = nullptr;
+  broken.resolution = nullptr;
+  EXPECT_EQ(plan(), "stop:other fault:echo;");
 }
 
 TEST_F(PlanTest, lets_the_good_one_of_two_with_the_same_id_live) {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "xsd/net/accept_queue.h"
+#include "xsd/net/socket_diag.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "xsd/net/socket.h"
 
 namespace xsd::net {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Optional;
@@ -77,6 +79,19 @@ TEST(QueuedPeers, of_another_address_with_the_same_port_do_not_count) {
   ASSERT_EQ(connect(fd.get(), address.raw(), address.raw_length()), 0);
   if (!queued_peers(address)) GTEST_SKIP() << "no sock_diag here";
   EXPECT_THAT(queued_peers(*SocketAddress::parse("127.0.0.2", address.port())), Optional(IsEmpty()));
+}
+
+TEST(InodesAtPort, are_those_of_listening_and_bound_sockets) {
+  for (const Transport transport : {Transport::Stream, Transport::Datagram}) {
+    auto bound = BoundSocket::open({transport, *SocketAddress::parse("127.0.0.1", 0), {}}, 10);
+    ASSERT_TRUE(bound);
+    struct stat info {};
+    ASSERT_EQ(fstat(bound->fd(), &info), 0);
+    const std::uint16_t port = local_address(bound->fd()).port();
+    const auto inodes = inodes_at_port(transport, port);
+    if (inodes.empty() && !queued_peers(local_address(bound->fd()))) GTEST_SKIP() << "no sock_diag here";
+    EXPECT_THAT(inodes, Contains(info.st_ino));
+  }
 }
 
 }  // namespace

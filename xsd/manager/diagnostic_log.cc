@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/manager/diagnostic_log.h"
+
+#include <algorithm>
+
+#include "xsd/base/log.h"
+
+namespace xsd::manager {
+namespace {
+
+void write(const config::Diagnostic& diagnostic) {
+  const std::string text = config::format_diagnostic(diagnostic);
+  const log::Level level =
+      diagnostic.severity == config::Severity::Error ? log::Level::Error : log::Level::Warning;
+  std::string_view rest = text;
+  if (log::is_json()) {  // a line and a caret are for people
+    log::message(level, rest.substr(0, rest.find('\n')));
+    return;
+  }
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+    log::message(level, rest.substr(0, end));
+  }
+}
+
+}  // namespace
+
+bool DiagnosticLog::step(const Clock& clock, Duration budget) {
+  const MonotonicTime end = clock.monotonic() + budget;
+  while (!rest_.empty()) {
+    const std::string& file = rest_.front().file;
+    const auto next_file = std::find_if(rest_.begin(), rest_.end(),
+                                        [&](const config::Diagnostic& other) { return other.file != file; });
+    const auto count = static_cast<std::size_t>(next_file - rest_.begin());
+    const std::size_t shown = std::min(count, kShownOfFile);
+    for (const config::Diagnostic& diagnostic : rest_.first(shown))
+      write(diagnostic);
+    if (count > shown) log::error("{}: {} more; xsd --check shows them", file, count - shown);
+    rest_ = rest_.subspan(count);
+    if (clock.monotonic() >= end) break;
+  }
+  return rest_.empty();
+}
+
+}  // namespace xsd::manager
