@@ -292,4 +292,18 @@ std::optional<PortRange> numeric_ports(std::string_view port) noexcept {
   return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
 }
 
+const ListenSpec* origin_in_listen(const ServiceDefinition& definition, const net::Endpoint& endpoint,
+                                   unsigned port_offset) {
+  for (const ListenSpec& spec : definition.listen) {
+    if (spec.transport != endpoint.transport) continue;
+    const bool is_unix = endpoint.address.family() == AF_UNIX;
+    if (is_unix != (spec.family == Family::Unix)) continue;
+    if (is_unix && spec.path != endpoint.address.host()) continue;
+    const auto ports = numeric_ports(spec.port);
+    const unsigned port = endpoint.address.port() - port_offset;
+    if (is_unix || !ports || (ports->first <= port && port <= ports->last)) return &spec;
+  }
+  return nullptr;
+}
+
 }  // namespace xsd::config

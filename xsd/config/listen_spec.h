@@ -44,4 +44,8 @@ struct PortRange {
 /// The ports that a number or range stands for; nullopt if `port` is a name.
 std::optional<PortRange> numeric_ports(std::string_view port) noexcept;
 
+/// The entry of `listen` that an endpoint of the service comes from, as far as that can be told.
+const ListenSpec* origin_in_listen(const ServiceDefinition& definition, const net::Endpoint& endpoint,
+                                   unsigned port_offset);
+
 }  // namespace xsd::config

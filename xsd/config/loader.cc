@@ -3,10 +3,10 @@
 
 #include "xsd/base/clock.h"
 #include "xsd/base/text.h"
+#include "xsd/config/cached_file.h"
 #include "xsd/config/decode.h"
 #include "xsd/config/endpoint_index.h"
 #include "xsd/config/file_list.h"
-#include "xsd/config/file_mark.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/name_service.h"
 #include "xsd/config/resolve.h"
@@ -32,31 +32,16 @@ namespace {
 // How much cheap work is done between two looks at the clock.
 constexpr std::size_t kCheapUnits = 32;
 
-struct CachedFile {
-  bool is_decoded = false;
-  TextMark mark;
-  FolderState folder;
-  std::vector<DecodedService> services;
-  std::vector<Diagnostic> text_diagnostics;  ///< of its content
-  std::vector<Diagnostic> file_diagnostics;  ///< of its owner and mode
-};
-
-struct CachedMain {
-  TextMark mark;
-  DecodedMain decoded;
-  std::vector<Diagnostic> diagnostics;
-  bool readable = false;  ///< the text made a tree
-};
-
 }  // namespace
 
 class Loader::Impl {
  public:
   Impl(LoadOptions options, std::unique_ptr<NameService> names)
       : options_(std::move(options)),
-        names_(std::move(names)),
-        resolver_(*names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
-                                        options_.only_checks}) {
+        machine_(std::move(names)),
+        names_(answers_, *machine_),
+        resolver_(names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
+                                       options_.only_checks}) {
     while (options_.path.size() > 1 && options_.path.ends_with('/'))
       options_.path.pop_back();
     if (options_.path.starts_with('/')) return;
@@ -76,28 +61,56 @@ class Loader::Impl {
     index_.clear();
     folders_.clear();
     folder_warnings_.clear();
+    answers_ = {};
     next_ = 0;
     stage_ = Stage::Main;
   }
 
-  bool step(Duration budget) {
+  Progress step(Duration budget) {
     const MonotonicTime end = clock_.monotonic() + budget;
     std::size_t cheap = 0;
-    while (stage_ != Stage::Done) {
+    while (stage_ != Stage::Done && stage_ != Stage::Names) {
       const bool was_cheap = work();
       if (was_cheap && ++cheap % kCheapUnits != 0) continue;
       if (clock_.monotonic() >= end) break;
     }
-    return stage_ == Stage::Done;
+    if (stage_ == Stage::Names) return Progress::NeedsNames;
+    return stage_ == Stage::Done ? Progress::Done : Progress::More;
+  }
+
+  const NameAnswers& questions() const { return answers_; }
+
+  void answer(NameAnswers answers) {
+    if (stage_ != Stage::Names) return;
+    answers_ = std::move(answers);
+    stage_ = Stage::Services;
+  }
+
+  Snapshot load() {
+    begin();
+    for (;;) {
+      const Progress progress = step(std::chrono::hours(1));
+      if (progress == Progress::Done) return take();
+      if (progress == Progress::More) continue;
+      NameAnswers answers = std::move(answers_);
+      ask_all(*machine_, answers);
+      answer(std::move(answers));
+    }
   }
 
   Snapshot take() { return std::exchange(snapshot_, {}); }
 
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition,
+  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
+    resolver_.add_questions(definition, out);
+  }
+
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const NameAnswers& answers,
                                             std::vector<Diagnostic>& diagnostics) {
-    resolver_.refresh();
+    LearnedNames names(answers, *machine_);
+    Resolver resolver(names, resolver_.rules());
+    resolver.refresh();
     std::vector<MachineFault> faults;
-    auto resolution = resolver_.resolve(definition, main_path(), faults);
+    auto resolution = resolver.resolve(definition, main_path(), faults);
     for (MachineFault& fault : faults) {
       diagnostics.push_back(
           diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
@@ -107,7 +120,7 @@ class Loader::Impl {
   }
 
  private:
-  enum class Stage : std::uint8_t { Main, Files, Services, Finish, Done };
+  enum class Stage : std::uint8_t { Main, Files, Questions, Names, Services, Finish, Done };
 
   struct Job {
     std::string path;    ///< as shown
@@ -132,10 +145,19 @@ class Loader::Impl {
         return false;
       case Stage::Files:
         if (next_ < jobs_.size()) return load_file(jobs_[next_++]);
-        stage_ = Stage::Services;
+        stage_ = Stage::Questions;
         next_ = 0;
         return true;
+      case Stage::Questions:
+        if (next_ < snapshot_.services.size()) {
+          if (const auto& definition = snapshot_.services[next_++].definition)
+            resolver_.add_questions(*definition, answers_);
+          return true;
+        }
+        finish_questions();
+        return true;
       case Stage::Services:
+        if (next_ == 0) check_daemon_user();
         if (next_ < snapshot_.services.size()) {
           check_service(next_++);
           return true;
@@ -146,6 +168,7 @@ class Loader::Impl {
         finish();
         stage_ = Stage::Done;
         return false;
+      case Stage::Names:
       case Stage::Done:
         break;
     }
@@ -186,7 +209,6 @@ class Loader::Impl {
     snapshot_.watched_folders.push_back(folder_of(path));
     if (!read_main(path)) return;
     snapshot_.daemon = main_.decoded.daemon;
-    check_daemon_user();
     add_services(main_.decoded.services, 0);
     const std::string base =
         options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
@@ -233,13 +255,6 @@ class Loader::Impl {
     diagnostics.insert(diagnostics.end(), main_.diagnostics.begin(), main_.diagnostics.end());
     snapshot_.rejected = snapshot_.rejected || !main_.readable || main_.decoded.faulty;
     return main_.readable;
-  }
-
-  void check_daemon_user() {
-    const DaemonSettings& daemon = main_.decoded.daemon;
-    if (daemon.user.empty() || resolver_.user_exists(daemon.user)) return;
-    const ValueOrigin* const origin = origin_of(daemon.origins, "user");
-    reject(origin != nullptr ? origin->where : Position{}, "user " + quoted(daemon.user) + " not found");
   }
 
   void list(const std::string& shown_folder, const std::string& pattern, Position where) {
@@ -300,31 +315,9 @@ class Loader::Impl {
     file.file_diagnostics.clear();
     for (const std::string& warning : source->warnings)
       warn_about_file(job.path, warning, file.file_diagnostics);
-    if (!is_same) parse(job, *source, file);
+    if (!is_same) file.parse({job.path, {}, options_.as_root}, source->text, main_.decoded.inherited);
     add_file(job, file);
     return is_same;
-  }
-
-  void parse(const Job& job, const SourceFile& source, CachedFile& file) const {
-    DiagnosticSink sink(job.path, source.text);
-    const std::string stem = stem_of(job.path);
-    file.services.clear();
-    if (const auto root = read_yaml(source.text, sink)) {
-      const DecodeRules rules{job.path, {}, options_.as_root};
-      file.services = decode_service_file(*root, stem, main_.decoded.inherited, rules, sink);
-    } else {
-      DecodedService faulty;
-      faulty.id = stem;
-      faulty.id_known = false;
-      const auto& all = sink.all();
-      const auto error =
-          std::find_if(all.begin(), all.end(), [](const auto& d) { return d.severity == Severity::Error; });
-      faulty.error = error != all.end() ? one_line(*error) : job.path + ": cannot be read";
-      file.services.push_back(std::move(faulty));
-    }
-    file.services.shrink_to_fit();
-    file.text_diagnostics = sink.take();
-    file.text_diagnostics.shrink_to_fit();
   }
 
   void unreadable_file(const Job& job, const std::string& path, const Error& error) {
@@ -374,6 +367,28 @@ class Loader::Impl {
 
   // --- checks across services, and what depends on the machine ---
 
+  void finish_questions() {
+    next_ = 0;
+    if (!daemon_user().empty()) answers_.add({NameQuestion::Kind::User, daemon_user()});
+    answers_.sort();
+    stage_ = answers_.questions().empty() ? Stage::Services : Stage::Names;
+  }
+
+  const std::string& daemon_user() const { return snapshot_.daemon.user; }
+
+  void check_daemon_user() {
+    if (daemon_user().empty()) return;
+    const NameAnswer answer = names_.ask({NameQuestion::Kind::User, daemon_user()});
+    if (answer.found()) return;
+    const ValueOrigin* const origin = origin_of(snapshot_.daemon.origins, "user");
+    const Position where = origin != nullptr ? origin->where : Position{};
+    std::string message = "user " + quoted(daemon_user()) + " not found" + answer.remark();
+    if (answer.state == NameAnswer::State::NotFound) return reject(where, std::move(message));
+    // That nobody could say is no reason to refuse everything else.
+    reports_.front().diagnostics.push_back(
+        diagnose(Severity::Warning, options_.path, where, std::move(message)));
+  }
+
   void check_service(std::size_t index) {
     LoadedService& service = snapshot_.services[index];
     if (service.id_known && !claim_id(index)) return;
@@ -418,27 +433,13 @@ class Loader::Impl {
     for (const net::Endpoint& endpoint : resolution.endpoints) {
       const auto owner = index_.find(endpoint);
       if (!owner) continue;
-      const ListenSpec* const spec = spec_of(definition, endpoint);
+      const ListenSpec* const spec = origin_in_listen(definition, endpoint, options_.port_offset);
       if (spec == complained && !faults.empty()) continue;
       complained = spec;
       faults.push_back({spec != nullptr ? spec->where : definition.where,
                         endpoint.to_string() + " is wanted by the service " +
                             quoted(snapshot_.services[*owner].id) + " too, at " + place_of(*owner)});
     }
-  }
-
-  // The entry of `listen` that an endpoint comes from, as far as that can be told.
-  const ListenSpec* spec_of(const ServiceDefinition& definition, const net::Endpoint& endpoint) const {
-    for (const ListenSpec& spec : definition.listen) {
-      if (spec.transport != endpoint.transport) continue;
-      const bool is_unix = endpoint.address.family() == AF_UNIX;
-      if (is_unix != (spec.family == ListenSpec::Family::Unix)) continue;
-      if (is_unix && spec.path != endpoint.address.host()) continue;
-      const auto ports = numeric_ports(spec.port);
-      const unsigned port = endpoint.address.port() - options_.port_offset;
-      if (is_unix || !ports || (ports->first <= port && port <= ports->last)) return &spec;
-    }
-    return nullptr;
   }
 
   void add_fault(std::size_t index, Severity severity, MachineFault fault) {
@@ -497,6 +498,7 @@ class Loader::Impl {
     pending_ = {};
     ids_ = {};
     index_.clear();
+    answers_ = {};
     forget_text();
   }
 
@@ -519,7 +521,9 @@ class Loader::Impl {
 
   LoadOptions options_;
   std::string prefix_;  ///< what makes a relative path absolute
-  std::unique_ptr<NameService> names_;
+  std::unique_ptr<NameService> machine_;
+  NameAnswers answers_;  ///< of this load; before it has them, its questions
+  LearnedNames names_;
   Resolver resolver_;
   SystemClock clock_;
 
@@ -553,8 +557,16 @@ void Loader::begin() {
   impl_->begin();
 }
 
-bool Loader::step(Duration budget) {
+Loader::Progress Loader::step(Duration budget) {
   return impl_->step(budget);
+}
+
+const NameAnswers& Loader::questions() const {
+  return impl_->questions();
+}
+
+void Loader::answer(NameAnswers answers) {
+  impl_->answer(std::move(answers));
 }
 
 Snapshot Loader::take() {
@@ -562,15 +574,17 @@ Snapshot Loader::take() {
 }
 
 Snapshot Loader::load() {
-  begin();
-  while (!step(std::chrono::hours(1))) {
-  }
-  return take();
+  return impl_->load();
+}
+
+void Loader::add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
+  impl_->add_questions(definition, out);
 }
 
 std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition,
+                                                  const NameAnswers& answers,
                                                   std::vector<Diagnostic>& diagnostics) {
-  return impl_->resolve(definition, diagnostics);
+  return impl_->resolve(definition, answers, diagnostics);
 }
 
 }  // namespace xsd::config

@@ -5,6 +5,8 @@
 // --dump-config, start and reload are this one path.
 //
 // Loading is cut into steps, so that a reload never keeps the loop busy for longer than one file's parse.
+// What names mean is not asked in a step, since that may take seconds: once the files are read the load
+// stands still with all its questions until somebody hands over what was learned.
 #pragma once
 
 #include <functional>
@@ -16,6 +18,7 @@
 
 #include "xsd/config/definitions.h"
 #include "xsd/config/diagnostic.h"
+#include "xsd/config/names.h"
 #include "xsd/config/source_file.h"
 
 namespace xsd::config {
@@ -68,18 +71,30 @@ class Loader {
   Loader(LoadOptions options, std::unique_ptr<NameService> names);
   ~Loader();
 
+  enum class Progress : std::uint8_t {
+    More,        ///< call `step` again
+    NeedsNames,  ///< it goes on after `answer`
+    Done,        ///< the snapshot is complete
+  };
+
   /// Begins anew; a load that was under way is dropped.
   void begin();
   /// Goes on for about `budget` (at least one unit of work: one file parsed, or some files found unchanged).
-  /// True when the snapshot is complete.
-  bool step(Duration budget);
+  /// Never asks anybody what a name means.
+  Progress step(Duration budget);
+  /// While it needs names: what it wants to know, at least one thing.
+  const NameAnswers& questions() const;
+  /// The same with what was learned. What is Unknown there counts as not found in this load.
+  void answer(NameAnswers answers);
   Snapshot take();
 
-  /// All at once.
+  /// All at once, asking the names directly: for a process that serves nobody.
   Snapshot load();
 
   /// What depends on the machine, again, for one definition: for the retries of a service that failed on it.
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition,
+  /// First the questions are added to `out` (perhaps none), then it is resolved by their answers.
+  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const;
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const NameAnswers& answers,
                                             std::vector<Diagnostic>& diagnostics);
 
  private:

@@ -2,9 +2,12 @@
 #include "xsd/config/name_service.h"
 
 #include "xsd/base/clock.h"
+#include "xsd/base/number.h"
 #include "xsd/base/unique_fd.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -38,85 +41,34 @@ Record* look_up(Record& record, std::vector<char>& buffer, Call call) {
 
 class SystemNameService final : public NameService {
  public:
+  explicit SystemNameService(HostPatience patience) : patience_(patience) {}
+
   void refresh() override {
-    users_.clear();
-    groups_.clear();
-    ports_.clear();
-    hosts_.clear();
     interfaces_.clear();
     has_ipv6_.reset();
     host_time_ = Duration::zero();
+    resolver_is_ready_ = false;
   }
 
-  std::optional<UserEntry> user(const std::string& name) override {
-    const auto [place, is_new] = users_.try_emplace(name);
-    if (is_new) {
-      passwd record{};
-      const passwd* const found =
-          look_up(record, buffer_, [&](passwd* r, char* b, std::size_t n, passwd** out) {
-            return getpwnam_r(name.c_str(), r, b, n, out);
-          });
-      if (found != nullptr) place->second = UserEntry{found->pw_name, found->pw_uid, found->pw_gid};
+  NameAnswer ask(const NameQuestion& question) override {
+    switch (question.kind) {
+      case NameQuestion::Kind::User:
+        return user(question.text);
+      case NameQuestion::Kind::UserAndGroups: {
+        NameAnswer answer = user(question.text);
+        if (answer.found()) answer.groups = groups_of(answer.user.name);
+        return answer;
+      }
+      case NameQuestion::Kind::Group:
+        return group(question.text);
+      case NameQuestion::Kind::TcpPort:
+        return port(question.text, "tcp");
+      case NameQuestion::Kind::UdpPort:
+        return port(question.text, "udp");
+      case NameQuestion::Kind::Host:
+        return host(question.text);
     }
-    return place->second;
-  }
-
-  std::optional<UserEntry> user(uid_t uid) override {
-    const auto [place, is_new] = users_.try_emplace("#" + std::to_string(uid));  // no name has a '#'
-    if (is_new) {
-      passwd record{};
-      const passwd* const found = look_up(
-          record, buffer_,
-          [&](passwd* r, char* b, std::size_t n, passwd** out) { return getpwuid_r(uid, r, b, n, out); });
-      if (found != nullptr) place->second = UserEntry{found->pw_name, found->pw_uid, found->pw_gid};
-    }
-    return place->second;
-  }
-
-  std::optional<gid_t> group(const std::string& name) override {
-    const auto [place, is_new] = groups_.try_emplace(name);
-    if (is_new) {
-      ::group record{};
-      const ::group* const found =
-          look_up(record, buffer_, [&](::group* r, char* b, std::size_t n, ::group** out) {
-            return getgrnam_r(name.c_str(), r, b, n, out);
-          });
-      if (found != nullptr) place->second = found->gr_gid;
-    }
-    return place->second;
-  }
-
-  std::vector<gid_t> groups_of(const UserEntry& user) override {
-    std::vector<gid_t> groups(32);
-    for (;;) {
-      int count = static_cast<int>(groups.size());
-      const bool fits = getgrouplist(user.name.c_str(), user.gid, groups.data(), &count) >= 0;
-      groups.resize(static_cast<std::size_t>(count));
-      if (fits) return groups;
-    }
-  }
-
-  std::optional<std::uint16_t> port(const std::string& name, const std::string& protocol) override {
-    const auto [place, is_new] = ports_.try_emplace(protocol + "/" + name);
-    if (is_new) {
-      servent record{};
-      const servent* const found =
-          look_up(record, buffer_, [&](servent* r, char* b, std::size_t n, servent** out) {
-            return getservbyname_r(name.c_str(), protocol.c_str(), r, b, n, out);
-          });
-      if (found != nullptr) place->second = ntohs(static_cast<std::uint16_t>(found->s_port));
-    }
-    return place->second;
-  }
-
-  std::vector<net::SocketAddress> addresses(const std::string& host) override {
-    const auto [place, is_new] = hosts_.try_emplace(host);
-    if (is_new && host_time_ < kHostBudget) {
-      const MonotonicTime before = clock_.monotonic();
-      place->second = ask(host);
-      host_time_ += clock_.monotonic() - before;
-    }
-    return place->second;
+    return NameAnswer::not_found();
   }
 
   bool has_interface(const std::string& name) override {
@@ -137,33 +89,106 @@ class SystemNameService final : public NameService {
   gid_t own_gid() override { return getegid(); }
 
  private:
-  // The loop stands still meanwhile, so a resolver that does not answer gets one try of a second.
-  static std::vector<net::SocketAddress> ask(const std::string& host) {
-    if ((_res.options & RES_INIT) == 0) (void)res_init();  // without it the defaults of resolv.conf(5) hold
+  NameAnswer user(const std::string& account) {
+    const auto number = account_number(account);
+    passwd record{};
+    const passwd* const entry =
+        look_up(record, buffer_, [&](passwd* r, char* b, std::size_t n, passwd** out) {
+          return number ? getpwuid_r(*number, r, b, n, out) : getpwnam_r(account.c_str(), r, b, n, out);
+        });
+    NameAnswer answer = NameAnswer::not_found();
+    if (entry == nullptr) return answer;
+    answer.state = NameAnswer::State::Found;
+    answer.user = UserEntry{entry->pw_name, entry->pw_uid, entry->pw_gid};
+    return answer;
+  }
+
+  // getgrouplist(3) puts the group that it is given among the others. Which one the program will run with is
+  // not known yet, so it gets one that nobody can have, and that one is taken out again.
+  static std::vector<gid_t> groups_of(const std::string& name) {
+    constexpr gid_t kNoGroup = ~gid_t{0};
+    std::vector<gid_t> groups(32);
+    for (;;) {
+      int count = static_cast<int>(groups.size());
+      const bool fits = getgrouplist(name.c_str(), kNoGroup, groups.data(), &count) >= 0;
+      groups.resize(static_cast<std::size_t>(count));
+      if (fits) break;
+    }
+    std::erase(groups, kNoGroup);
+    return groups;
+  }
+
+  NameAnswer group(const std::string& name) {
+    ::group record{};
+    const ::group* const entry =
+        look_up(record, buffer_, [&](::group* r, char* b, std::size_t n, ::group** out) {
+          return getgrnam_r(name.c_str(), r, b, n, out);
+        });
+    NameAnswer answer = NameAnswer::not_found();
+    if (entry == nullptr) return answer;
+    answer.state = NameAnswer::State::Found;
+    answer.gid = entry->gr_gid;
+    return answer;
+  }
+
+  NameAnswer port(const std::string& name, const char* protocol) {
+    servent record{};
+    const servent* const entry =
+        look_up(record, buffer_, [&](servent* r, char* b, std::size_t n, servent** out) {
+          return getservbyname_r(name.c_str(), protocol, r, b, n, out);
+        });
+    NameAnswer answer = NameAnswer::not_found();
+    if (entry == nullptr) return answer;
+    answer.state = NameAnswer::State::Found;
+    answer.port = ntohs(static_cast<std::uint16_t>(entry->s_port));
+    return answer;
+  }
+
+  NameAnswer host(const std::string& name) {
+    if (patience_ == HostPatience::Long) return look_up_host(name);
+    if (host_time_ >= kHostBudget) {
+      return NameAnswer::unknown("not asked: other hosts took longer than " + format_duration(kHostBudget));
+    }
+    const MonotonicTime before = clock_.monotonic();
+    NameAnswer answer = look_up_host(name);
+    host_time_ += clock_.monotonic() - before;
+    return answer;
+  }
+
+  // Once a load, so that a change of resolv.conf is seen: the library does not look for one any more after
+  // somebody has changed the times.
+  void prepare_resolver() {
+    if (resolver_is_ready_) return;
+    resolver_is_ready_ = true;
+    (void)res_init();  // without it the defaults of resolv.conf(5) hold
     _res.retrans = 1;
-    _res.retry = 1;
+    _res.retry = patience_ == HostPatience::Short ? 1 : 2;
+  }
+
+  NameAnswer look_up_host(const std::string& name) {
+    prepare_resolver();
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* list = nullptr;
-    std::vector<net::SocketAddress> addresses;
-    if (getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return addresses;
+    const int error = getaddrinfo(name.c_str(), nullptr, &hints, &list);
+    if (error == EAI_AGAIN) return NameAnswer::unknown("no answer from a name server");
+    NameAnswer answer = NameAnswer::not_found();
+    if (error != 0) return answer;
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
       const net::SocketAddress address(entry->ai_addr, entry->ai_addrlen);
-      bool is_known = !address.is_ip();
-      for (const auto& other : addresses)
-        is_known = is_known || other == address;
-      if (!is_known) addresses.push_back(address);
+      const auto& known = answer.addresses;
+      if (!address.is_ip() || std::find(known.begin(), known.end(), address) != known.end()) continue;
+      answer.addresses.push_back(address);
     }
     freeaddrinfo(list);
-    return addresses;
+    if (!answer.addresses.empty()) answer.state = NameAnswer::State::Found;
+    return answer;
   }
 
-  std::unordered_map<std::string, std::optional<UserEntry>> users_;
-  std::unordered_map<std::string, std::optional<gid_t>> groups_;
-  std::unordered_map<std::string, std::optional<std::uint16_t>> ports_;
-  std::unordered_map<std::string, std::vector<net::SocketAddress>> hosts_;
+  const HostPatience patience_;
   std::unordered_map<std::string, bool> interfaces_;
   std::optional<bool> has_ipv6_;
+  bool resolver_is_ready_ = false;
   Duration host_time_ = Duration::zero();
   std::vector<char> buffer_;
   SystemClock clock_;
@@ -171,8 +196,13 @@ class SystemNameService final : public NameService {
 
 }  // namespace
 
-std::unique_ptr<NameService> make_system_name_service() {
-  return std::make_unique<SystemNameService>();
+std::unique_ptr<NameService> make_system_name_service(HostPatience patience) {
+  return std::make_unique<SystemNameService>(patience);
+}
+
+void ask_all(NameService& names, NameAnswers& answers) {
+  for (std::size_t i = 0; i < answers.questions().size(); ++i)
+    answers.set(i, names.ask(answers.questions()[i]));
 }
 
 }  // namespace xsd::config

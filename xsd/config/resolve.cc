@@ -2,7 +2,6 @@
 #include "xsd/config/resolve.h"
 
 #include "xsd/base/error.h"
-#include "xsd/base/number.h"
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
 #include "xsd/config/listen_spec.h"
@@ -25,10 +24,35 @@ using net::Endpoint;
 using net::SocketAddress;
 using Family = ListenSpec::Family;
 
-std::optional<std::uint32_t> as_number(const std::string& account) {
-  const auto number = parse_unsigned(account);
-  if (!number || *number >= 0xFFFF'FFFFU) return std::nullopt;
-  return static_cast<std::uint32_t>(*number);
+// What has to be asked about a definition, each part in one place for those who collect the questions and for
+// those who use the answers. Nothing: it is known without asking.
+
+std::optional<NameQuestion> user_question(const ServiceDefinition& definition, bool as_root) {
+  if (definition.user.empty()) return std::nullopt;
+  const bool wants_groups = as_root && definition.groups;
+  const bool needs_entry = as_root && (definition.groups || definition.group.empty());
+  if (!needs_entry && account_number(definition.user)) return std::nullopt;
+  return NameQuestion{wants_groups ? NameQuestion::Kind::UserAndGroups : NameQuestion::Kind::User,
+                      definition.user};
+}
+
+std::optional<NameQuestion> group_question(const ServiceDefinition& definition) {
+  if (definition.group.empty() || account_number(definition.group)) return std::nullopt;
+  return NameQuestion{NameQuestion::Kind::Group, definition.group};
+}
+
+std::optional<NameQuestion> port_question(const ListenSpec& spec) {
+  if (spec.family == Family::Unix || numeric_ports(spec.port)) return std::nullopt;
+  return NameQuestion{
+      spec.transport == net::Transport::Datagram ? NameQuestion::Kind::UdpPort : NameQuestion::Kind::TcpPort,
+      spec.port};
+}
+
+std::optional<NameQuestion> host_question(const ListenSpec& spec) {
+  const bool is_known = spec.family == Family::Unix || spec.host == "*" ||
+                        spec.host.find('%') != std::string::npos || SocketAddress::parse(spec.host, 0);
+  if (is_known) return std::nullopt;
+  return NameQuestion{NameQuestion::Kind::Host, spec.host};
 }
 
 // Opens what `path` names for somebody whose root is `root`: links inside, absolute ones too, stay inside.
@@ -131,45 +155,53 @@ class Resolver::Work {
   }
 
   void decide_ids() {
-    if (definition_.user.empty()) return decide_group({});
-    std::optional<UserEntry> user;
-    if (const auto number = as_number(definition_.user)) {
-      user = names_.user(uid_t{*number});
-      // A number that nobody has: the group of the same number, as xinetd does it.
-      if (!user) user = UserEntry{"", *number, *number};
-    } else {
-      user = names_.user(definition_.user);
+    if (definition_.user.empty()) return decide_group(nullptr);
+    NameAnswer answer = NameAnswer::not_found();
+    if (const auto question = user_question(definition_, rules_.as_root)) answer = names_.ask(*question);
+    const auto number = account_number(definition_.user);
+    // A number that nobody has: the group of the same number, as xinetd does it. Not where nobody could say
+    // whose it is: then its group is not known.
+    if (number && answer.state == NameAnswer::State::NotFound) {
+      answer.state = NameAnswer::State::Found;
+      answer.user = UserEntry{"", *number, *number};
     }
-    if (!user)
-      return fault("user", definition_.user_where, "user " + quoted(definition_.user) + " not found");
-    if (!rules_.as_root && !rules_.only_checks && user->uid != names_.own_uid()) {
+    if (!answer.found()) {
+      return fault("user", definition_.user_where,
+                   "user " + quoted(definition_.user) + " not found" + answer.remark());
+    }
+    if (!rules_.as_root && !rules_.only_checks && answer.user.uid != names_.own_uid()) {
       fault("user", definition_.user_where,
             "cannot change to user " + quoted(definition_.user) + ": the daemon is not root");
     }
-    decide_group(user);
+    decide_group(&answer);
   }
 
-  void decide_group(const std::optional<UserEntry>& user) {
+  void decide_group(const NameAnswer* user) {
     std::optional<gid_t> gid;
     if (!definition_.group.empty()) {
-      gid = as_number(definition_.group);
-      if (!gid) gid = names_.group(definition_.group);
-      if (!gid)
-        return fault("group", definition_.group_where, "group " + quoted(definition_.group) + " not found");
+      gid = account_number(definition_.group);
+      if (const auto question = group_question(definition_)) {
+        const NameAnswer answer = names_.ask(*question);
+        if (!answer.found()) {
+          return fault("group", definition_.group_where,
+                       "group " + quoted(definition_.group) + " not found" + answer.remark());
+        }
+        gid = answer.gid;
+      }
       if (!rules_.as_root && !rules_.only_checks && *gid != names_.own_gid()) {
         fault("group", definition_.group_where,
               "cannot change to group " + quoted(definition_.group) + ": the daemon is not root");
       }
     }
-    if (!rules_.as_root || !user) return;
+    if (!rules_.as_root || user == nullptr) return;
     resolution_.change_ids = true;
-    resolution_.uid = user->uid;
-    resolution_.gid = gid.value_or(user->gid);
-    if (definition_.groups && !user->name.empty()) {
-      UserEntry member = *user;
-      member.gid =
-          resolution_.gid;  // as initgroups(user, gid): the group that the program runs with is among them
-      resolution_.groups = names_.groups_of(member);
+    resolution_.uid = user->user.uid;
+    resolution_.gid = gid.value_or(user->user.gid);
+    if (!definition_.groups || user->user.name.empty()) return;
+    // As initgroups(user, gid): the group that the program runs with is among them.
+    resolution_.groups.push_back(resolution_.gid);
+    for (const gid_t group : user->groups) {
+      if (group != resolution_.gid) resolution_.groups.push_back(group);
     }
   }
 
@@ -197,17 +229,17 @@ class Resolver::Work {
 
   std::optional<PortRange> find_ports(const ListenSpec& spec) {
     auto ports = numeric_ports(spec.port);
-    if (!ports) {
-      const std::string protocol = spec.transport == net::Transport::Datagram ? "udp" : "tcp";
-      const auto port = names_.port(spec.port, protocol);
-      if (!port || *port == 0) {
+    if (const auto question = port_question(spec)) {
+      const NameAnswer answer = names_.ask(*question);
+      if (!answer.found() || answer.port == 0) {
         const bool is_own_name = spec.where == definition_.where;
+        const bool is_udp = question->kind == NameQuestion::Kind::UdpPort;
         faults_.push_back({spec.where, (is_own_name ? "'port' is missing, and port " : "port ") +
                                            quoted(spec.port) + " not found in the services database (" +
-                                           protocol + ")"});
+                                           (is_udp ? "udp" : "tcp") + ")" + answer.remark()});
         return std::nullopt;
       }
-      ports = PortRange{*port, *port};
+      ports = PortRange{answer.port, answer.port};
     }
     if (ports->last + rules_.port_offset > 65535) {
       faults_.push_back({spec.where, "port " + std::to_string(ports->last) + " and the port offset of " +
@@ -245,13 +277,14 @@ class Resolver::Work {
       faults_.push_back({spec.where, "interface " + quoted(spec.host.substr(percent + 1)) + " not found"});
       return out;
     }
-    for (const SocketAddress& address : names_.addresses(spec.host)) {
+    const NameAnswer answer = names_.ask({NameQuestion::Kind::Host, spec.host});
+    for (const SocketAddress& address : answer.addresses) {
       if (spec.family == Family::V4 && address.family() != AF_INET) continue;
       if (spec.family == Family::V6 && address.family() != AF_INET6) continue;
       out.push_back(address);
     }
     if (out.empty()) {
-      std::string message = "host " + quoted(spec.host) + " not found";
+      std::string message = "host " + quoted(spec.host) + " not found" + answer.remark();
       if (names_.has_interface(spec.host)) {
         message += ", but there is an interface of that name: write " + quoted("%" + spec.host);
       }
@@ -298,9 +331,18 @@ std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& def
   return Work(*this, definition, main_file, faults).run();
 }
 
-bool Resolver::user_exists(const std::string& user) {
-  if (const auto number = as_number(user)) return names_.user(uid_t{*number}).has_value();
-  return names_.user(user).has_value();
+void Resolver::add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
+  const auto add = [&out](std::optional<NameQuestion> question) {
+    if (question) out.add(std::move(*question));
+  };
+  if (definition.kind == ServiceKind::Program) {
+    add(user_question(definition, rules_.as_root));
+    add(group_question(definition));
+  }
+  for (const ListenSpec& spec : definition.listen) {
+    add(port_question(spec));
+    add(host_question(spec));
+  }
 }
 
 const std::string& Resolver::look_at(const std::string& chroot, const std::string& path, bool folder) {

@@ -33,6 +33,8 @@ class Resolver {
   /// `names` is borrowed.
   Resolver(NameService& names, ResolveRules rules) : names_(names), rules_(std::move(rules)) {}
 
+  const ResolveRules& rules() const noexcept { return rules_; }
+
   /// Forget what was found out: a new load begins.
   void refresh();
 
@@ -40,8 +42,8 @@ class Resolver {
   std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::string_view main_file,
                                             std::vector<MachineFault>& faults);
 
-  /// The user that `daemon: user:` names exists.
-  bool user_exists(const std::string& user);
+  /// What `resolve` will ask `names` about this definition.
+  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const;
 
  private:
   class Work;

@@ -39,7 +39,9 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
                        log::warning("some programs did not end; leaving them");
                        if (on_stopped_) std::exchange(on_stopped_, nullptr)();
                      }),
-      stepper_(context.loop, [this] { step(); }) {}
+      stepper_(context.loop, [this] { step(); }),
+      names_(context.loop, context.children),
+      retrier_(context.loop, [this] { go_on_retrying(); }) {}
 
 ServiceManager::~ServiceManager() {
   // Services borrow the sockets.
@@ -74,6 +76,8 @@ void ServiceManager::request_reload() {
 
 void ServiceManager::begin_reload() {
   reload_wanted_ = false;
+  names_.cancel();
+  put_off_retries();
   phase_ = Phase::Loading;
   if (hooks_.on_reload_begin) hooks_.on_reload_begin();
   loader_.begin();
@@ -84,19 +88,32 @@ void ServiceManager::step_later() {
   stepper_.arm(Duration::zero());
 }
 
-void ServiceManager::step() {
-  if (phase_ == Phase::Loading) {
-    if (loader_.step(kStepBudget)) {
-      config::Snapshot snapshot = loader_.take();
-      if (snapshot.rejected) {
-        (void)DiagnosticLog(snapshot.diagnostics).step(context_.loop.clock(), Duration::max());
-        log::error("reload: the main file or its defaults are faulty; everything stays as it was");
-        return end_reload();
-      }
-      begin_plan(std::move(snapshot));
-    }
-    return step_later();
+void ServiceManager::load_some() {
+  switch (loader_.step(kStepBudget)) {
+    case config::Loader::Progress::More:
+      return step_later();
+    case config::Loader::Progress::NeedsNames:
+      phase_ = Phase::Asking;
+      return names_.ask(loader_.questions(), [this](config::NameAnswers answers) {
+        loader_.answer(std::move(answers));
+        phase_ = Phase::Loading;
+        load_some();
+      });
+    case config::Loader::Progress::Done:
+      break;
   }
+  config::Snapshot snapshot = loader_.take();
+  if (snapshot.rejected) {
+    (void)DiagnosticLog(snapshot.diagnostics).step(context_.loop.clock(), Duration::max());
+    log::error("reload: the main file or its defaults are faulty; everything stays as it was");
+    return end_reload();
+  }
+  begin_plan(std::move(snapshot));
+  step_later();
+}
+
+void ServiceManager::step() {
+  if (phase_ == Phase::Loading) return load_some();
   go_on();
   if (phase_ != Phase::Quiet) return step_later();
   log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
@@ -132,6 +149,7 @@ void ServiceManager::go_on() {
   switch (phase_) {
     case Phase::Quiet:
     case Phase::Loading:
+    case Phase::Asking:
       return;
     case Phase::Telling:
       if (!diagnostic_log_.step(context_.loop.clock(), kStepBudget)) return;
@@ -246,29 +264,74 @@ void ServiceManager::schedule_retry(Entry& entry) {
   entry.retry_delay =
       entry.retry_delay == Duration::zero() ? kFirstRetry : std::min(entry.retry_delay * 2, kLongestRetry);
   if (!entry.retry) {
-    entry.retry =
-        std::make_unique<reactor::Timer>(context_.loop, [this, id = entry.id] { retry(std::string(id)); });
+    entry.retry = std::make_unique<reactor::Timer>(context_.loop, [this, id = entry.id] {
+      due_.push_back(id);
+      retrier_.arm(Duration::zero());
+    });
   }
   entry.retry->arm(entry.retry_delay);
 }
 
-void ServiceManager::retry(const std::string& id) {
+ServiceManager::Entry* ServiceManager::find_to_retry(const std::string& id) {
   const auto found = entries_.find(id);
-  if (stopping_ || found == entries_.end() || !found->second.wanted) return;
-  Entry& entry = found->second;
-  if (transition_) {  // the plan under way may not have come to this service yet
-    entry.retry->arm(kFirstRetry);
-    return;
+  return found != entries_.end() && found->second.wanted && found->second.retry ? &found->second : nullptr;
+}
+
+void ServiceManager::go_on_retrying() {
+  if (phase_ != Phase::Quiet) return put_off_retries();
+  if (names_.busy()) return;  // the others first; then it goes on
+  asked_.empty() ? ask_for_retries() : retry_some();
+}
+
+void ServiceManager::ask_for_retries() {
+  config::NameAnswers questions;
+  for (const std::string& id : std::exchange(due_, {})) {
+    const Entry* const entry = find_to_retry(id);
+    if (entry == nullptr) continue;
+    loader_.add_questions(*entry->wanted, questions);
+    asked_.push_back(id);
   }
+  questions.sort();
+  if (questions.questions().empty()) return retry_some();
+  names_.ask(std::move(questions), [this](config::NameAnswers answers) {
+    retry_names_ = std::move(answers);
+    retry_some();
+  });
+}
+
+void ServiceManager::retry_some() {
+  const MonotonicTime end = context_.loop.clock().monotonic() + kStepBudget;
+  while (!asked_.empty()) {
+    const std::string id = std::move(asked_.front());
+    asked_.pop_front();
+    if (Entry* const entry = find_to_retry(id)) retry(*entry);
+    if (context_.loop.clock().monotonic() >= end) break;
+  }
+  if (asked_.empty()) retry_names_ = {};
+  if (!asked_.empty() || !due_.empty()) retrier_.arm(Duration::zero());
+}
+
+void ServiceManager::put_off_retries() {
+  retrier_.cancel();
+  retry_names_ = {};
+  for (const std::string& id : due_)
+    asked_.push_back(id);
+  due_.clear();
+  for (const std::string& id : std::exchange(asked_, {})) {
+    if (Entry* const entry = find_to_retry(id)) entry->retry->arm(kFirstRetry);
+  }
+}
+
+void ServiceManager::retry(Entry& entry) {
   std::vector<config::Diagnostic> diagnostics;
-  auto resolution = loader_.resolve(*entry.wanted, diagnostics);
+  auto resolution = loader_.resolve(*entry.wanted, retry_names_, diagnostics);
   std::string why;
   if (resolution == nullptr) {
     why = diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
   } else {
     const auto failed = try_to_run(entry, entry.wanted, std::move(resolution));
     if (!failed) {
-      log::info("{}: works again", id);
+      log::info("{}: works again", entry.id);
       entry.error.clear();
       entry.bind_failed = false;
       entry.wanted = nullptr;
@@ -276,7 +339,7 @@ void ServiceManager::retry(const std::string& id) {
       entry.retry.reset();
       context_.own_addresses.set_udp_ports(sockets_.udp_ports());
       for (auto& [other_id, other] : entries_) {
-        if (other.retry && other.blocker == id) other.retry->arm(Duration::zero());
+        if (other.retry && other.blocker == entry.id) other.retry->arm(Duration::zero());
       }
       return;
     }
@@ -284,7 +347,7 @@ void ServiceManager::retry(const std::string& id) {
     entry.blocker = failed->blocker;
   }
   if (why != entry.cause) {
-    log::error("{}: failed: {}", id, why);
+    log::error("{}: failed: {}", entry.id, why);
     entry.error = entry.cause = why;
   }
   schedule_retry(entry);
@@ -397,6 +460,8 @@ void ServiceManager::forget_when_idle(service::Service& leaving) {
 void ServiceManager::stop(std::function<void()> done) {
   stopping_ = true;
   stepper_.cancel();
+  names_.cancel();
+  retrier_.cancel();
   on_stopped_ = std::move(done);
   for (auto& [id, entry] : entries_) {
     entry.retry.reset();
@@ -429,6 +494,8 @@ void ServiceManager::stop(std::function<void()> done) {
 void ServiceManager::stop_now() {
   stopping_ = true;
   stepper_.cancel();
+  names_.cancel();
+  retrier_.cancel();
   for (auto& [id, entry] : entries_) {
     if (entry.service && ends_on_stop(*entry.service)) entry.service->kill();
   }

@@ -3,13 +3,18 @@
 // ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the
 // listening sockets and the services; it decides nothing about connections.
 //
-// A reload runs in small steps between turns of the loop: load (one file a step) -> diagnostics to the log ->
-// plan: prepare all that changes and bind what is new (transition.h) -> commit, service by service, and let
-// go of what is old -> one summary line. Each service is a transaction of its own: one that cannot be
-// prepared or bound keeps what it has and is tried again after 1 s, doubling to 60 s. Reloads asked for while
-// one runs become one more, which starts when it is done.
+// A reload runs in small steps between turns of the loop: load (one file a step) -> wait until a helper has
+// asked what names mean -> diagnostics to the log -> plan: prepare all that changes and bind what is new
+// (transition.h) -> commit, service by service, and let go of what is old -> one summary line. Each service
+// is a transaction of its own: one that cannot be prepared or bound keeps what it has and is tried again
+// after 1 s, doubling to 60 s. Reloads asked for while one runs become one more, which starts when it is
+// done.
+//
+// Services whose time to be tried again has come have their names asked together, one helper at a time. A
+// reload is the better try: it drops what waits for names, and what it leaves failed is tried after it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +24,7 @@
 
 #include "xsd/config/loader.h"
 #include "xsd/manager/diagnostic_log.h"
+#include "xsd/manager/name_helper.h"
 #include "xsd/manager/plan.h"
 #include "xsd/manager/socket_table.h"
 #include "xsd/manager/transition.h"
@@ -105,11 +111,12 @@ class ServiceManager {
     std::unique_ptr<reactor::Timer> retry;
     Duration retry_delay{};
   };
-  enum class Phase : std::uint8_t { Quiet, Loading, Telling, Preparing, Applying };
+  enum class Phase : std::uint8_t { Quiet, Loading, Asking, Telling, Preparing, Applying };
 
   void begin_reload();
   void step();
   void step_later();
+  void load_some();
   void end_reload();
   void begin_plan(config::Snapshot snapshot);
   void go_on();
@@ -119,7 +126,14 @@ class ServiceManager {
   void run(std::size_t action);
   void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, Obstacle obstacle);
   void schedule_retry(Entry& entry);
-  void retry(const std::string& id);
+  // A retry: its timer -> due_ -> (the helper is free) -> asked_ -> (answers) -> retry.
+  /// The entry of a service that waits to be tried again; nullptr if it no longer does.
+  Entry* find_to_retry(const std::string& id);
+  void go_on_retrying();
+  void ask_for_retries();
+  void retry_some();
+  void retry(Entry& entry);
+  void put_off_retries();
   /// Makes the entry run this definition. An obstacle leaves everything of the service as it was.
   std::optional<Obstacle> try_to_run(Entry& entry,
                                      std::shared_ptr<const config::ServiceDefinition> definition,
@@ -150,6 +164,12 @@ class ServiceManager {
   std::uint64_t generation_ = 0;
   reactor::Timer stop_deadline_;
   reactor::Timer stepper_;
+
+  NameHelper names_;
+  std::vector<std::string> due_;     ///< services to be tried again once the helper is free
+  std::deque<std::string> asked_;    ///< those whose names are being asked, then those left to be tried
+  config::NameAnswers retry_names_;  ///< what was learned for them
+  reactor::Timer retrier_;
 };
 
 }  // namespace xsd::manager

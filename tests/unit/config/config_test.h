@@ -30,32 +30,41 @@ namespace xsd::config {
 class FakeNames final : public NameService {
  public:
   void refresh() override { ++refreshes; }
-  std::optional<UserEntry> user(const std::string& name) override {
-    for (const UserEntry& entry : users) {
-      if (entry.name == name) return entry;
+  NameAnswer ask(const NameQuestion& question) override {
+    asked.push_back(question);
+    NameAnswer answer = NameAnswer::not_found();
+    const auto found = [&answer](bool is_found) {
+      if (is_found) answer.state = NameAnswer::State::Found;
+    };
+    switch (question.kind) {
+      case NameQuestion::Kind::User:
+      case NameQuestion::Kind::UserAndGroups:
+        for (const UserEntry& entry : users) {
+          if (entry.name != question.text && std::to_string(entry.uid) != question.text) continue;
+          answer.user = entry;
+          found(true);
+        }
+        if (answer.found() && question.kind == NameQuestion::Kind::UserAndGroups) answer.groups = {100};
+        break;
+      case NameQuestion::Kind::Group:
+        found(group_ids.contains(question.text));
+        if (answer.found()) answer.gid = group_ids.at(question.text);
+        break;
+      case NameQuestion::Kind::TcpPort:
+      case NameQuestion::Kind::UdpPort: {
+        const std::string key =
+            question.text + (question.kind == NameQuestion::Kind::TcpPort ? "/tcp" : "/udp");
+        found(ports.contains(key));
+        if (answer.found()) answer.port = ports.at(key);
+        break;
+      }
+      case NameQuestion::Kind::Host:
+        for (const std::string& text : hosts[question.text])
+          answer.addresses.push_back(*net::SocketAddress::parse(text, 0));
+        found(!answer.addresses.empty());
+        break;
     }
-    return std::nullopt;
-  }
-  std::optional<UserEntry> user(uid_t uid) override {
-    for (const UserEntry& entry : users) {
-      if (entry.uid == uid) return entry;
-    }
-    return std::nullopt;
-  }
-  std::optional<gid_t> group(const std::string& name) override {
-    const auto found = group_ids.find(name);
-    return found == group_ids.end() ? std::nullopt : std::optional(found->second);
-  }
-  std::vector<gid_t> groups_of(const UserEntry& user) override { return {user.gid, 100}; }
-  std::optional<std::uint16_t> port(const std::string& name, const std::string& protocol) override {
-    const auto found = ports.find(name + "/" + protocol);
-    return found == ports.end() ? std::nullopt : std::optional(found->second);
-  }
-  std::vector<net::SocketAddress> addresses(const std::string& host) override {
-    std::vector<net::SocketAddress> out;
-    for (const std::string& text : hosts[host])
-      out.push_back(*net::SocketAddress::parse(text, 0));
-    return out;
+    return answer;
   }
   bool has_interface(const std::string& name) override { return name == "lo"; }
   bool has_ipv6() override { return ipv6; }
@@ -72,6 +81,7 @@ class FakeNames final : public NameService {
                                                         {"twice.example", {"192.0.2.1", "192.0.2.2"}}};
   bool ipv6 = true;
   int refreshes = 0;
+  std::vector<NameQuestion> asked;
 };
 
 inline const std::vector<std::string>& known_plugins() {

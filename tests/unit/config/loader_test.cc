@@ -317,14 +317,20 @@ TEST_F(LoaderTest, resolves_one_service_again) {
   write("xsd.yaml", "");
   write("conf.d/a.yaml", "service: a\nplugin: echo\nlisten: tcp://*:mine\n");
   const Snapshot snapshot = loader().load();
+  const ServiceDefinition& definition = *snapshot.services[0].definition;
+  NameAnswers answers;
+  loader().add_questions(definition, answers);
+  EXPECT_THAT(answers.questions(), ElementsAre(NameQuestion{NameQuestion::Kind::TcpPort, "mine"}));
+  ask_all(*names_, answers);
   std::vector<Diagnostic> diagnostics;
-  EXPECT_EQ(loader().resolve(*snapshot.services[0].definition, diagnostics), nullptr);
+  EXPECT_EQ(loader().resolve(definition, answers, diagnostics), nullptr);
   EXPECT_EQ(shown(diagnostics, folder_.root()),
             "conf.d/a.yaml:3:9: error: port 'mine' not found in the services database (tcp)\nlisten: "
             "tcp://*:mine\n        ^\n");
   names_->ports["mine/tcp"] = 4000;
+  ask_all(*names_, answers);
   diagnostics.clear();
-  EXPECT_NE(loader().resolve(*snapshot.services[0].definition, diagnostics), nullptr);
+  EXPECT_NE(loader().resolve(definition, answers, diagnostics), nullptr);
   EXPECT_THAT(diagnostics, IsEmpty());
 }
 
@@ -335,14 +341,72 @@ TEST_F(LoaderTest, goes_step_by_step) {
     write("conf.d/" + std::to_string(i) + ".yaml", plugin_service("s" + std::to_string(i), 100 + i));
   loader().begin();
   int steps = 1;
-  while (!loader().step(Duration::zero()))
+  while (loader().step(Duration::zero()) == Loader::Progress::More)
     ++steps;
   EXPECT_GE(steps, kFiles);
   EXPECT_EQ(loader().take().services.size(), std::size_t{kFiles});
   // A load that is begun anew forgets the one under way.
   loader().begin();
-  loader().step(Duration::zero());
+  (void)loader().step(Duration::zero());
   EXPECT_EQ(loader().load().services.size(), std::size_t{kFiles});
+  EXPECT_THAT(names_->asked, IsEmpty());
+}
+
+// --- names ---
+
+TEST_F(LoaderTest, waits_for_the_names_and_asks_nobody_itself) {
+  write("xsd.yaml", "daemon: {user: me}\n");
+  write("conf.d/a.yaml", "service: a\nserver: /bin/true\nuser: games\nlisten: tcp://v4.example:telnet\n");
+  write("conf.d/b.yaml",
+        "service: b\nserver: /bin/true\nuser: games\ndisable: yes\nlisten: tcp://nowhere.example:7\n");
+  loader().begin();
+  while (loader().step(Duration::zero()) == Loader::Progress::More) {
+  }
+  ASSERT_EQ(loader().step(Duration::zero()), Loader::Progress::NeedsNames);  // however often it is asked
+  NameAnswers answers = loader().questions();
+  std::vector<std::string> texts;
+  for (const NameQuestion& question : answers.questions())
+    texts.push_back(question.text);
+  EXPECT_THAT(texts, ElementsAre("games", "me", "telnet", "v4.example", "nowhere.example"));
+  EXPECT_THAT(names_->asked, IsEmpty());
+
+  ask_all(*names_, answers);
+  names_->asked.clear();
+  loader().answer(std::move(answers));
+  while (loader().step(Duration::zero()) == Loader::Progress::More) {
+  }
+  EXPECT_EQ(loader().step(Duration::zero()), Loader::Progress::Done);
+  EXPECT_THAT(names_->asked, IsEmpty());
+  const Snapshot snapshot = loader().take();
+  EXPECT_FALSE(snapshot.rejected);
+  ASSERT_EQ(snapshot.services.size(), 2U);
+  ASSERT_NE(snapshot.services[0].resolution, nullptr) << shown_of(snapshot);
+  EXPECT_EQ(snapshot.services[0].resolution->endpoints[0].to_string(), "tcp://192.0.2.1:23");
+  EXPECT_EQ(messages(snapshot.diagnostics), std::vector<std::string>{"host 'nowhere.example' not found"});
+}
+
+TEST_F(LoaderTest, leaves_the_others_alone_when_nobody_answers) {
+  write("xsd.yaml", "daemon: {user: me}\n");
+  write("conf.d/a.yaml", plugin_service("a", 1));
+  write("conf.d/b.yaml", "service: b\nplugin: echo\nlisten: tcp://v4.example:7\n");
+  loader().begin();
+  while (loader().step(Duration::zero()) == Loader::Progress::More) {
+  }
+  NameAnswers answers = loader().questions();
+  answers.give_up("no answer within 5s");
+  loader().answer(std::move(answers));
+  while (loader().step(Duration::zero()) != Loader::Progress::Done) {
+  }
+  const Snapshot snapshot = loader().take();
+  EXPECT_FALSE(snapshot.rejected);
+  EXPECT_EQ(shown_of(snapshot),
+            "xsd.yaml:1:10: warning: user 'me' not found (no answer within 5s)\ndaemon: {user: me}\n"
+            "         ^\n"
+            "conf.d/b.yaml:3:9: error: host 'v4.example' not found (no answer within 5s)\n"
+            "listen: tcp://v4.example:7\n        ^\n");
+  EXPECT_NE(snapshot.services[0].resolution, nullptr);
+  EXPECT_NE(snapshot.services[1].definition, nullptr);
+  EXPECT_EQ(snapshot.services[1].resolution, nullptr);
 }
 
 // --- files that are none, or not to be trusted ---

@@ -140,6 +140,81 @@ TEST_F(ResolveTest, says_who_is_not_found) {
   EXPECT_EQ(fault(program("user: nobody\ngroup: nogrp\n")), "group 'nogrp' not found");
 }
 
+TEST_F(ResolveTest, collects_every_question_that_it_asks) {
+  for (const bool as_root : {true, false}) {
+    for (const char* const user : {"", "user: games\n", "user: 5\n", "user: 4242\n", "user: nobdy\n"}) {
+      for (const char* const group : {"", "group: tty\n", "group: 5\n", "group: nogrp\n"}) {
+        for (const char* const rest : {"listen: tcp://localhost:echo\n",
+                                       "groups: yes\nlisten: [\"udp://*:tftp\", tcp6://v4.example:9, "
+                                       "unix:///run/x, \"tcp://[::1]:7\"]\n"}) {
+          const std::string text =
+              std::string("service: x\nserver: /bin/true\nwait: no\n") + user + group + rest;
+          SCOPED_TRACE(text);
+          const Decoded decoded = decode_text(text, as_root);
+          if (decoded.services.at(0).definition == nullptr) continue;  // root without a user
+          const ServiceDefinition& definition = decoded.only();
+          Resolver direct(names_, {as_root, 0, known_plugins()});
+          NameAnswers answers;
+          direct.add_questions(definition, answers);
+          answers.sort();
+          ask_all(names_, answers);
+          LearnedNames learned(answers, names_);
+          std::vector<MachineFault> expected;
+          std::vector<MachineFault> faults;
+          const auto by_asking = direct.resolve(definition, "", expected);
+          const auto by_learning =
+              Resolver(learned, {as_root, 0, known_plugins()}).resolve(definition, "", faults);
+          ASSERT_EQ(faults.size(), expected.size());
+          for (std::size_t i = 0; i < faults.size(); ++i)
+            EXPECT_EQ(faults[i].message, expected[i].message);
+          ASSERT_EQ(by_learning == nullptr, by_asking == nullptr);
+          if (by_asking == nullptr) continue;
+          EXPECT_EQ(by_learning->endpoints, by_asking->endpoints);
+          EXPECT_EQ(by_learning->uid, by_asking->uid);
+          EXPECT_EQ(by_learning->gid, by_asking->gid);
+          EXPECT_EQ(by_learning->groups, by_asking->groups);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(ResolveTest, asks_nobody_about_numbers_and_stars) {
+  for (const char* const text :
+       {"service: x\nplugin: echo\nlisten: [\"tcp://*:7\", tcp://127.0.0.1:9000-9010, unix:///run/x]\n",
+        "service: x\nserver: /bin/true\nuser: 5\ngroup: 5\nlisten: \"tcp://[::1]:7\"\n",
+        "service: x\nserver: /bin/true\nuser: 5\ngroup: 5\nlisten: \"tcp://*%lo:7\"\n"}) {
+    NameAnswers answers;
+    Resolver resolver(names_, {true, 0, known_plugins()});
+    resolver.add_questions(decode_text(text).only(), answers);
+    EXPECT_THAT(answers.questions(), IsEmpty()) << text;
+    faults_.clear();
+    EXPECT_NE(resolver.resolve(decode_text(text).only(), "", faults_), nullptr) << text;
+  }
+  EXPECT_THAT(names_.asked, IsEmpty());
+}
+
+TEST_F(ResolveTest, says_of_whom_nobody_could_say_anything) {
+  const auto unlearned = [this](const std::string& text) {
+    const Decoded decoded = decode_text(text);
+    NameAnswers answers;
+    Resolver(names_, {true, 0, known_plugins()}).add_questions(decoded.only(), answers);
+    answers.give_up("no answer within 5s");
+    LearnedNames learned(answers, names_);
+    faults_.clear();
+    EXPECT_EQ(Resolver(learned, {true, 0, known_plugins()}).resolve(decoded.only(), "", faults_), nullptr);
+    return faults_.empty() ? std::string() : faults_.front().message;
+  };
+  EXPECT_EQ(unlearned(program("user: games\n")), "user 'games' not found (no answer within 5s)");
+  // Never with a group that it may not have.
+  EXPECT_EQ(unlearned(program("user: 4242\n")), "user '4242' not found (no answer within 5s)");
+  EXPECT_EQ(unlearned(program("user: 5\ngroup: tty\n")), "group 'tty' not found (no answer within 5s)");
+  EXPECT_EQ(unlearned("service: x\nplugin: echo\nlisten: tcp://localhost:7\n"),
+            "host 'localhost' not found (no answer within 5s)");
+  EXPECT_EQ(unlearned("service: x\nplugin: echo\nlisten: tcp://*:echo\n"),
+            "port 'echo' not found in the services database (tcp) (no answer within 5s)");
+}
+
 TEST_F(ResolveTest, names_the_defaults_where_they_are_at_fault) {
   const Inherited inherited = decode_main_text("defaults:\n  user: nobdy\n").inherited;
   EXPECT_EQ(resolve("service: x\nlisten: tcp://*:7\nserver: /bin/true\n", true, 0, inherited), nullptr);
