@@ -18,6 +18,7 @@
 
 #include "xsd/config/definitions.h"
 #include "xsd/config/diagnostic.h"
+#include "xsd/config/resolve.h"
 #include "xsd/config/names.h"
 #include "xsd/config/source_file.h"
 
@@ -34,8 +35,8 @@ struct LoadOptions {
   /// --check and --dump-config, which need no root: whether the daemon could change to a service's user is
   /// not their question.
   bool only_checks = false;
-  /// What the daemon can host, sorted; an unknown name is an error at the `plugin:` key ("not found").
-  std::vector<std::string> known_plugins;
+  /// What the daemon can host, sorted by name; an unknown name is an error at the `plugin:` key ("not found").
+  std::vector<KnownPlugin> known_plugins;
 };
 
 /// One service of a snapshot, good or not.

@@ -118,8 +118,16 @@ class Resolver::Work {
 
   void check_plugin() {
     const auto& known = rules_.known_plugins;
-    if (std::binary_search(known.begin(), known.end(), definition_.plugin)) return;
-    const std::vector<std::string_view> words(known.begin(), known.end());
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const auto& one) { return one.name == definition_.plugin; });
+    if (found != known.end()) {
+      if (!found->has_settings && !definition_.settings.members.empty())
+        fault("settings", {}, "plugin " + quoted(definition_.plugin) + " has no settings");
+      return;
+    }
+    std::vector<std::string_view> words;
+    for (const KnownPlugin& plugin : known)
+      words.push_back(plugin.name);
     const auto nearest = nearest_word(definition_.plugin, words);
     const bool internal = origin_of(definition_.origins, "plugin") == nullptr;
     std::string message =
@@ -128,8 +136,8 @@ class Resolver::Work {
       message += ", did you mean " + quoted(nearest) + "?";
     } else if (!known.empty()) {
       message += ", there are";
-      for (const std::string& name : known)
-        message += " " + name;
+      for (const std::string_view name : words)
+        message.append(" ").append(name);
     }
     faults_.push_back({definition_.server_where, std::move(message)});
   }

@@ -21,10 +21,16 @@ struct MachineFault {
   std::string message;
 };
 
+/// A plugin that the daemon can host.
+struct KnownPlugin {
+  std::string name;
+  bool has_settings = false;
+};
+
 struct ResolveRules {
   bool as_root = false;
   unsigned port_offset = 0;
-  std::vector<std::string> known_plugins;  ///< sorted
+  std::vector<KnownPlugin> known_plugins;  ///< sorted by name
   bool only_checks = false;  ///< nothing will be started, so whether we may change users does not matter
 };
 

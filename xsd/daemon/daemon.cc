@@ -39,7 +39,7 @@ config::LoadOptions make_load_options(const Options& options) {
                            .only_checks = options.mode != Mode::Serve,
                            .known_plugins = {}};
   for (const plugin::PluginEntry& entry : plugin::builtin_plugins())
-    load.known_plugins.emplace_back(entry.name);
+    load.known_plugins.push_back({.name = std::string(entry.name)});
   return load;
 }
 

@@ -84,9 +84,11 @@ class FakeNames final : public NameService {
   std::vector<NameQuestion> asked;
 };
 
-inline const std::vector<std::string>& known_plugins() {
-  static const std::vector<std::string> kNames{"chargen", "daytime", "discard", "echo", "time"};
-  return kNames;
+/// Of a machine where echo has settings.
+inline const std::vector<KnownPlugin>& known_plugins() {
+  static const std::vector<KnownPlugin> kPlugins{
+      {"chargen"}, {"daytime"}, {"discard"}, {"echo", true}, {"time"}};
+  return kPlugins;
 }
 
 /// A folder with a main file `xsd.yaml` and a service folder `conf.d`, gone at the end.

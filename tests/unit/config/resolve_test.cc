@@ -96,6 +96,13 @@ TEST_F(ResolveTest, refuses_the_same_address_twice_in_a_service) {
   EXPECT_EQ(faults_.size(), 1U);
 }
 
+TEST_F(ResolveTest, refuses_settings_that_a_plugin_does_not_have) {
+  constexpr std::string_view kSettings = "\nlisten: tcp://*:7\nsettings: {greeting: hello}\n";
+  EXPECT_EQ(fault("service: x\nplugin: time" + std::string(kSettings)), "plugin 'time' has no settings");
+  EXPECT_EQ(faults_.at(0).where, (Position{4, 1}));
+  EXPECT_NE(resolve("service: x\nplugin: echo" + std::string(kSettings)), nullptr);
+}
+
 TEST_F(ResolveTest, knows_the_plugins) {
   EXPECT_EQ(fault("service: x\nplugin: ecko\nlisten: tcp://*:7\n"),
             "plugin 'ecko' not found, did you mean 'echo'?");
