@@ -104,7 +104,7 @@ void ServiceManager::load_some() {
   }
   config::Snapshot snapshot = loader_.take();
   if (snapshot.rejected) {
-    (void)DiagnosticLog(snapshot.diagnostics).step(context_.loop.clock(), Duration::max());
+    (void)DiagnosticLog(snapshot.diagnostics).step(context_.loop.clock(), std::chrono::hours(1));
     log::error("reload: the main file or its defaults are faulty; everything stays as it was");
     return end_reload();
   }
