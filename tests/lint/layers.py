@@ -20,9 +20,9 @@ ROWS = {
     "manager": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service"],
     "daemon": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "manager"],
 }
-# Of config, these layers may see the definitions (values) only, not the readers.
+# Of config, these layers may see the definitions (values) and the grammar of arguments only, not the readers.
 TYPES_ONLY = {"policy", "process", "plugin"}
-CONFIG_TYPES = {"xsd/config/definitions.h"}
+CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/argument_piece.h"}
 ONE_PLACE = {
     "yaml-cpp/": {"xsd/config/yaml_reader.cc"},
     "boost/": {"xsd/daemon/options.cc"},

@@ -3,6 +3,7 @@
 // The decoders of single keys; those of kinds of values are in value_decoders.cc.
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+#include "xsd/config/argument_piece.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/value_decoders.h"
 
@@ -178,6 +179,22 @@ bool is_variable_name(std::string_view name) noexcept {
          name.find('\0') == std::string_view::npos;
 }
 
+void check_pieces(DecodeInput& in, Position where, std::string_view rest) {
+  constexpr std::string_view kLiteral = "; a literal %{ is written %%{";
+  for (ArgumentPiece piece = next_piece(rest); piece.kind != ArgumentPiece::Kind::End;
+       piece = next_piece(rest)) {
+    if (piece.kind == ArgumentPiece::Kind::Unclosed) {
+      in.sink.error(where, "'}' is missing behind " + quoted(piece.text) + std::string(kLiteral));
+    } else if (piece.kind == ArgumentPiece::Kind::Unknown) {
+      std::string known;
+      for (const std::string_view name : kPlaceholderNames)
+        known.append(" %{").append(name).append("}");
+      in.sink.error(where, "unknown variable " + quoted("%{" + std::string(piece.text) + "}") +
+                               ", known are" + known + std::string(kLiteral));
+    }
+  }
+}
+
 }  // namespace
 
 void settings(DecodeInput& in, const YamlNode& value) {
@@ -186,7 +203,6 @@ void settings(DecodeInput& in, const YamlNode& value) {
 }
 
 void server_args(DecodeInput& in, const YamlNode& value) {
-  static constexpr std::string_view kNames[] = {"remote_addr", "remote_port", "server_port", "service"};
   const auto entries = entries_of(in, value, "a list of arguments", false);
   if (!entries) return;
   in.draft->server_args.clear();
@@ -195,18 +211,7 @@ void server_args(DecodeInput& in, const YamlNode& value) {
       if (!entry_of(in, entry)) continue;
     }
     const std::string_view argument = entry.scalar;  // an argument may be empty
-    for (auto start = argument.find("%{"); start != std::string_view::npos;
-         start = argument.find("%{", start + 2)) {
-      const auto end = argument.find('}', start);
-      const std::string_view name =
-          argument.substr(start + 2, end == std::string_view::npos ? end : end - start - 2);
-      if (end == std::string_view::npos) {
-        in.sink.error(entry.where, "'}' is missing behind " + quoted(argument.substr(start)));
-      } else if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames)) {
-        in.sink.error(entry.where, "unknown variable " + quoted(argument.substr(start, end - start + 1)) +
-                                       ", known are %{remote_addr} %{remote_port} %{server_port} %{service}");
-      }
-    }
+    check_pieces(in, entry.where, argument);
     in.draft->server_args.emplace_back(argument);
   }
 }

@@ -96,7 +96,7 @@ constexpr SettingsRow kRows[] = {
     now("plugin", kOwn, kPlugins, {"name", "", "the plugin that serves the clients", "echo"}, de::plugin, en::plugin),
     now("settings", kOwn, kPlugins, {"map", "", "what the plugin is told", "{greeting: hello}"}, de::settings, en::settings),
     now("server", kOwn, kPrograms, {"absolute path", "", "the program that serves the clients, looked for inside 'chroot' if that is given", "/usr/sbin/in.fingerd"}, de::path_field<&S::server>, en::server),
-    now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
+    now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced, %%{ is a literal %{", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
 
     // Where it listens.
     now("listen", kOwn, kAll, {"endpoint or list of endpoints", "", "where clients reach the service", "[tcp://127.0.0.1:7, udp://127.0.0.1:7]"}, de::listen, en::listen),

@@ -6,12 +6,15 @@
 #include <cstring>
 
 #include "xsd/base/text.h"
-#include "xsd/process/argument_piece.h"
+#include "xsd/config/argument_piece.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/process/spawner.h"
 
 namespace xsd::process {
 namespace {
+
+using config::ArgumentPiece;
+using config::Placeholder;
 
 constexpr std::size_t kPidRoom = 21;
 
@@ -73,8 +76,8 @@ void ChildVectors::add_argument(const ExecPlan& plan, const std::string& text) {
   }
   begin_owned();
   std::string_view rest = text;
-  for (ArgumentPiece piece = next_piece(rest); piece.kind != ArgumentPiece::Kind::End;
-       piece = next_piece(rest)) {
+  for (ArgumentPiece piece = config::next_piece(rest); piece.kind != ArgumentPiece::Kind::End;
+       piece = config::next_piece(rest)) {
     // Unknown and Unclosed do not get past make_exec_plan.
     if (piece.kind != ArgumentPiece::Kind::Placeholder) {
       arena_ += piece.text;

@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "xsd/base/text.h"
-#include "xsd/process/argument_piece.h"
+#include "xsd/config/argument_piece.h"
 #include "xsd/process/child_vectors.h"
 
 namespace xsd::process {
 namespace {
+
+using config::ArgumentPiece;
 
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -86,7 +88,7 @@ Status check_argument(std::string_view argument) {
   if (Status status = check_text("server_args", argument); !status) return status;
   std::string_view rest = argument;
   for (;;) {
-    const ArgumentPiece piece = next_piece(rest);
+    const ArgumentPiece piece = config::next_piece(rest);
     switch (piece.kind) {
       case ArgumentPiece::Kind::End:
         return {};
@@ -97,7 +99,7 @@ Status check_argument(std::string_view argument) {
         std::string text = "server_args: " + quoted(argument) + ": there is no %{";
         append_escaped(text, piece.text);
         text += '}';
-        const std::string_view near = nearest_word(piece.text, kPlaceholderNames);
+        const std::string_view near = nearest_word(piece.text, config::kPlaceholderNames);
         if (!near.empty()) text.append("; did you mean %{").append(near).append("}?");
         return Error(std::move(text));
       }

@@ -43,7 +43,7 @@ struct Inheritance {
 struct ExecPlan {
   std::string service;                 ///< XSD_SERVICE: the id
   std::string program;                 ///< path given to execve
-  std::vector<std::string> arguments;  ///< argv, [0] included; %{NAME} is expanded (argument_piece.h)
+  std::vector<std::string> arguments;  ///< argv, [0] included; %{NAME} is expanded (config/argument_piece.h)
   /// "NAME=value", each name once: PATH, LANG, LC_*, TZ, passenv and env. Never a name that a connection sets
   /// (REMOTE_* and the like, child_vectors.h), so what the connection says always wins.
   std::vector<std::string> environment;

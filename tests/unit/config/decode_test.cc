@@ -339,6 +339,19 @@ log_on_success+: [TRAFFIC]
   EXPECT_THAT(decode_text(with(kCat, "passenv: []\n"), true, from).only().passenv, IsEmpty());
 }
 
+TEST(Decode, takes_a_doubled_percent_sign_for_a_literal) {
+  const auto arguments = [](const std::string& text) {
+    return decode_text(with(kCat, "server_args: [\"" + text + "\"]\n"));
+  };
+  for (const char* const good : {"%%{x}", "%%{remote_addr", "%%%{remote_addr}", "a%%{%{service}", "%", "50%"})
+    EXPECT_THAT(arguments(good).only().server_args, ElementsAre(good));
+  EXPECT_EQ(arguments("%%{x}%{y}").fault(),
+            "unknown variable '%{y}', known are %{remote_addr} %{remote_port} %{server_port} %{service}; a "
+            "literal %{ is written %%{");
+  EXPECT_EQ(arguments("a%{service").fault(),
+            "'}' is missing behind '%{service'; a literal %{ is written %%{");
+}
+
 TEST(Decode, warns_about_a_removal_of_nothing) {
   EXPECT_EQ(decode_text(with(kCat, "passenv-: [HOME]\n")).fault(),
             "'HOME' is not in the inherited 'passenv', nothing to remove");

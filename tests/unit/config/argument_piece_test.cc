@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "xsd/process/argument_piece.h"
+#include "xsd/config/argument_piece.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace xsd::process {
+namespace xsd::config {
 namespace {
 
 /// Literal pieces as they are, the rest as <kind:text>.
@@ -60,4 +60,4 @@ TEST(ArgumentPiece, tells_what_it_does_not_know) {
 }
 
 }  // namespace
-}  // namespace xsd::process
+}  // namespace xsd::config

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "xsd/process/argument_piece.h"
+#include "xsd/config/argument_piece.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace xsd::process {
+namespace xsd::config {
 
 ArgumentPiece next_piece(std::string_view& rest) noexcept {
   ArgumentPiece piece;
@@ -40,4 +40,4 @@ ArgumentPiece next_piece(std::string_view& rest) noexcept {
   return piece;
 }
 
-}  // namespace xsd::process
+}  // namespace xsd::config

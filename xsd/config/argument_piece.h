@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The grammar of `server_args`, read by the plan's check and by the expansion at each start. Private to the
-// layer.
+// The grammar of `server_args`: the one for the decoder, for the plan's check and for the expansion at each
+// start.
 //
 //   %{NAME}   is replaced; NAME is remote_addr, remote_port, server_port or service
 //   %%{       is a literal %{
@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace xsd::process {
+namespace xsd::config {
 
 enum class Placeholder : std::uint8_t { RemoteAddress, RemotePort, ServerPort, Service };
 
@@ -38,4 +38,4 @@ struct ArgumentPiece {
 /// Takes the next piece off the front of `rest`.
 ArgumentPiece next_piece(std::string_view& rest) noexcept;
 
-}  // namespace xsd::process
+}  // namespace xsd::config
