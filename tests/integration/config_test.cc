@@ -196,6 +196,21 @@ TEST(Config, of_two_with_the_same_id_the_later_is_faulty_and_both_are_named) {
   EXPECT_TRUE(echoes(second));
 }
 
+TEST(Config, a_faulty_copy_does_not_take_the_place_of_a_good_service) {
+  TempFolder folder;
+  const std::uint16_t port = free_port();
+  const std::string good = folder.write("conf.d/echo.yaml", tcp_echo("echo", port));
+  const std::string copy =
+      folder.write("conf.d/echo-old.yaml", tcp_echo("echo", free_port()) + "nonsense: 1\n");
+  Daemon daemon(folder);
+  EXPECT_TRUE(echoes(port));
+  const auto lines = daemon.log_lines(copy + ":1:");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0], HasSubstr(good));
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("started 0, stopped 0, changed 0, kept 1"));
+  EXPECT_TRUE(echoes(port));
+}
+
 TEST(Config, links_of_a_mounted_configmap_are_followed) {
   TempFolder folder;
   const std::uint16_t first = free_port();

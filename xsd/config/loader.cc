@@ -357,6 +357,9 @@ class Loader::Impl {
       service.id_known = decoded.id_known;
       service.definition = decoded.definition;
       service.error = decoded.error;
+      // Good ones take their ids now, faulty ones only what is left when all files are read: a faulty copy
+      // must not take the place of a good service.
+      if (service.definition != nullptr) ids_.try_emplace(service.id, snapshot_.services.size());
       snapshot_.services.push_back(std::move(service));
       pending_.push_back({report, decoded.where});
     }
@@ -415,7 +418,7 @@ class Loader::Impl {
   bool claim_id(std::size_t index) {
     LoadedService& service = snapshot_.services[index];
     const auto [place, is_new] = ids_.try_emplace(service.id, index);
-    if (is_new) return true;
+    if (is_new || place->second == index) return true;
     add_fault(index, Severity::Error,
               {pending_[index].where, "the id " + quoted(service.id) + " is taken already, by " +
                                           place_of(place->second) + ": give one of the two another 'id'"});

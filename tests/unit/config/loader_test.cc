@@ -179,13 +179,37 @@ TEST_F(LoaderTest, refuses_the_later_of_two_with_the_same_id) {
   EXPECT_NE(snapshot.services[2].definition, nullptr);
 }
 
-TEST_F(LoaderTest, keeps_the_id_of_a_faulty_service_taken) {
+TEST_F(LoaderTest, gives_the_id_to_the_good_one_of_two) {
   write("xsd.yaml", "");
   write("conf.d/a.yaml", plugin_service("echo", 1, "instances: x\n"));
   write("conf.d/b.yaml", plugin_service("echo", 2));
+  write("conf.d/c.yaml", plugin_service("echo", 3));
   const Snapshot snapshot = loader().load();
-  EXPECT_EQ(snapshot.services[1].definition, nullptr);
-  EXPECT_THAT(snapshot.services[1].error, HasSubstr("is taken already"));
+  EXPECT_EQ(
+      shown_of(snapshot),
+      "conf.d/a.yaml:1:10: error: the id 'echo' is taken already, by conf.d/b.yaml:1: give one of the two "
+      "another 'id'\n"
+      "service: echo\n         ^\n"
+      "conf.d/a.yaml:4:12: error: 'instances' wants a number from 0 to 1000000000, or unlimited, not 'x'\n"
+      "instances: x\n           ^\n"
+      "conf.d/c.yaml:1:10: error: the id 'echo' is taken already, by conf.d/b.yaml:1: give one of the two "
+      "another 'id'\n"
+      "service: echo\n         ^\n");
+  EXPECT_EQ(snapshot.errors, 3U);
+  EXPECT_EQ(snapshot.services[0].definition, nullptr);
+  EXPECT_THAT(without_root(snapshot.services[0].error), StartsWith("conf.d/a.yaml:4:12: "));
+  EXPECT_NE(snapshot.services[1].resolution, nullptr);
+  EXPECT_EQ(snapshot.services[1].error, "");
+  EXPECT_EQ(snapshot.services[2].definition, nullptr);
+}
+
+TEST_F(LoaderTest, keeps_the_id_of_a_faulty_service_taken_for_other_faulty_ones) {
+  write("xsd.yaml", "");
+  write("conf.d/a.yaml", plugin_service("echo", 1, "instances: x\n"));
+  write("conf.d/b.yaml", plugin_service("echo", 2, "instances: y\n"));
+  const std::string said = shown_of(loader().load());
+  EXPECT_THAT(said,
+              HasSubstr("conf.d/b.yaml:1:10: error: the id 'echo' is taken already, by conf.d/a.yaml:1"));
 }
 
 TEST_F(LoaderTest, refuses_the_later_of_two_that_want_the_same_address) {
