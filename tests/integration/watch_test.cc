@@ -102,6 +102,17 @@ TEST_F(Watched, a_folder_that_is_replaced) {
   EXPECT_TRUE(stays_quiet());
 }
 
+TEST_F(Watched, a_folder_that_is_away_for_a_while) {
+  start_with_echo();
+  fs::rename(folder_ / "conf.d", folder_ / "old");
+  EXPECT_THAT(daemon_->wait_reload(), HasSubstr("stays as it was"));
+  EXPECT_TRUE(echoes(port_));
+  folder_.write("old/new.yaml", echo_service("new", next_));
+  fs::create_directory_symlink("old", folder_ / "conf.d");
+  EXPECT_TRUE(eventually([&] { return echoes(next_); }));
+  EXPECT_TRUE(echoes(port_));
+}
+
 TEST_F(Watched, a_folder_that_is_made_only_later) {
   folder_.write("xsd.yaml", "daemon: {watch: true}\ninclude: [not/there/yet/*.yaml]\n");
   start();

@@ -42,10 +42,7 @@ Result<std::vector<std::string>> list_files(const std::string& folder, const std
                                             std::size_t limit) {
   std::vector<std::string> names;
   const DirectoryStream directory = open_directory(folder);
-  if (!directory) {
-    if (errno == ENOENT) return names;
-    return Error::from_errno(errno, "cannot read the folder");
-  }
+  if (!directory) return Error::from_errno(errno, "cannot read the folder");
   for (;;) {
     errno = 0;
     const dirent* const entry = readdir(directory.get());

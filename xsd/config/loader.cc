@@ -7,6 +7,7 @@
 #include "xsd/config/decode.h"
 #include "xsd/config/endpoint_index.h"
 #include "xsd/config/file_list.h"
+#include "xsd/config/included_files.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/name_service.h"
 #include "xsd/config/resolve.h"
@@ -17,7 +18,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -54,13 +54,12 @@ class Loader::Impl {
   void begin() {
     snapshot_ = {};
     reports_.clear();
-    jobs_.clear();
-    listed_.clear();
+    included_.begin(absolute(options_.path));
     pending_.clear();
     ids_.clear();
     index_.clear();
-    folders_.clear();
     folder_warnings_.clear();
+    services_known_ = false;
     answers_ = {};
     next_ = 0;
     stage_ = Stage::Main;
@@ -122,10 +121,6 @@ class Loader::Impl {
  private:
   enum class Stage : std::uint8_t { Main, Files, Questions, Names, Services, Finish, Done };
 
-  struct Job {
-    std::string path;    ///< as shown
-    std::string folder;  ///< absolute
-  };
   struct Report {
     std::string path;
     std::vector<Diagnostic> diagnostics;
@@ -144,7 +139,8 @@ class Loader::Impl {
         load_main();
         return false;
       case Stage::Files:
-        if (next_ < jobs_.size()) return load_file(jobs_[next_++]);
+        if (next_ < included_.files().size()) return load_file(included_.files()[next_++]);
+        tell(included_.check_again(), {});
         stage_ = Stage::Questions;
         next_ = 0;
         return true;
@@ -203,7 +199,7 @@ class Loader::Impl {
     if (is_folder_) {
       if (main_known_) reset_main();
       snapshot_.watched_folders.push_back(path);
-      list(options_.path, "*.yaml", {});
+      include(options_.path + "/*.yaml", {"*.yaml", {}});
       return;
     }
     snapshot_.watched_folders.push_back(folder_of(path));
@@ -212,12 +208,10 @@ class Loader::Impl {
     add_services(main_.decoded.services, 0);
     const std::string base =
         options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
+    services_known_ = true;
     for (const IncludePattern& pattern : main_.decoded.include) {
-      const std::string shown =
-          pattern.text.starts_with('/') ? pattern.text : (base == "//" ? "/" : base) + pattern.text;
-      const auto slash = shown.rfind('/');
-      const std::string folder = slash == std::string::npos ? "." : folder_of(shown);
-      list(folder, slash == std::string::npos ? shown : shown.substr(slash + 1), pattern.where);
+      include(pattern.text.starts_with('/') ? pattern.text : (base == "//" ? "/" : base) + pattern.text,
+              pattern);
     }
   }
 
@@ -257,41 +251,34 @@ class Loader::Impl {
     return main_.readable;
   }
 
-  void list(const std::string& shown_folder, const std::string& pattern, Position where) {
-    const std::string folder = absolute(shown_folder);
-    if (std::find(snapshot_.watched_folders.begin(), snapshot_.watched_folders.end(), folder) ==
-        snapshot_.watched_folders.end()) {
-      snapshot_.watched_folders.push_back(folder);
+  void include(const std::string& shown, const IncludePattern& pattern) {
+    const std::size_t name = shown.rfind('/') + 1;  // 0 if there is no folder
+    const std::string folder = absolute(name == 0 ? "." : folder_of(shown));
+    auto& watched = snapshot_.watched_folders;
+    if (std::find(watched.begin(), watched.end(), folder) == watched.end()) watched.push_back(folder);
+    tell(included_.add({.text = pattern.text,
+                        .written = pattern.where.line > 0,
+                        .prefix = shown.substr(0, name),
+                        .folder = folder,
+                        .name = shown.substr(name)}),
+         pattern.where);
+  }
+
+  void tell(std::optional<IncludedFiles::Fault> fault, Position where) {
+    if (!fault) return;
+    if (fault->severity == Severity::Error) {
+      services_known_ = false;
+      return reject(where, std::move(fault->message));
     }
-    const auto names = list_files(folder, pattern, kMaxFiles);
-    // Without the list nobody knows which services are still wanted, so nothing may change.
-    if (!names) return reject(where, quoted(shown_folder) + ": " + names.error().text());
-    for (const std::string& name : *names) {
-      std::string path = shown_folder == "." && !is_folder_ ? "" : shown_folder + "/";
-      path += name;
-      if (!listed_.insert(path).second) continue;  // by an earlier pattern
-      jobs_.push_back({std::move(path), folder});
-    }
-    if (jobs_.size() > kMaxFiles) {
-      jobs_.resize(kMaxFiles);
-      reject(where, "more than " + std::to_string(kMaxFiles) + " service files");
-    }
+    reports_.front().diagnostics.push_back(
+        diagnose(Severity::Warning, options_.path, where, std::move(fault->message)));
   }
 
   // --- service files ---
 
-  FolderState folder_state(const std::string& folder) {
-    const auto [place, is_new] = folders_.try_emplace(folder);
-    struct stat info {};
-    if (is_new && stat(folder.c_str(), &info) == 0) {
-      place->second = {info.st_dev, info.st_ino, info.st_mode, info.st_uid};
-    }
-    return place->second;
-  }
-
-  bool load_file(const Job& job) {
+  bool load_file(const IncludedFile& job) {
     const std::string path = absolute(job.path);
-    const FolderState folder = folder_state(job.folder);
+    const FolderState folder = included_.state_of(job.folder);
     const auto cached = cache_.find(job.path);
     if (cached != cache_.end() && !cached->second.mark.young && cached->second.folder == folder) {
       const auto stamp = stamp_of(path);
@@ -320,7 +307,7 @@ class Loader::Impl {
     return is_same;
   }
 
-  void unreadable_file(const Job& job, const std::string& path, const Error& error) {
+  void unreadable_file(const IncludedFile& job, const std::string& path, const Error& error) {
     struct stat info {};
     // It went between the listing and now.
     if (error.number() == ENOENT && lstat(path.c_str(), &info) != 0) return;
@@ -341,7 +328,7 @@ class Loader::Impl {
     out.push_back({Severity::Warning, path, {}, warning, {}});
   }
 
-  void add_file(const Job& job, const CachedFile& file) {
+  void add_file(const IncludedFile& job, const CachedFile& file) {
     Report report{job.path, file.file_diagnostics};
     report.diagnostics.insert(report.diagnostics.end(), file.text_diagnostics.begin(),
                               file.text_diagnostics.end());
@@ -452,8 +439,8 @@ class Loader::Impl {
     reports_[pending_[index].report].diagnostics.push_back(std::move(diagnostic));
   }
 
-  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still the
-  // same.
+  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still
+  // the same.
   Diagnostic diagnose(Severity severity, const std::string& file, Position where, std::string message) {
     if (where.line > 0 && text_path_ != file) {
       text_path_ = file;
@@ -478,7 +465,7 @@ class Loader::Impl {
   }
 
   void finish() {
-    if (!is_folder_ && main_.readable) {
+    if (services_known_) {
       const Defaults& defaults = main_.decoded.inherited.defaults;
       check_listed(defaults.disabled, "disabled");
       if (defaults.enabled) check_listed(*defaults.enabled, "enabled");
@@ -495,9 +482,8 @@ class Loader::Impl {
       }
     }
     if (!snapshot_.rejected) forget_gone_files();
+    included_.end(!snapshot_.rejected);
     reports_ = {};
-    jobs_ = {};
-    listed_ = {};
     pending_ = {};
     ids_ = {};
     index_.clear();
@@ -515,10 +501,11 @@ class Loader::Impl {
   }
 
   void forget_gone_files() {
-    if (cache_.size() <= jobs_.size()) return;
+    const auto files = included_.files();
+    if (cache_.size() <= files.size()) return;
     std::unordered_set<std::string_view> present;
-    for (const Job& job : jobs_)
-      present.insert(job.path);
+    for (const IncludedFile& file : files)
+      present.insert(file.path);
     std::erase_if(cache_, [&](const auto& entry) { return !present.contains(entry.first); });
   }
 
@@ -533,19 +520,18 @@ class Loader::Impl {
   std::unordered_map<std::string, CachedFile> cache_;  ///< by the path as shown
   CachedMain main_;
   bool main_known_ = false;
+  IncludedFiles included_{kMaxFiles};
 
   Stage stage_ = Stage::Done;
   Snapshot snapshot_;
   bool is_folder_ = false;
   TrustRules trust_;
+  bool services_known_ = false;  ///< the main file and all lists of files could be read
   std::vector<Report> reports_;  ///< the first is of the main file
-  std::vector<Job> jobs_;
-  std::unordered_set<std::string> listed_;
   std::size_t next_ = 0;
   std::vector<Pending> pending_;  ///< one for each service of the snapshot
   std::unordered_map<std::string, std::size_t> ids_;
   EndpointIndex index_;
-  std::map<std::string, FolderState> folders_;
   std::unordered_set<std::string> folder_warnings_;
   std::string text_path_;
   std::string text_;

@@ -7,7 +7,6 @@ namespace xsd::config {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 TEST(FileList, takes_paths_apart) {
   EXPECT_EQ(folder_of("/etc/xsd/xsd.yaml"), "/etc/xsd");
@@ -39,11 +38,11 @@ TEST(FileList, stops_at_the_limit) {
   EXPECT_EQ(list_files(folder.root(), "*.yaml", 4)->size(), 5U);
 }
 
-TEST(FileList, takes_a_missing_folder_for_an_empty_one) {
+TEST(FileList, tells_a_missing_folder_from_other_faults) {
   const TestFolder folder;
-  EXPECT_THAT(*list_files(folder.path("none"), "*.yaml", 4), IsEmpty());
+  EXPECT_EQ(list_files(folder.path("none"), "*.yaml", 4).error().number(), ENOENT);
   folder.write("file", "");
-  EXPECT_FALSE(list_files(folder.path("file"), "*.yaml", 4));
+  EXPECT_EQ(list_files(folder.path("file"), "*.yaml", 4).error().number(), ENOTDIR);
 }
 
 }  // namespace

@@ -148,14 +148,6 @@ TEST_F(LoaderTest, rejects_a_folder_that_it_cannot_list) {
             "include: [notafolder/*.yaml]\n          ^\n");
 }
 
-TEST_F(LoaderTest, takes_a_missing_folder_for_an_empty_one) {
-  write("xsd.yaml", "include: [none/*.yaml]\n");
-  const Snapshot snapshot = loader().load();
-  EXPECT_EQ(shown_of(snapshot), "");
-  EXPECT_THAT(snapshot.services, IsEmpty());
-  EXPECT_THAT(snapshot.watched_folders, ElementsAre(folder_.root(), folder_.path("none")));
-}
-
 TEST_F(LoaderTest, reads_each_included_file_once_in_the_order_of_the_patterns) {
   write("xsd.yaml", "include: [conf.d/z.yaml, conf.d/*.yaml, one.yaml]\n");
   write("conf.d/a.yaml", plugin_service("a", 1));
