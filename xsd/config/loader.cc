@@ -174,7 +174,7 @@ class Loader::Impl {
   std::string absolute(const std::string& path) const {
     return path.starts_with('/') ? path : prefix_ + path;
   }
-  std::string main_path() const { return is_folder_ ? std::string() : options_.path; }
+  std::string main_path() const { return is_folder_.value_or(false) ? std::string() : options_.path; }
 
   void reject(Position where, std::string message) {
     snapshot_.rejected = true;
@@ -195,9 +195,15 @@ class Loader::Impl {
     }
     if (info.st_uid != trust_.trusted_owner) cache_.clear();  // who is trusted was another
     trust_ = {options_.as_root, info.st_uid};
-    is_folder_ = S_ISDIR(info.st_mode);
-    if (is_folder_) {
-      if (main_known_) reset_main();
+    const bool is_folder = S_ISDIR(info.st_mode);
+    // Which of the two it is decides what every service inherits; nobody changes that in passing.
+    if (is_folder_.value_or(is_folder) != is_folder) {
+      reject({}, is_folder ? "is a folder now and was a file at the start"
+                           : "is a file now and was a folder at the start");
+      return;
+    }
+    is_folder_ = is_folder;
+    if (is_folder) {
       snapshot_.watched_folders.push_back(path);
       include(options_.path + "/*.yaml", {"*.yaml", {}});
       return;
@@ -524,7 +530,7 @@ class Loader::Impl {
 
   Stage stage_ = Stage::Done;
   Snapshot snapshot_;
-  bool is_folder_ = false;
+  std::optional<bool> is_folder_;  ///< options_.path, since the first load that saw it
   TrustRules trust_;
   bool services_known_ = false;  ///< the main file and all lists of files could be read
   std::vector<Report> reports_;  ///< the first is of the main file

@@ -425,6 +425,31 @@ TEST_F(LoaderTest, leaves_the_others_alone_when_nobody_answers) {
   EXPECT_EQ(snapshot.services[1].resolution, nullptr);
 }
 
+TEST_F(LoaderTest, rejects_a_reload_when_the_main_file_became_a_folder) {
+  write("xsd.yaml", "");
+  write("conf.d/a.yaml", plugin_service("a", 1));
+  EXPECT_EQ(shown_of(loader().load()), "");
+  std::filesystem::rename(main_path(), folder_.path("before"));
+  std::filesystem::create_directory(main_path());
+  const Snapshot snapshot = loader().load();
+  EXPECT_TRUE(snapshot.rejected);
+  EXPECT_EQ(shown_of(snapshot), "xsd.yaml: error: is a folder now and was a file at the start\n");
+  std::filesystem::remove(main_path());
+  std::filesystem::rename(folder_.path("before"), main_path());
+  EXPECT_THAT(ids(loader().load()), ElementsAre("a"));
+}
+
+TEST_F(LoaderTest, rejects_a_reload_when_the_service_folder_became_a_file) {
+  make(folder_.path("conf.d"));
+  write("conf.d/a.yaml", plugin_service("a", 1));
+  EXPECT_EQ(shown_of(loader().load()), "");
+  std::filesystem::rename(folder_.path("conf.d"), folder_.path("before"));
+  write("conf.d", "");
+  const Snapshot snapshot = loader().load();
+  EXPECT_TRUE(snapshot.rejected);
+  EXPECT_EQ(shown_of(snapshot), "conf.d: error: is a file now and was a folder at the start\n");
+}
+
 // --- files that are none, or not to be trusted ---
 
 TEST_F(LoaderTest, is_not_held_up_by_a_fifo) {
