@@ -16,7 +16,7 @@ namespace xsd::config {
 struct CachedFile {
   bool is_decoded = false;
   TextMark mark;
-  FolderState folder;
+  FileFolders folders;
   std::vector<DecodedService> services;
   std::vector<Diagnostic> text_diagnostics;  ///< of its content
   std::vector<Diagnostic> file_diagnostics;  ///< of its owner and mode

@@ -9,8 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include <sys/types.h>
-
 #include "xsd/base/clock.h"
 #include "xsd/config/source_file.h"
 
@@ -29,15 +27,6 @@ inline bool is_young(const FileStamp& stamp, WallTime now) {
   return now - std::max(time(stamp.modified), time(stamp.changed)) <
          (whole_seconds ? kYoungInWholeSeconds : kYoung);
 }
-
-// What of a folder decides whether its files are trusted.
-struct FolderState {
-  dev_t device = 0;
-  ino_t inode = 0;
-  mode_t mode = 0;
-  uid_t owner = 0;
-  friend bool operator==(const FolderState&, const FolderState&) = default;
-};
 
 // The text of a file as far as it is known, without keeping it.
 struct TextMark {

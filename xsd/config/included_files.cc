@@ -15,7 +15,7 @@ namespace {
 FolderState look_at(const std::string& folder) {
   struct stat info {};
   if (stat(folder.c_str(), &info) != 0) return {};
-  return {info.st_dev, info.st_ino, info.st_mode, info.st_uid};
+  return make_folder_state(info);
 }
 
 std::string shown_folder(const std::string& prefix) {

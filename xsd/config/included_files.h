@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "xsd/config/diagnostic.h"
-#include "xsd/config/file_mark.h"
+#include "xsd/config/source_file.h"
 
 namespace xsd::config {
 

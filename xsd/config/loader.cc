@@ -284,9 +284,8 @@ class Loader::Impl {
 
   bool load_file(const IncludedFile& job) {
     const std::string path = absolute(job.path);
-    const FolderState folder = included_.state_of(job.folder);
     const auto cached = cache_.find(job.path);
-    if (cached != cache_.end() && !cached->second.mark.young && cached->second.folder == folder) {
+    if (cached != cache_.end() && !cached->second.mark.young && is_as_it_was(job, cached->second.folders)) {
       const auto stamp = stamp_of(path);
       if (stamp && *stamp == cached->second.mark.stamp) {
         add_file(job, cached->second);
@@ -304,13 +303,19 @@ class Loader::Impl {
     const bool is_same = file.is_decoded && file.mark.has_text(source->text);
     file.is_decoded = true;
     file.mark = mark_of(*source, now);
-    file.folder = folder;
+    file.folders = source->folders;
     file.file_diagnostics.clear();
     for (const std::string& warning : source->warnings)
       warn_about_file(job.path, warning, file.file_diagnostics);
     if (!is_same) file.parse({job.path, {}, options_.as_root}, source->text, main_.decoded.inherited);
     add_file(job, file);
     return is_same;
+  }
+
+  // Whether a file is trusted is a question of its folders too.
+  bool is_as_it_was(const IncludedFile& job, const FileFolders& folders) {
+    return folders.named == included_.state_of(job.folder) &&
+           (folders.real_path.empty() || folders.real == included_.state_of(folders.real_path));
   }
 
   void unreadable_file(const IncludedFile& job, const std::string& path, const Error& error) {

@@ -87,11 +87,13 @@ Status check_trust(const struct stat& info, const std::string& folder, const Tru
   return {};
 }
 
-Status check_folder(const std::string& folder, const TrustRules& rules, std::vector<std::string>& warnings) {
+Result<FolderState> check_folder(const std::string& folder, const TrustRules& rules,
+                                 std::vector<std::string>& warnings) {
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0)
     return Error::from_errno(errno, "cannot look at its folder " + quoted(folder));
-  return check_trust(info, folder, rules, warnings);
+  if (Status status = check_trust(info, folder, rules, warnings); !status) return status.error();
+  return make_folder_state(info);
 }
 
 Result<std::string> read_all(int fd, std::size_t expected) {
@@ -112,6 +114,10 @@ Result<std::string> read_all(int fd, std::size_t expected) {
 }
 
 }  // namespace
+
+FolderState make_folder_state(const struct stat& info) noexcept {
+  return {info.st_dev, info.st_ino, info.st_mode, info.st_uid};
+}
 
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
                                     const TrustRules& rules) {
@@ -145,9 +151,13 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
   if (Status status = check_trust(info, "", rules, file.warnings); !status) return status.error();
   // The folder that holds the file, and, of a link, the one that holds the link.
   const std::string folder = folder_of(*real);
-  if (Status status = check_folder(folder, rules, file.warnings); !status) return status.error();
+  const Result<FolderState> real_state = check_folder(folder, rules, file.warnings);
+  if (!real_state) return real_state.error();
+  file.folders.named = *real_state;
   if (*link_folder != folder) {
-    if (Status status = check_folder(*link_folder, rules, file.warnings); !status) return status.error();
+    const Result<FolderState> named_state = check_folder(*link_folder, rules, file.warnings);
+    if (!named_state) return named_state.error();
+    file.folders = {*named_state, folder, *real_state};
   }
 
   if (info.st_size > static_cast<off_t>(kMaxFileSize)) return too_large();

@@ -30,6 +30,23 @@ struct FileStamp {
   }
 };
 
+/// What of a folder decides whether its files are trusted.
+struct FolderState {
+  dev_t device = 0;
+  ino_t inode = 0;
+  mode_t mode = 0;
+  uid_t owner = 0;
+  friend bool operator==(const FolderState&, const FolderState&) = default;
+};
+FolderState make_folder_state(const struct stat& info) noexcept;
+
+/// The folders that were looked at for a file.
+struct FileFolders {
+  FolderState named;      ///< the one in its path
+  std::string real_path;  ///< of the one that it lies in, where a link leads into another; else empty
+  FolderState real;
+};
+
 /// Who may own and write what we read (interface.md section 3).
 struct TrustRules {
   bool enforce = false;     ///< we are root: a file that others could have written is refused; otherwise the
@@ -42,6 +59,7 @@ struct SourceFile {
   std::string text;
   FileStamp stamp;
   uid_t owner = 0;
+  FileFolders folders;
   std::vector<std::string> warnings;  ///< about owner and mode
 };
 

@@ -2,6 +2,7 @@
 #include "xsd/config/loader.h"
 
 #include "config_test.h"
+#include "xsd/config/file_mark.h"
 
 namespace xsd::config {
 namespace {
@@ -509,6 +510,24 @@ TEST_F(LoaderTest, refuses_as_root_what_others_may_write) {
   EXPECT_NE(snapshot.services[0].definition, nullptr);
   EXPECT_EQ(snapshot.errors, 0U);
   EXPECT_EQ(snapshot.diagnostics.size(), 1U);
+}
+
+TEST_F(LoaderTest, sees_a_change_of_the_folder_that_a_link_leads_to) {
+  write("xsd.yaml", "");
+  const std::string real = folder_.path("conf.d/..1");
+  ASSERT_EQ(::mkdir(real.c_str(), 0755), 0);
+  write("conf.d/..1/a.yaml", plugin_service("a", 1));
+  std::filesystem::create_symlink("..1/a.yaml", folder_.path("conf.d/a.yaml"));
+  // Until the file is old enough for its stamp to say that it did not change.
+  const auto end = std::chrono::steady_clock::now() + 2 * kYoung;
+  do {
+    EXPECT_EQ(shown_of(loader().load()), "");
+  } while (std::chrono::steady_clock::now() < end);
+  ASSERT_EQ(::chmod(real.c_str(), 0757), 0);
+  EXPECT_EQ(shown_of(loader().load()),
+            "conf.d/a.yaml: error: others may write its folder '" + without_root(real) + "'; chmod o-w\n");
+  ASSERT_EQ(::chmod(real.c_str(), 0755), 0);
+  EXPECT_EQ(shown_of(loader().load()), "");
 }
 
 TEST_F(LoaderTest, says_once_what_is_wrong_with_a_folder) {

@@ -153,6 +153,25 @@ TEST_F(SourceFileTest, follows_the_links_of_a_mounted_config_map) {
   EXPECT_EQ(file->text, "mounted\n");
 }
 
+TEST_F(SourceFileTest, tells_of_the_folders_that_it_looked_at) {
+  const auto state = [](const std::string& folder) {
+    struct stat info {};
+    EXPECT_EQ(::stat(folder.c_str(), &info), 0);
+    return make_folder_state(info);
+  };
+  const std::string real = folder_ + "/real";
+  ASSERT_EQ(::mkdir(real.c_str(), 0700), 0);
+  const std::string path = write("real/echo.yaml");
+  ASSERT_EQ(::symlink("real/echo.yaml", (folder_ + "/link.yaml").c_str()), 0);
+  const FileFolders plain = read_source_file(path, "", rules_)->folders;
+  EXPECT_EQ(plain.named, state(real));
+  EXPECT_EQ(plain.real_path, "");
+  const FileFolders linked = read_source_file(folder_ + "/link.yaml", "", rules_)->folders;
+  EXPECT_EQ(linked.named, state(folder_));
+  EXPECT_EQ(linked.real_path, real);
+  EXPECT_EQ(linked.real, state(real));
+}
+
 TEST_F(SourceFileTest, refuses_links_that_lead_out) {
   const std::string out = root_ + "/conf.d-other";  // the folder's name is only how this one begins
   ASSERT_EQ(::mkdir(out.c_str(), 0755), 0);
