@@ -19,7 +19,6 @@ constexpr Unit kDurationUnits[] = {
     {"d", 86'400'000'000'000ULL}, {"h", 3'600'000'000'000ULL}, {"m", 60'000'000'000ULL},
     {"s", 1'000'000'000ULL},      {"ms", 1'000'000ULL},
 };
-constexpr std::uint64_t kLongestDuration = 10'000 * kDurationUnits[0].factor;
 
 constexpr Unit kSizeUnits[] = {{"T", 1ULL << 40}, {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"K", 1ULL << 10}};
 
@@ -68,7 +67,8 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
   if (!parts) return std::nullopt;
   for (const Unit& unit : kDurationUnits) {
     if (parts->second != unit.name) continue;
-    if (parts->first > kLongestDuration / unit.factor) return std::nullopt;
+    if (parts->first > static_cast<std::uint64_t>(kLongestDuration.count()) / unit.factor)
+      return std::nullopt;
     return Duration(static_cast<Duration::rep>(parts->first * unit.factor));
   }
   return std::nullopt;

@@ -23,8 +23,10 @@ std::optional<std::int64_t> parse_signed(std::string_view text) noexcept;
 std::optional<unsigned> parse_octal(std::string_view text) noexcept;
 /// true, false, yes, no, in any case.
 std::optional<bool> parse_boolean(std::string_view text) noexcept;
-/// A number and a unit without a blank between: ms s m h d. `1h`, `250ms`. At most 10 000 days. A bare number
-/// is not a duration.
+inline constexpr Duration kLongestDuration = std::chrono::hours(24 * 10'000);
+
+/// A number and a unit without a blank between: ms s m h d. `1h`, `250ms`. At most kLongestDuration. A bare
+/// number is not a duration.
 std::optional<Duration> parse_duration(std::string_view text) noexcept;
 /// Bytes: a number with an optional K M G T (powers of 1024; `KiB` and `KB`-less forms: K, KiB, in any case).
 std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;

@@ -17,6 +17,15 @@ bool all_digits(std::string_view text) noexcept {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+std::string duration_hint(std::string_view text) {
+  if (all_digits(text)) return "the unit is missing";
+  const auto unit = text.find_first_not_of("0123456789");
+  if (unit == 0 || unit == std::string_view::npos || text.front() == '0') return {};
+  // Behind a smaller number the unit would do.
+  if (!parse_duration("1" + std::string(text.substr(unit)))) return {};
+  return format_duration(kLongestDuration) + " is the longest";
+}
+
 std::string listed(std::span<const std::string_view> words, std::string_view last) {
   std::string out;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -167,8 +176,7 @@ void duration(DecodeInput& in, const YamlNode& value, Duration& out) {
   const auto scalar = scalar_of(in, value, kWantsDuration);
   if (!scalar) return;
   const auto parsed = parse_duration(*scalar);
-  if (!parsed)
-    return refuse_value(in, value, kWantsDuration, all_digits(*scalar) ? "the unit is missing" : "");
+  if (!parsed) return refuse_value(in, value, kWantsDuration, duration_hint(*scalar));
   out = *parsed;
 }
 

@@ -352,6 +352,18 @@ TEST(Decode, takes_a_doubled_percent_sign_for_a_literal) {
             "'}' is missing behind '%{service'; a literal %{ is written %%{");
 }
 
+TEST(Decode, names_the_longest_duration) {
+  for (const std::string value : {"10001d", "240001h", "99999999999999999999999s"}) {
+    EXPECT_EQ(decode_text(with(kEcho, "stop_timeout: " + value + "\n")).fault(),
+              "'stop_timeout' wants a duration such as 250ms, 10s, 5m, 1h or 1d, not '" + value +
+                  "': 10000d is the longest");
+  }
+  EXPECT_EQ(decode_text(with(kEcho, "stop_timeout: 10000d\n")).only().stop_timeout,
+            std::chrono::hours(240000));
+  EXPECT_EQ(decode_text(with(kEcho, "stop_timeout: 007d\n")).fault(),
+            "'stop_timeout' wants a duration such as 250ms, 10s, 5m, 1h or 1d, not '007d'");
+}
+
 TEST(Decode, warns_about_a_removal_of_nothing) {
   EXPECT_EQ(decode_text(with(kCat, "passenv-: [HOME]\n")).fault(),
             "'HOME' is not in the inherited 'passenv', nothing to remove");
