@@ -106,7 +106,11 @@ class KeyDecoder {
   }
 
   bool may_edit(const SettingsRow& row, const YamlNode::Member& member) {
-    if (!row.is_list) {
+    if (!row.is_list && row.scope == Scope::Service) {
+      sink_.error(
+          member.where,
+          quoted(row.name) + " is never inherited, so there is nothing to edit: write " + quoted(row.name));
+    } else if (!row.is_list) {
       sink_.error(member.where,
                   quoted(row.name) + " is no list, nothing can be added to it or removed from it");
     } else if (in_defaults_) {

@@ -364,6 +364,15 @@ TEST(Decode, names_the_longest_duration) {
             "'stop_timeout' wants a duration such as 250ms, 10s, 5m, 1h or 1d, not '007d'");
 }
 
+TEST(Decode, says_that_what_is_never_inherited_cannot_be_edited) {
+  EXPECT_EQ(decode_text(with(kCat, "server_args+: [-x]\n")).fault(),
+            "'server_args' is never inherited, so there is nothing to edit: write 'server_args'");
+  EXPECT_EQ(decode_text(with(kEcho, "description+: [x]\n")).fault(),
+            "'description' is never inherited, so there is nothing to edit: write 'description'");
+  EXPECT_EQ(decode_text(with(kEcho, "backlog+: [1]\n")).fault(),
+            "'backlog' is no list, nothing can be added to it or removed from it");
+}
+
 TEST(Decode, warns_about_a_removal_of_nothing) {
   EXPECT_EQ(decode_text(with(kCat, "passenv-: [HOME]\n")).fault(),
             "'HOME' is not in the inherited 'passenv', nothing to remove");
