@@ -197,6 +197,7 @@ class Finisher {
     if (program && own("idle_timeout") != nullptr) {
       sink_.error(own("idle_timeout")->where, "'idle_timeout' is not available yet for programs");
     }
+    check_traffic(program);
     const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
     if (!program && !internal && own_flags != 0) {
       sink_.error(
@@ -209,6 +210,28 @@ class Finisher {
       sink_.warning(instances->where,
                     "'instances: 0' refuses everybody; to switch the service off write 'disable: true'");
     }
+  }
+
+  // The bytes of a program pass xsd by. What `defaults` say is for the services that can have it.
+  void check_traffic(bool program) {
+    if (!program) return;
+    const ValueOrigin* const origin = own("log_on_success");
+    const bool is_replaced = map_.find("log_on_success") != nullptr;
+    const unsigned inherited = is_replaced ? 0U : inherited_.defaults.draft.log_on_success;
+    if (origin != nullptr && (draft_.log_on_success & ~inherited & kLogTraffic) != 0) {
+      sink_.error(origin->where, "'TRAFFIC' is for services whose bytes xsd carries, not for programs");
+    }
+    if (draft_.log_on_success == kLogTraffic) {
+      // Without it nothing would be left, and that switches the records off.
+      draft_.log_on_success = ServiceDefinition().log_on_success;
+      forget_origin("log_on_success");
+    }
+    draft_.log_on_success &= ~unsigned{kLogTraffic};
+  }
+
+  void forget_origin(std::string_view key) {
+    std::erase_if(draft_.origins,
+                  [&](const auto& origin) { return settings_table()[origin.row].name == key; });
   }
 
   void check_transports() {
@@ -295,9 +318,7 @@ class Finisher {
     if (program) {
       if (!draft_.umask) draft_.umask = kUmask;
       draft_.idle_timeout.reset();
-      std::erase_if(draft_.origins, [](const ValueOrigin& origin) {
-        return settings_table()[origin.row].name == "idle_timeout";
-      });
+      forget_origin("idle_timeout");
     } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {
       draft_.idle_timeout = kPluginIdleTimeout;
     }

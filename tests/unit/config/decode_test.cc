@@ -328,15 +328,32 @@ TEST(Decode, edits_inherited_lists) {
 env+: {B: 3, C: 4}
 env-: [A]
 passenv+: [TERM, HOME]
-log_on_success+: [TRAFFIC]
+log_on_success+: [DURATION]
 )"),
                                           true, from)
                                   .only();
   EXPECT_EQ(d.flags, unsigned{kFlagKeepAlive});
   EXPECT_THAT(d.env, ElementsAre(Pair("B", "3"), Pair("C", "4")));
   EXPECT_THAT(d.passenv, ElementsAre("HOME", "SHELL", "TERM"));
-  EXPECT_EQ(d.log_on_success, unsigned{kLogPid | kLogHost | kLogTraffic});
+  EXPECT_EQ(d.log_on_success, unsigned{kLogPid | kLogHost | kLogDuration});
   EXPECT_THAT(decode_text(with(kCat, "passenv: []\n"), true, from).only().passenv, IsEmpty());
+}
+
+TEST(Decode, carries_no_traffic_of_programs) {
+  constexpr std::string_view kFault = "'TRAFFIC' is for services whose bytes xsd carries, not for programs";
+  EXPECT_EQ(decode_text(with(kCat, "log_on_success: [TRAFFIC]\n")).fault(), kFault);
+  EXPECT_EQ(decode_text(with(kCat, "log_on_success+: [traffic]\n")).fault(), kFault);
+  const Inherited from = inherited("defaults: {log_on_success: [PID, TRAFFIC]}\n");
+  EXPECT_EQ(decode_text(with(kCat, "log_on_success: [TRAFFIC]\n"), true, from).fault(), kFault);
+  // For all services: those that can have it do.
+  EXPECT_EQ(decode_text(kCat, true, from).only().log_on_success, unsigned{kLogPid});
+  EXPECT_EQ(decode_text(with(kCat, "log_on_success+: [HOST]\n"), true, from).only().log_on_success,
+            unsigned{kLogPid | kLogHost});
+  EXPECT_EQ(decode_text(kEcho, true, from).only().log_on_success, unsigned{kLogPid | kLogTraffic});
+  const Inherited alone = inherited("defaults: {log_on_success: [TRAFFIC]}\n");
+  EXPECT_EQ(decode_text(kCat, true, alone).only().log_on_success, ServiceDefinition().log_on_success);
+  EXPECT_EQ(decode_text(with(kEcho, "log_on_success: [TRAFFIC]\n")).only().log_on_success,
+            unsigned{kLogTraffic});
 }
 
 TEST(Decode, takes_a_doubled_percent_sign_for_a_literal) {
