@@ -46,6 +46,17 @@ TEST(Options, plugins_are_listed) {
     EXPECT_THAT(result.out, HasSubstr(plugin));
 }
 
+TEST(Options, output_that_cannot_be_written_is_a_failure) {
+  TempFolder folder;
+  folder.write("conf.d/echo.yaml", echo_service("echo", free_port()));
+  for (const char* const mode : {"--help", "--version", "--plugins", "--check", "--dump-config"}) {
+    const RunResult result = run(
+        {"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh", xsd_binary(), mode, "-c", folder.string("conf.d")});
+    EXPECT_EQ(result.status, 1) << mode;
+    EXPECT_EQ(result.err, "xsd: standard output: No space left on device\n") << mode;
+  }
+}
+
 TEST(Options, usage_errors_are_on_stderr_and_say_what_is_wrong) {
   struct Case {
     std::vector<std::string> arguments;

@@ -2,6 +2,7 @@
 //
 // Start of the process: the few things that must be right before anything else, then the command line, then
 // one of the modes.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 
@@ -33,6 +34,15 @@ void raise_descriptor_limit() {
     (void)setrlimit(RLIMIT_NOFILE, &limit);  // raising to the hard limit needs no privilege
   }
   update_fd_floor();
+}
+
+/// What was printed has arrived, or else the status says that it has not.
+int finish_output(int status) {
+  const bool was_written = std::ferror(stdout) == 0;
+  errno = 0;
+  if (std::fflush(stdout) == 0 && was_written) return status;
+  return fail(errno != 0 ? Error::from_errno(errno, "standard output")
+                         : Error("standard output: cannot write"));
 }
 
 int check(const Options& options) {
@@ -86,16 +96,16 @@ int run(int argc, const char* const* argv) {
   auto parsed = parse_options(argc, argv);
   if (const auto* const farewell = std::get_if<Farewell>(&parsed)) {
     (void)std::fputs(farewell->text.c_str(), farewell->status == kExitSuccess ? stdout : stderr);
-    return farewell->status;
+    return finish_output(farewell->status);
   }
   Options options = std::move(std::get<Options>(parsed));
   switch (options.mode) {
     case Mode::Check:
-      return check(options);
+      return finish_output(check(options));
     case Mode::DumpConfig:
-      return dump_config(options);
+      return finish_output(dump_config(options));
     case Mode::Plugins:
-      return list_plugins();
+      return finish_output(list_plugins());
     case Mode::Serve:
       break;
   }
