@@ -323,6 +323,22 @@ TEST(Options, select_refuses_what_it_cannot_watch) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
+TEST(Options, every_line_is_in_the_form_that_was_asked_for) {
+  TempFolder folder;
+  const std::uint16_t port = free_port();
+  folder.write("conf.d/echo.yaml", echo_service("echo", port));
+  Daemon holder(folder);
+  // The pid file that nobody asked for cannot be made, and nothing can be bound.
+  const StartOptions as_nobody{.in_child = [] {
+    if (is_root() && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(99);
+  }};
+  const RunResult result = run_xsd({"-c", folder.string("conf.d"), "--log-format", "json"}, as_nobody);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("no pid file: "));
+  for (const std::string& line : split_lines(result.err))
+    EXPECT_TRUE(parse_json_line(line)) << line;
+}
+
 TEST(Options, log_level_hides_what_is_below) {
   TempFolder folder;
   const std::uint16_t port = free_port();

@@ -91,7 +91,7 @@ Status Daemon::make_pid_file(const config::DaemonSettings& settings) {
   }
   const bool wanted = options_.pid_file || settings.pid_file_written || made.error().number() == EEXIST;
   if (wanted) return std::move(made.error());
-  log::info("no pid file: {}", made.error().text());
+  no_pid_file_ = made.error().text();
   return {};
 }
 
@@ -141,6 +141,7 @@ int Daemon::run() {
   if (Status status = make_pid_file(settings_); !status) return fail(status.error());
   if (Status status = make_loop(); !status) return fail(status.error());
   if (Status status = open_log(settings_.log); !status) return fail(status.error());
+  if (!no_pid_file_.empty()) log::info("no pid file: {}", no_pid_file_);
   tell_what_has_no_effect(settings_);
   const manager::Summary summary = manager_->start(std::move(snapshot));
   log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,

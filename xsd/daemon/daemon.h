@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "xsd/config/loader.h"
 #include "xsd/daemon/detach.h"
@@ -58,6 +59,7 @@ class Daemon {
   config::Loader loader_;
   config::DaemonSettings settings_;
   std::unique_ptr<PidFile> pid_file_;
+  std::string no_pid_file_;  ///< why there is none, where that is no fault; told when the log is open
   std::unique_ptr<reactor::EventLoop> loop_;
   std::optional<reactor::Timer> log_retry_;
   std::unique_ptr<reactor::SignalSource> signals_;
