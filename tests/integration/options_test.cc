@@ -186,6 +186,19 @@ TEST(DumpConfig, reads_back_to_the_same) {
   EXPECT_EQ(without_comments(first.out), without_comments(second.out));
 }
 
+TEST(DumpConfig, says_when_it_is_too_long_for_one_file) {
+  TempFolder folder;
+  const std::string long_text(700 * 1024, 'x');
+  folder.write("conf.d/a.yaml", echo_service("a", free_port(), "description: " + long_text));
+  const RunResult most = run_xsd({"--dump-config", "-c", folder.string("conf.d")});
+  EXPECT_EQ(most.status, 0);
+  EXPECT_EQ(most.err, "");
+  folder.write("conf.d/b.yaml", echo_service("b", free_port(), "description: " + long_text));
+  const RunResult result = run_xsd({"--dump-config", "-c", folder.string("conf.d")});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "xsd: warning: this is more than 1 MiB and cannot be read back as one file\n");
+}
+
 TEST(DumpConfig, names_the_origin_of_each_value) {
   TempFolder folder;
   const std::string main = folder.write("xsd.yaml", "defaults:\n  backlog: 99\ninclude: [conf.d/*.yaml]\n");

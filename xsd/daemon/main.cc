@@ -62,7 +62,10 @@ int dump_config(const Options& options) {
   const config::Snapshot snapshot = loader.load();
   print_diagnostics(snapshot, false, stderr);
   if (snapshot.rejected) return kExitConfig;
-  (void)std::fputs(config::dump_config(snapshot).c_str(), stdout);
+  const std::string text = config::dump_config(snapshot);
+  (void)std::fputs(text.c_str(), stdout);
+  if (text.size() > config::kMaxFileSize)
+    (void)std::fputs("xsd: warning: this is more than 1 MiB and cannot be read back as one file\n", stderr);
   return snapshot.errors > 0 ? kExitConfig : kExitSuccess;
 }
 
