@@ -233,6 +233,17 @@ TEST(MainFile, missing_is_78) {
   }
 }
 
+TEST(MainFile, behind_a_link_is_where_the_kernel_finds_it) {
+  TempFolder folder;
+  folder.write("real/in/none", "");
+  folder.write("real/x.yaml", "daemon: {max_processes: 7}\n");
+  folder.write("x.yaml", "daemon: {max_processes: 8}\n");
+  std::filesystem::create_directory_symlink("real/in", folder / "link");
+  const RunResult result = run_xsd({"--dump-config", "-c", folder.string("link/../x.yaml")});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("max_processes: 7"));
+}
+
 TEST(MainFile, of_another_kind_is_78_at_once) {
   TempFolder folder;
   ASSERT_EQ(mkfifo(folder.string("fifo.yaml").c_str(), 0644), 0);

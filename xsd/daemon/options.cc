@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/daemon/options.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
 #include <sstream>
@@ -53,7 +54,10 @@ std::string bad_value(const char* option, const std::string& value, const char* 
 std::string make_absolute(const std::string& path) {
   std::error_code
       ignored;  // without a current folder the path stays relative, and opening it says why it fails
-  auto absolute = std::filesystem::absolute(path, ignored).lexically_normal().string();
+  const std::filesystem::path whole = std::filesystem::absolute(path, ignored);
+  // Behind a link `..` is where the kernel goes, not what the text says.
+  const bool goes_back = std::find(whole.begin(), whole.end(), "..") != whole.end();
+  std::string absolute = (goes_back ? whole : whole.lexically_normal()).string();
   if (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
   return absolute.empty() ? path : absolute;
 }

@@ -52,6 +52,14 @@ TEST(ParseOptions, makes_paths_absolute_since_the_daemon_moves) {
   EXPECT_EQ(options.log_file, std::filesystem::current_path() / "x.log");
 }
 
+TEST(ParseOptions, leaves_the_way_back_to_the_kernel) {
+  const std::string here = std::filesystem::current_path();
+  EXPECT_EQ(std::get<Options>(parse({"-c", "/a/link/../x.yaml"})).config, "/a/link/../x.yaml");
+  EXPECT_EQ(std::get<Options>(parse({"-c", "link/../conf.d/"})).config, here + "/link/../conf.d");
+  EXPECT_EQ(std::get<Options>(parse({"-c", ".//x.yaml"})).config, here + "/x.yaml");
+  EXPECT_EQ(std::get<Options>(parse({"-c", "."})).config, here);
+}
+
 TEST(ParseOptions, refuses_what_it_does_not_know) {
   EXPECT_EQ(refusal({"--frobnicate"}), "xsd: unrecognised option '--frobnicate'");
   EXPECT_EQ(refusal({"--conf", "x"}), "xsd: unrecognised option '--conf'") << "no guessing";
