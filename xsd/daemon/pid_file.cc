@@ -41,6 +41,9 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
     if (!fd) return Error::from_errno(errno, "pid file " + path);
+    struct stat info {};
+    if (fstat(fd.get(), &info) == 0 && !S_ISREG(info.st_mode))
+      return Error("pid file " + path + ": not a regular file");
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK)
         return Error::from_errno(EEXIST, "pid file " + path + ": held by process " + read_pid(fd));

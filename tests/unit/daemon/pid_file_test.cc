@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,17 @@ TEST_F(PidFileTest, follows_no_link) {
   std::ofstream(folder_ + "/precious") << "keep\n";
   std::filesystem::create_symlink(folder_ + "/precious", path_);
   EXPECT_FALSE(PidFile::create(path_));
+}
+
+TEST_F(PidFileTest, is_a_regular_file_or_none) {
+  const auto device = PidFile::create("/dev/null");
+  ASSERT_FALSE(device);
+  EXPECT_EQ(device.error().text(), "pid file /dev/null: not a regular file");
+  std::filesystem::create_directory(folder_ + "/run");
+  ASSERT_EQ(mkfifo(path_.c_str(), 0644), 0);
+  const auto fifo = PidFile::create(path_);
+  ASSERT_FALSE(fifo);
+  EXPECT_EQ(fifo.error().text(), "pid file " + path_ + ": not a regular file");
 }
 
 TEST_F(PidFileTest, is_left_alone_by_a_forked_child) {
