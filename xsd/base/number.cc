@@ -32,6 +32,10 @@ std::optional<std::pair<std::uint64_t, std::string_view>> split_number(std::stri
 
 }  // namespace
 
+bool is_digits(std::string_view text) noexcept {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 std::optional<std::uint64_t> parse_unsigned(std::string_view text) noexcept {
   if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
   std::uint64_t value = 0;

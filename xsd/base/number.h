@@ -14,6 +14,8 @@
 
 namespace xsd {
 
+/// At least one, and nothing but decimal digits.
+bool is_digits(std::string_view text) noexcept;
 /// Decimal digits only, no sign, no leading zero (but "0"): `022` is refused since it means 18 to some
 /// readers.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text) noexcept;

@@ -192,7 +192,7 @@ struct LogSettings {
 struct DaemonSettings {
   std::string user;  ///< empty: `xsd`, else `nobody`
   std::string pid_file = "/run/xsd/xsd.pid";
-  bool pid_file_written = false;  ///< named by file or option, so failing to make it is an error
+  bool pid_file_written = false;  ///< named in the file, so failing to make it is an error
   std::string control_socket = "/run/xsd/control.sock";
   WorkersMode workers = WorkersMode::Auto;
   Limit max_processes{4096};

@@ -255,7 +255,6 @@ std::string dump_config(const Snapshot& snapshot) {
   std::string out = "# the effective configuration of xsd";
   if (!snapshot.daemon.file.empty()) out += ", from " + comment_text(snapshot.daemon.file);
   out += "\n";
-  if (snapshot.rejected) out += "# the main file is faulty: none of this is applied\n";
   dump_daemon(snapshot.daemon, out);
   out += "include: []  # all services stand below\nservices:\n";
   for (std::size_t i = 0; i < snapshot.services.size(); ++i) {

@@ -43,9 +43,6 @@ bool is_digit(char c) noexcept {
 bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool all_digits(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
-}
 
 // What somebody meant who left the scheme out, or half of it.
 Error no_scheme(std::string_view text) {
@@ -60,7 +57,7 @@ Error no_scheme(std::string_view text) {
   }
   if (text.starts_with('/'))
     return Error(quoted(text) + " is no endpoint: write " + quoted("unix://" + std::string(text)));
-  if (all_digits(text)) {
+  if (is_digits(text)) {
     return Error(quoted(text) + " is no endpoint: write " + quoted("tcp://*:" + std::string(text)) +
                  " (or udp://)");
   }
@@ -188,7 +185,7 @@ Result<std::string> parse_listen_port(std::string_view text) {
     return static_cast<std::uint32_t>(*value);
   };
   if (text.empty()) return Error("the port is missing");
-  if (all_digits(text)) {
+  if (is_digits(text)) {
     if (auto value = number(text); !value) return value.error();
     return std::string(text);
   }
@@ -196,7 +193,7 @@ Result<std::string> parse_listen_port(std::string_view text) {
   if (dash != std::string_view::npos && text.find_first_not_of("0123456789-") == std::string_view::npos) {
     const std::string_view from = text.substr(0, dash);
     const std::string_view to = text.substr(dash + 1);
-    if (!all_digits(from) || !all_digits(to))
+    if (!is_digits(from) || !is_digits(to))
       return Error(quoted(text) + " is no port and no range such as 9000-9010");
     const auto first = number(from);
     if (!first) return first.error();

@@ -103,7 +103,8 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The effective configuration as YAML that reads back to the same, each value with its origin as a comment
+/// The effective configuration of a snapshot that was not rejected, as YAML that reads back to the same, each
+/// value with its origin as a comment
 /// (`# conf.d/echo.yaml:3`, `# default`). A comment at the top of each file's services names the faulty ones.
 std::string dump_config(const Snapshot& snapshot);
 

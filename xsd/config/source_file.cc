@@ -13,6 +13,7 @@
 
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/config/file_list.h"
 
 namespace xsd::config {
 namespace {
@@ -57,12 +58,6 @@ Result<std::string> real_path_of(int fd, const std::string& path) {
     return std::string(buffer, static_cast<std::size_t>(length));
   }
   return real_path(path);
-}
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 bool lies_in(std::string_view file, std::string_view folder) noexcept {
@@ -132,10 +127,8 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
   if (!S_ISREG(info.st_mode)) return not_regular(info.st_mode);
 
   SourceFile file;
-  file.path = path;
   file.stamp =
       make_stamp(info);  // from before the read: what is written meanwhile gives another stamp next time
-  file.owner = info.st_uid;
 
   const Result<std::string> real = real_path_of(fd.get(), path);
   if (!real) return real.error();

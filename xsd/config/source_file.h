@@ -55,10 +55,8 @@ struct TrustRules {
 };
 
 struct SourceFile {
-  std::string path;
   std::string text;
   FileStamp stamp;
-  uid_t owner = 0;
   FileFolders folders;
   std::vector<std::string> warnings;  ///< about owner and mode
 };

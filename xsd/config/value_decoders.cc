@@ -13,12 +13,8 @@ namespace {
 
 constexpr std::string_view kWantsDuration = "a duration such as 250ms, 10s, 5m, 1h or 1d";
 
-bool all_digits(std::string_view text) noexcept {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 std::string duration_hint(std::string_view text) {
-  if (all_digits(text)) return "the unit is missing";
+  if (is_digits(text)) return "the unit is missing";
   const auto unit = text.find_first_not_of("0123456789");
   if (unit == 0 || unit == std::string_view::npos || text.front() == '0') return {};
   // Behind a smaller number the unit would do.
@@ -123,7 +119,7 @@ const Word* known_word(DecodeInput& in, Position where, std::string_view text, s
 namespace decoders {
 
 std::string_view number_hint(std::string_view text) noexcept {
-  if (all_digits(text) && text.size() > 1 && text.front() == '0') return "numbers have no leading zeros";
+  if (is_digits(text) && text.size() > 1 && text.front() == '0') return "numbers have no leading zeros";
   return {};
 }
 

@@ -44,6 +44,13 @@ TEST(ParseBoolean, takes_four_words_in_any_case) {
     EXPECT_FALSE(parse_boolean(wrong)) << wrong;
 }
 
+TEST(IsDigits, wants_at_least_one_and_no_other) {
+  EXPECT_TRUE(is_digits("0"));
+  EXPECT_TRUE(is_digits("007"));
+  for (const char* const wrong : {"", "-1", "1 ", "1a", "\xd9\xa1"})
+    EXPECT_FALSE(is_digits(wrong)) << wrong;
+}
+
 TEST(ParseDuration, takes_a_number_with_a_unit) {
   EXPECT_EQ(parse_duration("250ms"), milliseconds(250));
   EXPECT_EQ(parse_duration("10s"), seconds(10));
