@@ -41,6 +41,7 @@ std::string describe(const SettingsRow& row) {
   if (!help.empty()) out += help + "\n";
   if (row.availability == Availability::Later) return out + "Not available yet in this version.\n";
   if (row.availability == Availability::Never) return out + "Refused: " + roff(row.reason) + ".\n";
+  if (row.no_effect_yet) out += "No effect yet in this version.\n";
   if (row.applies_to == AppliesTo::Programs) out += "For programs.\n";
   if (row.applies_to == AppliesTo::Plugins) out += "For plugin services.\n";
   if (row.scope == Scope::Defaults) out += "In\n.Cm defaults\nonly.\n";

@@ -277,8 +277,7 @@ void decode_daemon(const YamlNode& map, const DecodeRules& rules, DiagnosticSink
                    .defaults = nullptr,
                    .daemon = &daemon};
     row->decode(in, member.value);
-    constexpr std::string_view kNoEffectYet[] = {"control_socket", "user", "plugin_dirs", "workers"};
-    if (contains(kNoEffectYet, row->name)) daemon.without_effect_yet.emplace_back(row->name);
+    if (row->no_effect_yet) daemon.without_effect_yet.emplace_back(row->name);
     if (row->name == "pid_file") daemon.pid_file_written = true;
   }
 }

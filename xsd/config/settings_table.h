@@ -51,8 +51,9 @@ struct SettingsRow {
   Availability availability = Availability::Now;
   std::string_view reason;  ///< of Never
   AppliesTo applies_to = AppliesTo::All;
-  bool is_list = false;      ///< may be edited with `key+` and `key-`
-  Decoder decode = nullptr;  ///< nullptr: structure, read by decode.cc itself, or not available
+  bool no_effect_yet = false;  ///< accepted, for what is to come
+  bool is_list = false;        ///< may be edited with `key+` and `key-`
+  Decoder decode = nullptr;    ///< nullptr: structure, read by decode.cc itself, or not available
   ServiceEncoder encode = nullptr;
   DaemonEncoder encode_daemon = nullptr;
 };

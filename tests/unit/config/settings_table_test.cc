@@ -122,6 +122,14 @@ TEST(SettingsTable, explains_every_row) {
 }
 
 // An example is copied by people: each must be good, in a service or in `defaults`.
+TEST(SettingsTable, knows_what_has_no_effect_yet) {
+  std::vector<std::string_view> names;
+  for (const SettingsRow& row : settings_table()) {
+    if (row.no_effect_yet) names.push_back(row.name);
+  }
+  EXPECT_THAT(names, testing::ElementsAre("user", "control_socket", "workers", "plugin_dirs"));
+}
+
 TEST(SettingsTable, has_examples_that_decode) {
   constexpr std::string_view kAddressKeys[] = {"socket_type", "protocol",  "port",
                                                "bind",        "interface", "v6only"};
