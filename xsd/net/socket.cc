@@ -45,6 +45,15 @@ bool is_abandoned(const Endpoint& endpoint) {
          errno == ECONNREFUSED;
 }
 
+// bind(2). The file of a unix socket is born with mode 0666. Nobody may set it later: chmod(2) follows links,
+// and whoever owns the folder can put one there in between.
+int bind_socket(int fd, const Endpoint& endpoint) noexcept {
+  const mode_t before = umask(0111);
+  const int result = bind(fd, endpoint.address.raw(), endpoint.address.raw_length());
+  (void)umask(before);  // cannot fail, and leaves errno alone
+  return result;
+}
+
 }  // namespace
 
 Result<BoundSocket> BoundSocket::open_socket(const Endpoint& endpoint, bool shared) {
@@ -72,17 +81,16 @@ Result<BoundSocket> BoundSocket::open_socket(const Endpoint& endpoint, bool shar
 
 Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
   const std::string place = endpoint_.to_string();
-  int result = bind(fd_.get(), endpoint_.address.raw(), endpoint_.address.raw_length());
+  int result = bind_socket(fd_.get(), endpoint_);
   const std::string path = has_file(endpoint_) ? endpoint_.address.host() : std::string();
   if (result != 0 && errno == EADDRINUSE && !path.empty() && is_abandoned(endpoint_)) {
     (void)unlink(path.c_str());  // if that fails, bind says so
-    result = bind(fd_.get(), endpoint_.address.raw(), endpoint_.address.raw_length());
+    result = bind_socket(fd_.get(), endpoint_);
   }
   if (result != 0) return Error::from_errno(errno, "bind " + place);
   if (!path.empty()) {
     struct stat info {};
-    if (chmod(path.c_str(), 0666) != 0 || lstat(path.c_str(), &info) != 0)
-      return Error::from_errno(errno, "chmod " + path);
+    if (lstat(path.c_str(), &info) != 0) return Error::from_errno(errno, "bind " + place);
     file_device_ = info.st_dev;
     file_inode_ = info.st_ino;
   }

@@ -4,12 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace xsd::net {
@@ -23,6 +29,25 @@ UniqueFd connect_to(const SocketAddress& address, int type = SOCK_STREAM) {
   UniqueFd fd(socket(address.family(), type | SOCK_CLOEXEC, 0));
   EXPECT_EQ(connect(fd.get(), address.raw(), address.raw_length()), 0) << strerror(errno);
   return fd;
+}
+
+/// From now on nothing in this process changes the mode of a file.
+bool forbid_chmod() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+#ifdef SYS_chmod
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chmod, 3, 0),
+#else
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+#endif
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fchmod, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fchmodat, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+  };
+  const sock_fprog filter{std::size(program), program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 class SocketFile : public testing::Test {
@@ -103,6 +128,24 @@ TEST_F(SocketFile, is_reachable_by_all_and_removed_with_its_socket) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+// Between a bind and a chmod the owner of the folder can put a link to any file in the socket's place.
+TEST_F(SocketFile, is_born_with_its_mode_whatever_the_umask_and_needs_no_chmod) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    (void)umask(077);
+    if (!forbid_chmod()) _exit(2);
+    struct stat info {};
+    const auto bound = BoundSocket::open(endpoint(), 10);
+    if (!bound || stat(path_.c_str(), &info) != 0 || (info.st_mode & 07777) != 0666) _exit(1);
+    _exit(umask(0) == 077 ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_EQ(status, 0);
+}
+
 TEST_F(SocketFile, replaces_what_a_dead_process_left) {
   {
     const UniqueFd dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -143,7 +186,8 @@ TEST_F(SocketFile, serves_datagrams_and_packets_too) {
 
 TEST(ClassifyAcceptError, sorts_every_errno_of_accept) {
   EXPECT_EQ(classify_accept_error(EAGAIN), AcceptOutcome::Empty);
-  for (const int number : {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENONET}) {
+  for (const int number :
+       {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENONET}) {
     EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Next) << number;
   }
   for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
