@@ -163,6 +163,7 @@ AcceptOutcome classify_accept_error(int error) noexcept {
     case ENETDOWN:
     case ENETUNREACH:
     case ENOPROTOOPT:
+    case EOPNOTSUPP:
     case EHOSTDOWN:
     case EHOSTUNREACH:
     case ENONET:

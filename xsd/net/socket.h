@@ -64,7 +64,8 @@ struct Accepted {
 Accepted accept_connection(int listener, bool non_blocking) noexcept;
 
 /// What to make of a failed accept (accept(2)): nothing is queued; this one connection is gone, take the
-/// next; the machine has no descriptors or memory to spare; or something that only time can heal.
+/// next; the machine has no descriptors or memory to spare; or something that only time can heal. Next is a
+/// guess: what an LSM forbids stays in the queue, and the same error comes back at once.
 enum class AcceptOutcome : std::uint8_t { Empty, Next, Exhausted, Broken };
 AcceptOutcome classify_accept_error(int error) noexcept;
 

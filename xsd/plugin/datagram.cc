@@ -187,14 +187,18 @@ ssize_t Datagram::send(const char* data, std::size_t length) noexcept {
 int DatagramReader::read(int fd, const net::SocketAddress& bound, bool wildcard) noexcept {
   const xsd_plugin& calls = instance_.calls;
   Datagram datagram(instance_, counters_, fd, bound, wildcard);
+  bool got_any = false;
+  int last_error = 0;
   for (int i = 0; i < kDatagramsPerTurn; ++i) {
     const std::int64_t got = datagram.receive();
     if (got == -EAGAIN || got == -EWOULDBLOCK) return 0;
     if (got < 0) {
       const int error = static_cast<int>(-got);
       if (!concerns_one_datagram(error)) return error;
+      last_error = error;
       continue;
     }
+    got_any = true;
     const auto length = static_cast<std::size_t>(got);
     ++counters_.received;
     counters_.bytes_in += length;
@@ -205,7 +209,8 @@ int DatagramReader::read(int fd, const net::SocketAddress& bound, bool wildcard)
     }
     if (calls.on_datagram != nullptr) calls.on_datagram(instance_.state, &datagram, scratch().data(), length);
   }
-  return 0;
+  // A whole turn of nothing but errors: it is the socket after all.
+  return got_any ? 0 : last_error;
 }
 
 }  // namespace xsd::plugin

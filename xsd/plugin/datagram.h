@@ -14,7 +14,8 @@
 // Each is counted in `refused` once.
 //
 // Order: receive until the queue is empty, a bound is reached, or the receive call fails. Errors that an
-// earlier answer brought about (ICMP) are reported by the next call on the socket; they are skipped.
+// earlier answer brought about (ICMP) are reported by the next call on the socket; they are skipped, unless
+// there is nothing else up to the bound.
 #pragma once
 
 #include <array>

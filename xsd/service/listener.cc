@@ -12,6 +12,7 @@ namespace {
 constexpr int kProgramBatch = 8;
 constexpr int kPluginBatch = 64;
 constexpr int kRestBound = 65536;
+constexpr int kMostMisses = 64;
 constexpr Duration kPause = std::chrono::seconds(1);
 
 }  // namespace
@@ -82,16 +83,18 @@ bool Listener::accept_one() {
   net::Accepted accepted = net::accept_connection(socket_.fd(), mode_ == Mode::AcceptNonBlocking);
   if (accepted.fd) {
     context_.gate.passed();
-    if (std::exchange(fault_, 0) != 0)
-      log::info("{}: accepting again on {}", owner_.name(), endpoint().to_string());
+    misses_ = 0;
+    on_fault_over("accept");
     owner_.on_connection(*this, std::move(accepted.fd), accepted.remote);
     return true;
   }
   switch (net::classify_accept_error(accepted.error)) {
     case net::AcceptOutcome::Empty:
+      misses_ = 0;
       return false;
     case net::AcceptOutcome::Next:
-      return true;
+      if (++misses_ < kMostMisses) return true;
+      break;
     case net::AcceptOutcome::Exhausted:
       context_.gate.shut(owner_.name(), accepted.error);
       hold(kByGate);
@@ -100,13 +103,23 @@ bool Listener::accept_one() {
     case net::AcceptOutcome::Broken:
       break;
   }
-  if (std::exchange(fault_, accepted.error) != accepted.error) {
-    log::error("{}: accept on {}: {}; trying again every second", owner_.name(), endpoint().to_string(),
-               errno_text(accepted.error));
+  misses_ = 0;
+  on_fault("accept", accepted.error);
+  return false;
+}
+
+void Listener::on_fault(std::string_view call, int error) {
+  if (std::exchange(fault_, error) != error) {
+    log::error("{}: {} on {}: {}; trying again every second", owner_.name(), call, endpoint().to_string(),
+               errno_text(error));
   }
   hold(kByPause);
   pause_.arm(kPause);
-  return false;
+}
+
+void Listener::on_fault_over(std::string_view call) {
+  if (std::exchange(fault_, 0) != 0)
+    log::info("{}: {} on {} works again", owner_.name(), call, endpoint().to_string());
 }
 
 }  // namespace xsd::service

@@ -6,7 +6,12 @@
 // It is watched unless something holds it: its service (a `wait` server has the socket, or the service backs
 // off), its own pause after a fault that only time heals, or the gate that is shut for all. Every hold ends
 // by an event or a timer. The socket stays open and bound through all of it: clients wait in the backlog.
+// Errors that seem to concern one connection only are such a fault too when many come one after the other:
+// whatever is forbidden to us (an LSM) is not taken out of the queue.
 #pragma once
+
+#include <memory>
+#include <string_view>
 
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
@@ -55,6 +60,12 @@ class Listener {
   void resume() noexcept { unhold(kByOwner); }
   bool suspended() const noexcept { return (held_ & kByOwner) != 0; }
 
+  /// For the owner, after `call` on the socket failed in a way that only time can heal: pauses, and tells of
+  /// it once.
+  void on_fault(std::string_view call, int error);
+  /// The call did well; if there was a fault, it is over.
+  void on_fault_over(std::string_view call);
+
   /// Takes what is still queued, for a socket that is about to be closed while its service goes on.
   void accept_rest();
 
@@ -76,7 +87,8 @@ class Listener {
   net::BoundSocket& socket_;
   const Mode mode_;
   unsigned held_ = 0;
-  int fault_ = 0;  ///< errno of an accept that only time can heal, until one succeeds: told once
+  int fault_ = 0;   ///< errno that only time can heal, until the call succeeds: told once
+  int misses_ = 0;  ///< accepts in a row that got nothing although something was queued
   reactor::Timer pause_;
   reactor::Watch watch_;
 };

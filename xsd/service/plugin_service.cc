@@ -72,8 +72,11 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
 void PluginService::on_input(Listener& listener) {
   const net::SocketAddress& bound = listener.endpoint().address;
   const int error = hosted_->read_datagrams(listener.socket().fd(), bound, bound.is_ip() && bound.is_any());
-  if (error != 0)
-    log::debug("{}: receive on {}: {}", name(), listener.endpoint().to_string(), errno_text(error));
+  if (error != 0) {
+    listener.on_fault("receive", error);
+  } else {
+    listener.on_fault_over("receive");
+  }
 }
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {

@@ -186,8 +186,7 @@ TEST_F(SocketFile, serves_datagrams_and_packets_too) {
 
 TEST(ClassifyAcceptError, sorts_every_errno_of_accept) {
   EXPECT_EQ(classify_accept_error(EAGAIN), AcceptOutcome::Empty);
-  for (const int number :
-       {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENONET}) {
+  for (const int number : {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENONET, EOPNOTSUPP}) {
     EXPECT_EQ(classify_accept_error(number), AcceptOutcome::Next) << number;
   }
   for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {

@@ -2,9 +2,24 @@
 #include "xsd/plugin/datagram.h"
 
 #include <gmock/gmock.h>
+#include <sys/syscall.h>
 
 #include "datagram_peer.h"
 #include "plugin_test.h"
+
+namespace {
+
+int receive_error = 0;  // what recvfrom fails with
+
+}  // namespace
+
+// In front of the library's: the seam for errors that no socket can be made to give again and again.
+extern "C" ssize_t recvfrom(int fd, void* buffer, std::size_t size, int flags, sockaddr* from,
+                            socklen_t* length) {
+  if (receive_error == 0) return syscall(SYS_recvfrom, fd, buffer, size, flags, from, length);
+  errno = receive_error;
+  return -1;
+}
 
 namespace xsd::plugin {
 namespace {
@@ -198,6 +213,15 @@ TEST_F(DatagramTest, reads_a_bounded_number_a_turn) {
   EXPECT_EQ(service->datagrams().received, 64U);
   EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0);
   EXPECT_EQ(service->datagrams().received, 100U);
+}
+
+TEST_F(DatagramTest, says_when_there_was_nothing_but_errors) {
+  start_probe();
+  bind_service("127.0.0.1");
+  receive_error = EPERM;  // of one datagram, it seems; but an LSM goes on saying so
+  EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), EPERM);
+  receive_error = 0;
+  EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0);
 }
 
 TEST_F(DatagramTest, serves_unix_datagrams) {
