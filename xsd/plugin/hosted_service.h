@@ -10,8 +10,8 @@
 //   flushing  `close` was called: waiting bytes go out, input is thrown away, then it ends; if unread bytes
 //             are there at that point, it ends when the peer has ended too, or 2 s later
 //   ended     on_close was called, the socket is closed; the object is freed after the handler
-// Every change of bytes re-arms the idle timer; a timer that runs out ends the connection with
-// XSD_CLOSE_TIMEOUT, whatever the state.
+// Every change of bytes re-arms the idle timer, except input that is thrown away while output waits; a timer
+// that runs out ends the connection with XSD_CLOSE_TIMEOUT, whatever the state.
 //
 // Memory: an idle connection holds no buffer. Reading goes into one scratch buffer of the loop (64 KiB,
 // shared by all services of a process); what a peer does not take is copied into a buffer that lives until it

@@ -135,9 +135,11 @@ void StreamConnection::fail() noexcept {
   touch();
 }
 
+/// Input that is thrown away while the peer takes nothing of what is there for it is no movement: one that
+/// never reads would live for ever on a byte now and then.
 void StreamConnection::count_input(std::size_t bytes) noexcept {
   bytes_in_ += bytes;
-  moved_ = true;
+  if (!throws_input_away() || !waits_to_send()) moved_ = true;
 }
 
 /// Bytes taken, 0 if there is no room, -1 after an error.
@@ -254,7 +256,7 @@ bool StreamConnection::watch() noexcept {
 
 reactor::Events StreamConnection::wanted_events() const noexcept {
   reactor::Events events = reactor::kNone;
-  if (pending_ || (want_writable_ && can_send())) events |= reactor::kWritable;
+  if (waits_to_send()) events |= reactor::kWritable;
   if (!peer_ended_ && (!pending_ || throws_input_away())) events |= reactor::kReadable;
   return events;
 }

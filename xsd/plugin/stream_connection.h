@@ -91,6 +91,7 @@ class StreamConnection : public ::xsd_connection {
   void end(EndCause cause) noexcept;
   bool can_send() const noexcept { return !ended_ && !closing_ && !finishing_ && !broken_; }
   bool throws_input_away() const noexcept { return discarding_ || closing_; }
+  bool waits_to_send() const noexcept { return pending_ || (want_writable_ && can_send()); }
   reactor::Events wanted_events() const noexcept;
   int kernel_queue(unsigned long request) const noexcept;
 
@@ -117,7 +118,7 @@ class StreamConnection : public ::xsd_connection {
   bool lingering_ : 1 = false;   ///< everything is sent and shut down, unread bytes were found
   bool peer_ended_ : 1 = false;
   bool broken_ : 1 = false;  ///< reset by the peer, or another error of the socket
-  bool moved_ : 1 = false;   ///< bytes went in or out since the timer was armed
+  bool moved_ : 1 = false;   ///< bytes went in or out since the timer was armed, see count_input
   bool touched_ : 1 = false;
   bool ended_ : 1 = false;
   std::uint8_t low_water_step_ = 0;

@@ -288,5 +288,22 @@ TEST_F(BuiltinStream, chargen_clients_that_do_not_read_cost_little_and_time_out)
     EXPECT_EQ(end.cause, EndCause::Timeout);
 }
 
+TEST_F(BuiltinStream, chargen_clients_that_do_not_read_time_out_whatever_they_send) {
+  start("chargen", seconds(10));
+  auto [mine, accepted] = tcp_pair();
+  set_buffers(mine, 4096);
+  set_buffers(accepted, 65536);
+  ASSERT_TRUE(open(std::move(accepted)));
+  settle();
+  for (int i = 0; i < 3 && ends.empty(); ++i) {
+    send_all(mine, ".");
+    settle();
+    advance(seconds(6));
+  }
+  ASSERT_EQ(ends.size(), 1U);
+  EXPECT_EQ(ends[0].cause, EndCause::Timeout);
+  EXPECT_EQ(ends[0].bytes_in, 2U);
+}
+
 }  // namespace
 }  // namespace xsd::plugin
