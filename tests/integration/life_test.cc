@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -348,6 +349,26 @@ TEST_F(Life, reaps_orphans_as_pid_1) {
   ASSERT_EQ(kill(outside[0], SIGTERM), 0);
   EXPECT_EQ(init.wait(), 0);
   expect_no_sanitizer_report(folder_.read("stderr"));
+}
+
+TEST_F(Life, reaps_any_number_of_orphans_that_end_together) {
+  constexpr std::size_t kOrphans = 600;
+  const std::uint16_t program_port = free_port();
+  folder_.write("conf.d/orphans.yaml",
+                shell_service("orphans", program_port,
+                              "for i in $(seq " + std::to_string(kOrphans) + "); do (read x < " +
+                                  folder_.string("gate") + ") <&- >&- 2>&- & done; echo made"));
+  ASSERT_EQ(mkfifo(folder_.string("gate").c_str(), 0644), 0);
+  Daemon daemon(folder_, {.start = {.in_child = [] { (void)prctl(PR_SET_CHILD_SUBREAPER, 1); }}});
+  EXPECT_EQ(ask(program_port), "made\n");
+  ASSERT_TRUE(eventually([&] { return children_of(daemon.pid()).size() == kOrphans; }));
+  ASSERT_TRUE(daemon.signal(SIGSTOP));  // so that one signal stands for all
+  close(open(folder_.string("gate").c_str(), O_WRONLY | O_CLOEXEC));
+  EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == kOrphans; }));
+  ASSERT_TRUE(daemon.signal(SIGCONT));
+  EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == 0; }))
+      << zombie_count(daemon.pid()) << " zombies";
+  EXPECT_EQ(daemon.stop(), 0);
 }
 
 // ---- quiet and time

@@ -109,11 +109,8 @@ Status Daemon::make_loop() {
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
   if (inherits_orphans()) {
-    // After the owners of known children had theirs in this turn. Nobody else listens for CHLD: our own
-    // children are pidfds, and a signal for each would cost them twice.
-    auto orphans = reactor::SignalSource::create(*loop_, {SIGCHLD}, [this](int, pid_t) {
-      loop_->defer([this] { (void)context_->children.reap_strangers(); });
-    });
+    // Nobody else listens for CHLD: our own children are pidfds, and a signal for each would cost them twice.
+    auto orphans = reactor::SignalSource::create(*loop_, {SIGCHLD}, [this](int, pid_t) { reap_orphans(); });
     if (!orphans) return std::move(orphans.error());
     orphans_ = std::move(*orphans);
   }
@@ -124,6 +121,13 @@ Status Daemon::make_loop() {
           .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
           .on_reload_end = [this] { tell_ready(); }});
   return {};
+}
+
+// After the owners of known children had theirs in this turn. One signal may stand for any number.
+void Daemon::reap_orphans() {
+  loop_->defer([this] {
+    if (context_->children.reap_strangers() == reactor::ChildWatcher::kStrangersATurn) reap_orphans();
+  });
 }
 
 int Daemon::run() {

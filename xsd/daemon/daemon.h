@@ -43,6 +43,7 @@ class Daemon {
   void reopen_log(const config::LogSettings& settings);
   Status make_pid_file(const config::DaemonSettings& settings);
   Status make_loop();
+  void reap_orphans();
   void tell_ready();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
   void on_settings(const config::Snapshot& snapshot);

@@ -67,6 +67,7 @@ class ChildWatch {
 class ChildWatcher {
  public:
   using Handler = std::function<void(const ChildExit&)>;
+  static constexpr std::size_t kStrangersATurn = 250;
 
   explicit ChildWatcher(EventLoop& loop);
   ~ChildWatcher();
@@ -80,9 +81,10 @@ class ChildWatcher {
 
   /// Reaps ended children that are not watched (orphans that the kernel gave to us), at most `most` of them;
   /// those that are watched are left to their pidfds. Call it on SIGCHLD when this process is PID 1 or a
-  /// subreaper, nowhere else. Returns how many were reaped. Where a watched child that has ended stands in
-  /// front of them, the list of children is read from /proc; without that they wait for a later call.
-  std::size_t reap_strangers(std::size_t most = 1000) noexcept;
+  /// subreaper, nowhere else. Returns how many were reaped; after `most` there may be more, and no other
+  /// signal for them. Where a watched child that has ended stands in front of them, the list of children is
+  /// read from /proc; without that they wait for a later call.
+  std::size_t reap_strangers(std::size_t most = kStrangersATurn) noexcept;
 
   std::size_t size() const noexcept { return children_.size(); }
 
