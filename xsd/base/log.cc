@@ -20,6 +20,10 @@ constexpr std::array<std::string_view, 4> kLevelNames = {"error", "warning", "in
 constexpr std::array<spdlog::level::level_enum, 4> kSpdlogLevels = {
     spdlog::level::err, spdlog::level::warn, spdlog::level::info, spdlog::level::debug};
 
+spdlog::level::level_enum to_spdlog(Level level) noexcept {
+  return kSpdlogLevels[static_cast<std::size_t>(level)];
+}
+
 Level from_spdlog(spdlog::level::level_enum level) noexcept {
   if (level >= spdlog::level::err) return Level::Error;
   if (level == spdlog::level::warn) return Level::Warning;
@@ -44,21 +48,25 @@ class JsonFormatter final : public spdlog::formatter {
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
 };
 
-// Hands spdlog's finished lines to our target, which unlike spdlog's own sinks never blocks.
+// Collects spdlog's finished lines for our target, which unlike spdlog's own sinks never blocks.
 class TargetSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit TargetSink(LogTarget& target) : target_(target) {}
 
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    formatter_->format(message, line);
-    target_.write(from_spdlog(message.level), {line.data(), line.size()});
+  void write_out(Level level) noexcept {
+    constexpr std::size_t kKeptCapacity = 4096;
+    target_.write(level, {lines_.data(), lines_.size()});
+    if (lines_.capacity() > kKeptCapacity) lines_ = spdlog::memory_buf_t();
+    lines_.clear();
   }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override { formatter_->format(message, lines_); }
   void flush_() override {}
 
  private:
   LogTarget& target_;
+  spdlog::memory_buf_t lines_;
 };
 
 std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
@@ -68,22 +76,48 @@ std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n");
 }
 
+bool is_plain(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t length = byte < 0x80 ? 1 : utf8_sequence_length(text);
+    if (byte < 0x20 || byte == 0x7F || length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 struct State {
   Settings settings;
   std::unique_ptr<LogTarget> target;
+  std::shared_ptr<TargetSink> sink;
   std::unique_ptr<spdlog::logger> logger;
   std::string records;
   std::function<void()> backlog_hook;
   bool backlogged = false;
 
   void use(const Settings& next, std::unique_ptr<LogTarget> next_target) {
-    auto sink = std::make_shared<TargetSink>(*next_target);
-    sink->set_formatter(make_formatter(next));
-    auto next_logger = std::make_unique<spdlog::logger>("xsd", std::move(sink));
-    next_logger->set_level(kSpdlogLevels[static_cast<std::size_t>(next.level)]);
+    auto next_sink = std::make_shared<TargetSink>(*next_target);
+    next_sink->set_formatter(make_formatter(next));
+    auto next_logger = std::make_unique<spdlog::logger>("xsd", next_sink);
+    next_logger->set_level(to_spdlog(next.level));
     logger = std::move(next_logger);
+    sink = std::move(next_sink);
     target = std::move(next_target);
     settings = next;
+  }
+
+  void add(Level level, std::string_view text) {
+    std::string escaped;
+    if (!is_plain(text)) {
+      append_escaped(escaped, text);
+      text = escaped;
+    }
+    logger->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+  }
+
+  void write_added(Level level) noexcept {
+    sink->write_out(level);
+    after_write();
   }
 
   void after_write() noexcept {
@@ -96,6 +130,7 @@ struct State {
       // The last write went through: tell of the gap once, where it is.
       const std::uint64_t lost = std::exchange(lost_, 0);
       logger->warn("log: {} lines were dropped: {}", lost, errno_text(lost_reason_));
+      sink->write_out(Level::Warning);
       const std::uint64_t again = target->take_dropped(number);
       if (again > 0) lost_ = lost + again - 1;
     }
@@ -142,16 +177,6 @@ State& state() {
   return *kInstance;
 }
 
-bool is_plain(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text.front());
-    const std::size_t length = byte < 0x80 ? 1 : utf8_sequence_length(text);
-    if (byte < 0x20 || byte == 0x7F || length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string_view level_name(Level level) noexcept {
@@ -185,15 +210,16 @@ bool is_json() noexcept {
 void message(Level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   flush();
-  std::string escaped;
-  if (!is_plain(text)) {
-    append_escaped(escaped, text);
-    text = escaped;
-  }
-  State& log = state();
-  log.logger->log(kSpdlogLevels[static_cast<std::size_t>(level)],
-                  spdlog::string_view_t(text.data(), text.size()));
-  log.after_write();
+  state().add(level, text);
+  state().write_added(level);
+}
+
+void messages(Level level, std::span<const std::string> texts) noexcept {
+  if (!enabled(level) || texts.empty()) return;
+  flush();
+  for (const std::string& text : texts)
+    state().add(level, text);
+  state().write_added(level);
 }
 
 std::string& records() noexcept {

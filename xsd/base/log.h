@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,8 @@ bool is_json() noexcept;
 /// One line. Controls that `text` may still contain are escaped; text from outside should have gone through
 /// quoted() already.
 void message(Level level, std::string_view text) noexcept;
+/// Several lines of one level, in one write.
+void messages(Level level, std::span<const std::string> texts) noexcept;
 
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace xsd::log {
@@ -67,6 +69,22 @@ TEST_F(LogTest, makes_one_line_of_a_message_with_controls) {
   open_file();
   message(Level::Info, "two\nlines \x1b[31m");
   EXPECT_NE(content().find("two\\nlines \\x1b[31m\n"), std::string::npos);
+}
+
+TEST_F(LogTest, writes_several_messages_at_once) {
+  // A pipe that has room for packets, one a write.
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_DIRECT), 0);
+  const UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  ASSERT_TRUE(open({.target = TargetKind::File, .path = "/proc/self/fd/" + std::to_string(ends[1])}));
+  const std::string texts[] = {"one", "two\nlines", "three"};
+  messages(Level::Info, texts);
+  char buffer[4096];
+  const auto length = static_cast<std::size_t>(read(read_end.get(), buffer, sizeof buffer));
+  const std::string text(buffer, length);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+  EXPECT_NE(text.find("info: two\\nlines\n"), std::string::npos) << text;
 }
 
 TEST_F(LogTest, keeps_records_and_messages_in_order) {
