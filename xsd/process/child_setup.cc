@@ -54,6 +54,14 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) void place(ChildS
   if (result < 0) fail(setup, SpawnStep::Descriptors, errno);
 }
 
+__attribute__((no_sanitize("address", "thread", "undefined"))) void make_blocking(ChildSetup& setup,
+                                                                                  int fd) noexcept {
+  const long flags = syscall(SYS_fcntl, fd, F_GETFL);
+  if (flags < 0 || ((flags & O_NONBLOCK) != 0 && syscall(SYS_fcntl, fd, F_SETFL, flags & ~O_NONBLOCK) != 0)) {
+    fail(setup, SpawnStep::Descriptors, errno);
+  }
+}
+
 /// The decimal number at the start of `text`, -1 if there is none.
 __attribute__((no_sanitize("address", "thread", "undefined"))) int number_at(const char* text) noexcept {
   if (*text < '0' || *text > '9') return -1;
@@ -111,10 +119,9 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) void arrange_desc
   place(setup, standard_error < 0 ? 0 : standard_error, 2);
   if (setup.listening) place(setup, 0, 3);
 
-  const long flags = syscall(SYS_fcntl, 0, F_GETFL);
-  if (flags < 0 || ((flags & O_NONBLOCK) != 0 && syscall(SYS_fcntl, 0, F_SETFL, flags & ~O_NONBLOCK) != 0)) {
-    fail(setup, SpawnStep::Descriptors, errno);
-  }
+  // Others may have these open files too, and have set them to non-blocking: an earlier program, or we.
+  make_blocking(setup, 0);
+  if (standard_error >= 0) make_blocking(setup, 2);
 
   const int first_unwanted = setup.listening ? 4 : 3;
   if (syscall(SYS_close_range, first_unwanted, ~0U, 0) != 0 && !close_listed(first_unwanted)) {

@@ -19,8 +19,8 @@
 // in its own memory.
 //
 // Side effects on the daemon. Blocking mode belongs to the open file, not to the descriptor: after a spawn,
-// failed ones included, the socket of the request is in blocking mode for the daemon too, so a listening
-// socket is set to non-blocking again before it is watched again. And once a program was started under
+// failed ones included, what the request named is in blocking mode for the daemon too, so a listening socket
+// is set to non-blocking again before it is watched again. And once a program was started under
 // another uid the kernel takes the daemon, whose memory the child shared, for one that changed its ids: it no
 // longer dumps core (prctl(2), PR_SET_DUMPABLE).
 #pragma once
@@ -73,7 +73,7 @@ struct SpawnRequest {
   /// Becomes 0 and 1 (and 3 if `listening`), set to blocking mode. The spawner duplicates it to a low number
   /// if it is at or above the floor.
   int socket = -1;
-  /// Becomes 2: a descriptor, or -1 for the socket itself.
+  /// Becomes 2, set to blocking mode: a descriptor, or -1 for the socket itself.
   int standard_error = -1;
   /// The socket listens: LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES are set and the socket is at 3 as well.
   bool listening = false;

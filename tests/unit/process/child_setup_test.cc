@@ -164,7 +164,7 @@ TEST_P(ChildSetupTest, makes_the_socket_blocking) {
   EXPECT_EQ(run(spawner_, world_plan(), pair, tcp_request(-1))["blocking"], "0 1 2");
 }
 
-TEST_P(ChildSetupTest, leaves_the_blocking_mode_of_standard_error_alone) {
+TEST_P(ChildSetupTest, makes_standard_error_blocking_that_an_earlier_program_left_otherwise) {
   int pipe[2];
   ASSERT_EQ(pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
   const UniqueFd reader(pipe[0]);
@@ -172,7 +172,7 @@ TEST_P(ChildSetupTest, leaves_the_blocking_mode_of_standard_error_alone) {
   Pair pair(SOCK_NONBLOCK);
   SpawnRequest request = tcp_request(-1);
   request.standard_error = writer.get();
-  EXPECT_EQ(run(spawner_, world_plan(), pair, request)["blocking"], "0 1");
+  EXPECT_EQ(run(spawner_, world_plan(), pair, request)["blocking"], "0 1 2");
 }
 
 TEST_P(ChildSetupTest, starts_a_session) {
