@@ -341,6 +341,15 @@ TEST_F(Spawn, writes_standard_error_to_the_log) {
   EXPECT_THAT(daemon.log(), Not(HasSubstr("\001")));
 }
 
+TEST_F(Spawn, can_open_its_standard_error_by_name) {
+  folder_.write("conf.d/sh.yaml",
+                program_on("sh", {tcp(port_)}, {"/bin/sh", "-c", "echo by name > /dev/stderr && echo out"},
+                           is_root() ? "stderr: log\nuser: nobody\n" : "stderr: log\n"));
+  Daemon daemon(folder_);
+  EXPECT_EQ(ask(port_), "out\n");
+  EXPECT_TRUE(daemon.wait_log("sh: stderr: by name"));
+}
+
 TEST_F(Spawn, throws_standard_error_away) {
   folder_.write("conf.d/sh.yaml",
                 shell_service("sh", port_, "echo to stderr >&2; echo out", "stderr: \"null\"\n"));

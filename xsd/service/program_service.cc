@@ -114,7 +114,7 @@ int ProgramService::standard_error() {
     }
     stderr_pipe_ = std::move(*pipe);
   }
-  return stderr_pipe_->write_end();
+  return stderr_pipe_->write_end(prepared_.plan->credentials);
 }
 
 void ProgramService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {

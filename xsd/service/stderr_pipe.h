@@ -2,14 +2,17 @@
 //
 // StderrPipe: what the programs of one service write to their standard error, into the log line by line. One
 // pipe for all of a service's instances, never one for each connection. Lines are escaped and cut at 1 KiB;
-// what is read in one turn is bounded, so a program that floods it is slowed by the full pipe.
+// what is read and how many lines are logged in one turn is bounded, so a program that floods it is slowed by
+// the full pipe. At the end of the service a flood is cut off.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/process/exec_plan.h"
 #include "xsd/reactor/event_loop.h"
 
 namespace xsd::service {
@@ -19,19 +22,24 @@ class StderrPipe {
   static Result<std::unique_ptr<StderrPipe>> create(reactor::EventLoop& loop, std::string service);
   /// Logs what is still there.
   ~StderrPipe();
-  /// For the program; blocking mode.
-  int write_end() const noexcept { return write_end_.get(); }
+  /// For a program of this user (nothing: of ours). It may be opened anew: that is what /dev/stderr does.
+  int write_end(const std::optional<process::Credentials>& user) noexcept;
 
  private:
-  StderrPipe(std::string service, UniqueFd read_end, UniqueFd write_end);
-  /// False when there is nothing more to read now.
+  StderrPipe(reactor::EventLoop& loop, std::string service, UniqueFd read_end, UniqueFd write_end);
+  void on_turn();
+  /// False when there is nothing to read now.
   bool read_some();
-  void log_line(std::string_view line);
+  /// Logs what is whole, a bounded number of lines. False if more wait.
+  bool log_some();
 
   std::string service_;
-  std::string partial_;
+  std::string text_;         ///< read and not logged yet
+  bool lines_wait_ = false;  ///< in it, for the next turn; nothing is read then
+  uid_t owner_;              ///< of the pipe
   UniqueFd write_end_;
   UniqueFd read_end_;
+  reactor::Timer next_turn_;
   reactor::Watch watch_;
 };
 
