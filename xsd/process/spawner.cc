@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -23,6 +24,8 @@ namespace {
 
 constexpr std::size_t kGuardSize = std::size_t{64} * 1024;  // a page, however large pages are
 constexpr std::size_t kStackSize = std::size_t{64} * 1024;
+constexpr std::size_t kWordRoom = 64;  // above the stack, a multiple of its alignment
+constexpr std::size_t kMostStuck = 16;
 
 constexpr std::array<std::string_view, 13> kStepNames{
     "clone",     "descriptors", "setsid", "rlimit",       "nice",    "chroot", "chdir",
@@ -52,38 +55,70 @@ bool bring_below_floor(int& fd, UniqueFd& low) {
   return true;
 }
 
+enum class Departure : std::uint8_t {
+  InTime,  ///< it has executed its program or ended by itself
+  Killed,  ///< it was killed, and has ended
+  NotYet,  ///< it was killed, and has not ended
+};
+
 /// Waits until the child has left our memory, by exec or exit: then the kernel sets `in_our_memory` to 0 and
 /// wakes us (CLONE_CHILD_CLEARTID). Not CLONE_VFORK, which cannot be told how long to wait: whoever runs as
 /// the service's user may stop the child between its setuid and its exec, and we would stand still with it.
-/// So a child that takes long is told to continue, and one that takes unreasonably long is ended; false for
-/// the latter.
+/// A stop wakes nobody, so we look every millisecond.
 ///
 /// The child has our errno, too. The wait leaves it alone as long as the child is there, except when time is
 /// up.
-bool wait_for_exec(int& in_our_memory, int pidfd) noexcept {
-  static constexpr timespec kRound{0, 10'000'000};
-  constexpr int kRounds = 500;
+Departure wait_for_exec(int& in_our_memory, int pidfd) noexcept {
+  static constexpr timespec kRound{0, 1'000'000};
+  constexpr int kRounds = 5000;
+  constexpr int kRoundsAfterKill = 100;
+  constexpr int kFatalStop = 3;
   const std::atomic_ref<int> word(in_our_memory);
-  int round = 0;
+  const auto send = [pidfd](int number) {
+    return syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0;
+  };
+  int rounds = kRounds;
+  int stops = 0;
+  bool killed = false;
   while (word.load(std::memory_order_acquire) != 0) {
     if (syscall(SYS_futex, &in_our_memory, FUTEX_WAIT, 1, &kRound, nullptr, 0) == 0 || errno != ETIMEDOUT)
       continue;
-    // A child that dumps core ends without a word.
+    // WNOWAIT: an end is left to whoever reaps, and a stop is told of until the child goes on.
     siginfo_t info{};
-    if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        info.si_pid != 0)
-      break;
-    ++round;
-    (void)syscall(SYS_pidfd_send_signal, pidfd, round < kRounds ? SIGCONT : SIGKILL, nullptr,
-                  0);  // ended: fine too
+    const bool told =
+        waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0;
+    const bool stopped = told && info.si_code == CLD_STOPPED;
+    if (told && !stopped) break;  // a child that dumps core ends without a word
+    --rounds;
+    if (killed) {
+      if (rounds <= 0) return Departure::NotYet;
+    } else if (stopped && ++stops < kFatalStop) {
+      (void)send(SIGCONT);  // ended: fine too
+    } else if (stopped || rounds <= 0) {
+      // If that is refused (an LSM) there is nothing to do but to wait on: it may still run in our memory.
+      killed = send(SIGKILL);
+      rounds = killed ? kRoundsAfterKill : kRounds;
+    }
   }
-  return round < kRounds;
+  return killed ? Departure::Killed : Departure::InTime;
 }
 
 void reap(int pidfd) noexcept {
   siginfo_t info;
   while (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 && errno == EINTR) {
   }
+}
+
+bool reap_if_ended(int pidfd) noexcept {
+  siginfo_t info{};
+  // ECHILD: somebody else did.
+  if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) != 0) return errno == ECHILD;
+  return info.si_pid != 0;
+}
+
+char* top_of(void* stack) noexcept {
+  return static_cast<char*>(stack) + kGuardSize + kStackSize - kWordRoom;
 }
 
 }  // namespace
@@ -161,6 +196,7 @@ Spawner::Spawner(bool share_descriptors) : shares_descriptors_(share_descriptors
 }
 
 Spawner::~Spawner() {
+  reap_stuck();  // whoever is still stuck keeps its stack
   if (stack_ != nullptr) (void)munmap(stack_, kGuardSize + kStackSize);  // nobody is left to tell
 }
 
@@ -179,6 +215,14 @@ bool Spawner::map_stack() noexcept {
   return true;
 }
 
+void Spawner::reap_stuck() noexcept {
+  std::erase_if(stuck_, [](Stuck& stuck) {
+    if (!reap_if_ended(stuck.pidfd.get())) return false;
+    (void)munmap(stuck.stack, kGuardSize + kStackSize);  // as in the destructor
+    return true;
+  });
+}
+
 Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
   setup.table_is_shared = share;
   setup.floor = static_cast<unsigned>(fd_floor());
@@ -192,14 +236,14 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
   SignalSet before{};
   Outcome outcome;
   int pidfd = -1;
-  int in_our_memory = 1;
-  bool in_time = true;
+  int& in_our_memory = *reinterpret_cast<int*>(top_of(stack_));
+  in_our_memory = 1;
+  Departure departure = Departure::InTime;
   (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, all.data(), before.data(),
                 all.size());  // fails on bad pointers only
-  outcome.pid = clone(run_child, static_cast<char*>(stack_) + kGuardSize + kStackSize, flags, &setup, &pidfd,
-                      nullptr, &in_our_memory);
+  outcome.pid = clone(run_child, top_of(stack_), flags, &setup, &pidfd, nullptr, &in_our_memory);
   const int error = outcome.pid < 0 ? errno : 0;
-  if (outcome.pid >= 0) in_time = wait_for_exec(in_our_memory, pidfd);
+  if (outcome.pid >= 0) departure = wait_for_exec(in_our_memory, pidfd);
   (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before.data(), nullptr, before.size());
 
   if (outcome.pid < 0) {
@@ -208,18 +252,24 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
     return outcome;
   }
   outcome.pidfd = UniqueFd(pidfd);
-  if (setup.failed || !in_time) {
+  if (departure == Departure::NotYet) {
+    stuck_.push_back({std::move(outcome.pidfd), std::exchange(stack_, nullptr), std::move(groups_)});
+  } else if (setup.failed || departure == Departure::Killed) {
     reap(pidfd);
-    outcome.pid = -1;
-    outcome.failure =
-        setup.failed ? SpawnFailure{setup.step, setup.error} : SpawnFailure{SpawnStep::Exec, ETIMEDOUT};
-    outcome.refused = setup.unshare_refused;
+  } else {
+    return outcome;
   }
+  outcome.pid = -1;
+  outcome.failure =
+      setup.failed ? SpawnFailure{setup.step, setup.error} : SpawnFailure{SpawnStep::Exec, ETIMEDOUT};
+  outcome.refused = setup.unshare_refused && departure != Departure::NotYet;
   return outcome;
 }
 
 tl::expected<Spawned, SpawnFailure> Spawner::spawn(const ExecPlan& plan,
                                                    const SpawnRequest& request) noexcept {
+  reap_stuck();
+  if (stuck_.size() >= kMostStuck) return tl::unexpected(SpawnFailure{SpawnStep::Clone, EAGAIN});
   if (stack_ == nullptr && !map_stack()) return tl::unexpected(SpawnFailure{SpawnStep::Clone, errno});
 
   vectors_.build(plan, request);

@@ -4,9 +4,15 @@
 // the descriptor table; the child first unshares the descriptors below the floor (close_range(floor, ~0,
 // CLOSE_RANGE_UNSHARE)), so the cost is the same with 10 or 10 000 open sockets. As with vfork the parent
 // waits until the child execs or exits, and the child leaves its failure as {step, errno} in the parent's
-// memory. Unlike with vfork a child that does not get there is helped after 10 ms (SIGCONT) and ended after 5
-// s: users of the service's uid can stop it. Where the kernel or a sandbox refuses to share or unshare
-// descriptors, the table is copied from then on.
+// memory. Where the kernel or a sandbox refuses to share or unshare descriptors, the table is copied from
+// then on.
+//
+// Unlike with vfork the wait is bounded, because users of the service's uid can get at the child before its
+// exec. One that somebody stops is told to go on within a millisecond; the third time it is killed, and so is
+// one that did not get there after 5 s. A killed child that is still in our memory after 100 ms more (a
+// system call that nothing interrupts) runs no instruction of ours any more, but the kernel may still write
+// to its stack, to the room for its groups and to the word that says that it has left. These are left to it,
+// the next child gets new ones, and it is reaped by a later spawn. There are at most 16 of those.
 //
 // Order in the child (child_setup.cc): unshare descriptors, setsid, descriptors 0-2 (and 3 for a listening
 // socket), close everything else, resource limits, nice, umask, chroot, directory, no_new_privs, empty signal
@@ -108,7 +114,8 @@ class Spawner {
   Spawner(const Spawner&) = delete;
   Spawner& operator=(const Spawner&) = delete;
 
-  /// Starts the program. On failure no child is left (one that came to be has been reaped).
+  /// Starts the program. On failure no child is left (one that came to be has been reaped), unless it could
+  /// not be ended in time: then the failure is ETIMEDOUT, see above.
   tl::expected<Spawned, SpawnFailure> spawn(const ExecPlan& plan, const SpawnRequest& request) noexcept;
 
   /// False once the descriptor-sharing clone was refused and the fallback is in use.
@@ -116,12 +123,21 @@ class Spawner {
 
  private:
   struct Outcome;
+  /// A killed child that is still there, with what the kernel may write to on its behalf.
+  struct Stuck {
+    UniqueFd pidfd;
+    void* stack;
+    std::vector<gid_t> groups;
+  };
+
   bool map_stack() noexcept;
   Outcome start(ChildSetup& setup, bool share) noexcept;
+  void reap_stuck() noexcept;
 
-  void* stack_ = nullptr;  // the lowest page is the guard
+  void* stack_ = nullptr;  // the lowest page is the guard, the highest bytes are the word of wait_for_exec
   ChildVectors vectors_;
   std::vector<gid_t> groups_;  // sorted, then as much room again for what the kernel says
+  std::vector<Stuck> stuck_;
   bool shares_descriptors_ = true;
 };
 

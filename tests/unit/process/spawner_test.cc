@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/process/spawner.h"
 
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +16,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -283,8 +286,8 @@ TEST_P(SpawnerTest, leaks_nothing_on_success_and_failure) {
   EXPECT_FALSE(has_children());
 }
 
-/// Stops every child of `parent` once, as soon as it is seen.
-[[noreturn]] void stop_children(pid_t parent) {
+/// Stops every child of `parent` as soon as it is seen, once or as long as it is there.
+[[noreturn]] void stop_children(pid_t parent, bool again) {
   const std::string list =
       "/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children";
   const UniqueFd children(open(list.c_str(), O_RDONLY | O_CLOEXEC));
@@ -297,21 +300,23 @@ TEST_P(SpawnerTest, leaks_nothing_on_success_and_failure) {
     text[size] = '\0';
     char* next = text;
     for (pid_t child = 0; (child = static_cast<pid_t>(strtol(next, &next, 10))) != 0;) {
-      if (child == self || child <= last) continue;
+      if (child == self || (child <= last && !again)) continue;
       (void)kill(child, SIGSTOP);
       last = child;
     }
   }
 }
 
+bool can_list_children() {
+  return access(("/proc/self/task/" + std::to_string(getpid()) + "/children").c_str(), R_OK) == 0;
+}
+
 TEST_P(SpawnerTest, gets_a_child_going_that_somebody_stops_before_its_exec) {
-  if (access(("/proc/self/task/" + std::to_string(getpid()) + "/children").c_str(), R_OK) != 0) {
-    GTEST_SKIP() << "needs the list of children in /proc";
-  }
+  if (!can_list_children()) GTEST_SKIP() << "needs the list of children in /proc";
   in_other_process([&] {
     const pid_t parent = getpid();
     const pid_t stopper = fork();
-    if (stopper == 0) stop_children(parent);
+    if (stopper == 0) stop_children(parent, false);
     for (int i = 0; i < 200; ++i) {
       Pair pair;
       auto child = spawner_.spawn(plan_, tcp_request(pair.theirs.get()));
@@ -323,6 +328,93 @@ TEST_P(SpawnerTest, gets_a_child_going_that_somebody_stops_before_its_exec) {
     int status = 0;
     EXPECT_EQ(waitpid(stopper, &status, 0), stopper);
     EXPECT_FALSE(has_children());
+  });
+}
+
+TEST_P(SpawnerTest, ends_a_child_that_somebody_stops_again_and_again) {
+  if (!can_list_children()) GTEST_SKIP() << "needs the list of children in /proc";
+  plan_.limits.assign(20000, LimitSetting{RLIMIT_CORE, {0, 0}});  // so that it takes milliseconds
+  in_other_process([&] {
+    const pid_t parent = getpid();
+    const pid_t stopper = fork();
+    if (stopper == 0) stop_children(parent, true);
+    bool ended = false;
+    for (int i = 0; i < 200 && !ended; ++i) {
+      Pair pair;
+      const auto begin = std::chrono::steady_clock::now();
+      auto child = spawner_.spawn(plan_, tcp_request(pair.theirs.get()));
+      EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+      if (child) {
+        (void)kill(child->pid, SIGKILL);  // the stopper came too late
+        (void)wait_for(*child);
+      } else {
+        EXPECT_EQ(child.error().text(plan_), "exec " + plan_.program + ": Connection timed out");
+        ended = true;
+      }
+    }
+    EXPECT_TRUE(ended);
+    (void)kill(stopper, SIGKILL);
+    EXPECT_EQ(waitpid(stopper, nullptr, 0), stopper);
+    EXPECT_FALSE(has_children());
+  });
+}
+
+/// Traces `parent` and its children: the first is held where it is made and, once it is killed, where it
+/// exits, until the parent raises SIGUSR1.
+void hold_first_child(pid_t parent) {
+  pid_t first = 0;
+  int status = 0;
+  for (pid_t pid = 0; (pid = waitpid(-1, &status, __WALL)) > 0;) {
+    if (!WIFSTOPPED(status)) {
+      if (pid == parent) break;
+      continue;
+    }
+    if (pid != parent && first == 0) first = pid;
+    const bool told_to_let_go = pid == parent && WSTOPSIG(status) == SIGUSR1;
+    if (told_to_let_go) (void)ptrace(PTRACE_CONT, first, nullptr, nullptr);
+    if (pid == first) continue;
+    // Signals go on to whom they are for, but for this one and those that tell of stops.
+    const bool event = status >> 16 != 0;
+    const long signal = event || told_to_let_go ? 0 : WSTOPSIG(status);
+    (void)ptrace(PTRACE_CONT, pid, nullptr, signal);
+  }
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Spawner, leaves_a_child_behind_that_cannot_be_ended) {
+  in_other_process([] {
+    std::array<int, 2> gate{};
+    ASSERT_EQ(pipe2(gate.data(), O_CLOEXEC), 0);
+    const pid_t parent = fork();
+    if (parent == 0) {
+      char byte = 0;
+      close(gate[1]);
+      (void)!read(gate[0], &byte, 1);
+      Spawner spawner;
+      const ExecPlan plan = world_plan();
+      Pair pair;
+      const auto child = spawner.spawn(plan, tcp_request(pair.theirs.get()));
+      if (child) _exit(1);
+      EXPECT_EQ(child.error().text(plan), "exec " + plan.program + ": Connection timed out");
+      EXPECT_TRUE(has_children());
+      EXPECT_EQ(run(spawner, plan)["fds"], "0 1 2");
+      (void)raise(SIGUSR1);
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (has_children() && std::chrono::steady_clock::now() < deadline)
+        EXPECT_EQ(run(spawner, plan)["fds"], "0 1 2");
+      EXPECT_FALSE(has_children());
+      std::fflush(nullptr);
+      _exit(testing::Test::HasFailure() ? 2 : 0);
+    }
+    const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
+    if (ptrace(PTRACE_SEIZE, parent, nullptr, options) != 0) {
+      (void)kill(parent, SIGKILL);
+      (void)waitpid(parent, nullptr, 0);
+      GTEST_SKIP() << "cannot trace";
+    }
+    close(gate[0]);
+    close(gate[1]);
+    hold_first_child(parent);
   });
 }
 
