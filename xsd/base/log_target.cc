@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -16,8 +19,53 @@
 namespace xsd::log {
 namespace {
 
+constexpr Duration kPauseAfterBlocking = std::chrono::milliseconds(50);
+// pipe(7): a pipe that is writable takes at least this much without blocking.
+constexpr std::size_t kPortion = 4096;
+
 bool would_block(int number) noexcept {
   return number == EAGAIN || number == EWOULDBLOCK;
+}
+
+/// While one lives, SIGALRM comes every millisecond and interrupts what blocks. A handler that does nothing
+/// is there for no longer than that.
+class Interruption {
+ public:
+  Interruption() noexcept {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};  // no SA_RESTART
+    (void)sigaction(SIGALRM, &action, &old_action_);
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    (void)sigprocmask(SIG_UNBLOCK, &alarm, &old_mask_);
+    // Again and again, for the first may come before the call that is to be interrupted.
+    constexpr itimerval kEveryMillisecond{{0, 1000}, {0, 1000}};
+    (void)setitimer(ITIMER_REAL, &kEveryMillisecond, nullptr);
+  }
+  // None of these calls fails with arguments that are right; and errno is the write's.
+  ~Interruption() {
+    constexpr itimerval kNever{};
+    (void)setitimer(ITIMER_REAL, &kNever, nullptr);
+    (void)sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
+    (void)sigaction(SIGALRM, &old_action_, nullptr);
+  }
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+
+ private:
+  struct sigaction old_action_ {};
+  sigset_t old_mask_{};
+};
+
+/// Our own description of the terminal `fd` if it is the one that controls us: that may be opened whoever
+/// owns it.
+UniqueFd open_own_terminal(int fd) noexcept {
+  UniqueFd own(::open("/dev/tty", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  unsigned own_device = 0;
+  unsigned device = 0;
+  if (!own || ioctl(own.get(), TIOCGDEV, &own_device) != 0 || ioctl(fd, TIOCGDEV, &device) != 0) return {};
+  return own_device == device ? std::move(own) : UniqueFd();
 }
 
 }  // namespace
@@ -41,13 +89,12 @@ Result<std::unique_ptr<LogTarget>> StreamTarget::attach(int fd) {
   if (!S_ISSOCK(info.st_mode)) {
     const std::string self = "/proc/self/fd/" + std::to_string(fd);
     UniqueFd own(::open(self.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (!own) own = open_own_terminal(fd);
     if (own) return make(std::move(own), Kind::NonBlocking);
   }
-  // No description of our own to be had (a terminal of another user, /proc not mounted): ask before each
-  // write instead.
   auto copy = duplicate_fd(fd);
   if (!copy) return std::move(copy.error()).within("standard error");
-  return make(std::move(*copy), S_ISSOCK(info.st_mode) ? Kind::Socket : Kind::Polled);
+  return make(std::move(*copy), S_ISSOCK(info.st_mode) ? Kind::Socket : Kind::Interrupted);
 }
 
 Result<std::unique_ptr<LogTarget>> StreamTarget::open_file(const std::string& path) {
@@ -57,14 +104,9 @@ Result<std::unique_ptr<LogTarget>> StreamTarget::open_file(const std::string& pa
 }
 
 std::size_t StreamTarget::write_some(std::string_view bytes) noexcept {
-  if (kind_ == Kind::Polled) {
-    pollfd entry{fd_.get(), POLLOUT, 0};
-    if (poll(&entry, 1, 0) != 1) {
-      errno = EAGAIN;
-      return 0;
-    }
-    // pipe(7): a pipe that is writable takes at least this much without blocking.
-    bytes = bytes.substr(0, 4096);
+  if (kind_ == Kind::Interrupted) {
+    const ssize_t count = write_interrupted(bytes.substr(0, kPortion));
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
   }
   ssize_t count = 0;
   do {
@@ -72,6 +114,25 @@ std::size_t StreamTarget::write_some(std::string_view bytes) noexcept {
                                   : ::write(fd_.get(), bytes.data(), bytes.size());
   } while (count < 0 && errno == EINTR);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+// A terminal that is writable may take no more than a byte, and may be stopped (^S) right after we asked.
+ssize_t StreamTarget::write_interrupted(std::string_view bytes) noexcept {
+  const SystemClock clock;
+  pollfd entry{fd_.get(), POLLOUT, 0};
+  if (clock.monotonic() < not_before_ || poll(&entry, 1, 0) != 1) {
+    errno = EAGAIN;
+    return -1;
+  }
+  ssize_t count = 0;
+  {
+    const Interruption interruption;
+    count = ::write(fd_.get(), bytes.data(), bytes.size());
+  }
+  const bool interrupted = count < 0 ? errno == EINTR : static_cast<std::size_t>(count) < bytes.size();
+  if (interrupted) not_before_ = clock.monotonic() + kPauseAfterBlocking;
+  if (count < 0 && errno == EINTR) errno = EAGAIN;
+  return count;
 }
 
 bool StreamTarget::flush() noexcept {

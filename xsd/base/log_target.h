@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "xsd/base/clock.h"
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
 
@@ -41,7 +42,9 @@ class StreamTarget final : public LogTarget {
   static constexpr std::size_t kMaxBacklog = 65536;
 
   /// Our own open file description of descriptor `fd`, so that making it non-blocking touches nobody else's
-  /// (a terminal, a pipe shared with the parent); a socket is written to with MSG_DONTWAIT.
+  /// (a terminal, a pipe shared with the parent); a socket is written to with MSG_DONTWAIT. Where there is no
+  /// such description to be had (a terminal of another user that is not ours to control, no /proc) a write is
+  /// interrupted after a millisecond, and the next one waits for a while.
   static Result<std::unique_ptr<LogTarget>> attach(int fd);
   /// Appends to `path`, made with mode 0640. A FIFO must have a reader.
   static Result<std::unique_ptr<LogTarget>> open_file(const std::string& path);
@@ -50,15 +53,17 @@ class StreamTarget final : public LogTarget {
   bool flush() noexcept override;
 
  private:
-  enum class Kind : std::uint8_t { NonBlocking, Socket, Polled };
+  enum class Kind : std::uint8_t { NonBlocking, Socket, Interrupted };
   StreamTarget(UniqueFd fd, Kind kind) : fd_(std::move(fd)), kind_(kind) {}
   /// Bytes taken, 0 if none could be, then errno says why.
   std::size_t write_some(std::string_view bytes) noexcept;
+  ssize_t write_interrupted(std::string_view bytes) noexcept;
 
   UniqueFd fd_;
   Kind kind_;
   std::string backlog_;  ///< begins in the middle of a line if the last write was cut there
   bool backlog_cut_ = false;
+  MonotonicTime not_before_{};  ///< of Kind::Interrupted, after a write that would have blocked
 };
 
 /// Datagrams to the local syslog socket (syslog(3), RFC 3164 form), facility daemon; connects anew when the

@@ -3,14 +3,20 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace xsd::log {
@@ -104,6 +110,91 @@ TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
   char buffer[16];
   EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(read(near.get(), buffer, sizeof buffer))),
             "hello\n");
+}
+
+/// A terminal and its other end.
+struct Terminal {
+  UniqueFd master{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)};
+  UniqueFd slave;
+  Terminal() {
+    EXPECT_EQ(grantpt(master.get()), 0);
+    EXPECT_EQ(unlockpt(master.get()), 0);
+    slave.reset(::open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    EXPECT_TRUE(slave);
+    EXPECT_EQ(fchmod(slave.get(), 0), 0);
+  }
+};
+
+constexpr uid_t kStranger = 12345;  // as whom our terminal cannot be opened anew
+
+/// Runs `body` as another user, whom nothing unblocks if he blocks. Its answer, false if it never came.
+template <class Body>
+bool as_stranger(Body body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(kStranger) != 0 || setuid(kStranger) != 0) _exit(2);
+    _exit(body() ? 0 : 1);
+  }
+  int status = -1;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() < deadline) continue;
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, &status, 0);
+  }
+  return status == 0;
+}
+
+TEST_F(LogTargetTest, terminal_of_another_user_that_nobody_reads_never_blocks) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become a stranger";
+  const Terminal terminal;
+  EXPECT_TRUE(as_stranger([&] {
+    auto target = StreamTarget::attach(terminal.slave.get());
+    if (!target) return false;
+    int number = 0;
+    std::uint64_t dropped = 0;
+    for (int i = 0; i < 20000 && dropped == 0; ++i) {
+      (*target)->write(Level::Info, std::string(99, 'x') + "\n");
+      dropped = (*target)->take_dropped(number);
+    }
+    // When it is read again, what waits comes out.
+    std::string got;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!(*target)->flush() && std::chrono::steady_clock::now() < deadline)
+      got += read_all(terminal.master.get());
+    sigset_t blocked;
+    return dropped > 0 && number == EAGAIN && !got.empty() && (*target)->flush() &&
+           signal(SIGALRM, SIG_DFL) == SIG_DFL && sigprocmask(SIG_BLOCK, nullptr, &blocked) == 0;
+  }));
+  EXPECT_EQ(fcntl(terminal.slave.get(), F_GETFL) & O_NONBLOCK, 0)
+      << "the other user's description was changed";
+}
+
+TEST_F(LogTargetTest, terminal_of_another_user_that_is_stopped_never_blocks) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become a stranger";
+  const Terminal terminal;
+  ASSERT_EQ(tcflow(terminal.slave.get(), TCOOFF), 0);
+  EXPECT_TRUE(as_stranger([&] {
+    auto target = StreamTarget::attach(terminal.slave.get());
+    if (!target) return false;
+    (*target)->write(Level::Info, "hello\n");
+    if ((*target)->flush()) return false;
+    return tcflow(terminal.slave.get(), TCOON) == 0 && (*target)->flush();
+  }));
+  EXPECT_EQ(read_all(terminal.master.get()), "hello\r\n");
+}
+
+TEST_F(LogTargetTest, terminal_of_another_user_that_controls_us_is_opened_anew) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become a stranger";
+  const Terminal terminal;
+  EXPECT_TRUE(as_stranger([&] {
+    if (setsid() < 0 || ioctl(terminal.slave.get(), TIOCSCTTY, 0) != 0) return false;
+    auto target = StreamTarget::attach(terminal.slave.get());
+    if (!target) return false;
+    (*target)->write(Level::Info, "hello\n");
+    return (*target)->flush();
+  }));
+  EXPECT_EQ(read_all(terminal.master.get()), "hello\r\n");
 }
 
 class SyslogReceiver {
