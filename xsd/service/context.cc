@@ -16,6 +16,7 @@ constexpr std::size_t kFullBuffer = 32768;
 constexpr int kMostTurns = 16;
 // At the limit a descriptor comes free and is taken again all the time; that is one trouble, told of once.
 constexpr Duration kTroubleOver = std::chrono::seconds(2);
+constexpr Duration kAddressesGetOld = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -94,12 +95,14 @@ void AcceptGate::open() {
 }
 
 void OwnAddresses::refresh() {
+  refreshed_ = clock_.monotonic();
   addresses_ = net::interface_addresses();
 }
 
-bool OwnAddresses::is_own_udp(const net::SocketAddress& sender) const noexcept {
+bool OwnAddresses::is_own_udp(const net::SocketAddress& sender) {
   if (!udp_ports_.contains(sender.port())) return false;
   if (sender.is_loopback()) return true;
+  if (clock_.monotonic() - refreshed_ >= kAddressesGetOld) refresh();
   return std::any_of(addresses_.begin(), addresses_.end(),
                      [&](const auto& own) { return own.same_host(sender); });
 }

@@ -79,17 +79,21 @@ struct ProcessBudget {
 };
 
 /// Our own UDP ports and addresses, so that two of our services can never be made to talk to each other for
-/// ever.
+/// ever. Addresses come and go; the list is read anew when it is asked about a sender that may be one of
+/// ours, at most every five seconds.
 class OwnAddresses {
  public:
+  explicit OwnAddresses(const Clock& clock) : clock_(clock) {}
   void set_udp_ports(std::unordered_set<std::uint16_t> ports) { udp_ports_ = std::move(ports); }
   /// Reads the interfaces anew.
   void refresh();
-  bool is_own_udp(const net::SocketAddress& sender) const noexcept;
+  bool is_own_udp(const net::SocketAddress& sender);
 
  private:
+  const Clock& clock_;
   std::unordered_set<std::uint16_t> udp_ports_;
   std::vector<net::SocketAddress> addresses_;
+  MonotonicTime refreshed_{};
 };
 
 struct ServiceContext {
@@ -99,7 +103,8 @@ struct ServiceContext {
         children(loop),
         groups(loop),
         records(loop),
-        gate(loop) {}
+        gate(loop),
+        own_addresses(loop.clock()) {}
 
   reactor::EventLoop& loop;
   const process::Inheritance inheritance;
