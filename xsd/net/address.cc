@@ -162,15 +162,6 @@ std::string SocketAddress::to_string() const {
   return (v6 ? "[" + host() + "]" : host()) + ":" + std::to_string(port());
 }
 
-void SocketAddress::append_to(std::string& out) const {
-  if (family() == AF_INET) {
-    char text[64];
-    out.append(text, format_address(*this, text));
-  } else {
-    out += to_string();
-  }
-}
-
 bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
   if (a.family() != b.family()) return false;
   if (a.family() == AF_INET)

@@ -45,7 +45,6 @@ class SocketAddress {
 
   /// "192.0.2.7:40122", "[2001:db8::1]:7", "unix:/run/x", "unix:@name", "unix:" for an unnamed peer.
   std::string to_string() const;
-  void append_to(std::string& out) const;
   /// The address alone: "192.0.2.7", "2001:db8::1", "fe80::1%eth0"; a unix socket's path ("@name" if
   /// abstract).
   std::string host() const;

@@ -43,7 +43,6 @@ ChildExit to_exit(pid_t pid, Ending ending, const siginfo_t& info) noexcept {
     return exit;
   }
   exit.signalled = info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
-  exit.core_dumped = info.si_code == CLD_DUMPED;
   exit.code = info.si_status;
   return exit;
 }

@@ -29,7 +29,6 @@ struct ChildExit {
   pid_t pid = 0;
   bool signalled = false;  ///< ended by a signal
   int code = 0;            ///< exit status 0-255, or the signal's number; -1 if somebody else took the status
-  bool core_dumped = false;
 };
 
 class ChildWatcher;

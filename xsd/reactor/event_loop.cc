@@ -38,10 +38,6 @@ void Watch::set_interest(Events interest) noexcept {
   if (loop_ != nullptr) loop_->set_interest(slot_, interest);
 }
 
-Events Watch::interest() const noexcept {
-  return loop_ != nullptr ? loop_->slots_[slot_].interest : kNone;
-}
-
 Timer::Timer(EventLoop& loop, std::function<void()> handler) : loop_(&loop), handler_(std::move(handler)) {
   node_.owner = this;
 }

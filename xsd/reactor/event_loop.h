@@ -53,7 +53,6 @@ class Watch {
   /// What to be told of from now on; kNone keeps the registration and stays silent (errors and hang-ups
   /// included).
   void set_interest(Events interest) noexcept;
-  Events interest() const noexcept;
 
  private:
   friend class EventLoop;

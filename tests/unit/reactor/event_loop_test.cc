@@ -51,7 +51,6 @@ TEST_P(EachLoop, is_silent_without_interest_and_speaks_again_with_it) {
   int calls = 0;
   Watch watched = watch(pair.first, kReadable, [&](Events) { ++calls; });
   watched.set_interest(kNone);
-  EXPECT_EQ(watched.interest(), kNone);
   EXPECT_TRUE(watched.active());
   put(pair.second);
   pair.second.reset();
@@ -86,7 +85,6 @@ TEST_P(EachLoop, ends_a_registration_with_its_watch) {
   again.reset();
   again.reset();
   EXPECT_FALSE(again.active());
-  EXPECT_EQ(again.interest(), kNone);
   again.set_interest(kReadable);
   EXPECT_EQ(turn(), 0U);
   EXPECT_EQ(calls, 1);
