@@ -8,9 +8,8 @@
 // is valid until the next build() and as long as the plan.
 //
 // Variables of a connection (a plan never has these names, is_connection_variable()):
-//   REMOTE_HOST REMOTE_ADDR      the peer's address, numeric (names are not looked up); a unix peer's path
-//   with
-//                                controls escaped, absent if it has none
+//   REMOTE_HOST REMOTE_ADDR      the peer's address, numeric (names are not looked up);
+//                                a unix peer's path with controls escaped, absent if it has none
 //   REMOTE_PORT SERVER_PORT      IP only
 //   SERVER_ADDR                  our end's address, or the unix socket's path
 //   PROTO                        TCP, UDP or UNIX

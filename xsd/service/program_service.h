@@ -4,10 +4,12 @@
 // listening socket, which then owns that socket until it exits.
 //
 // An instance, from start to the end:
-//   running     watched through its pidfd; keeps the definition that it was started with
-//   ending      got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that its
-//   process group stays addressable left        its main process has ended while ending, but others of its
-//   group live on: they have what is left of the grace ended       recorded, reaped, its slot given back
+//   running      watched through its pidfd; keeps the definition that it was started with
+//   ending       got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that
+//                its process group stays addressable
+//   left         its main process has ended while ending, but others of its group live on: they have
+//                what is left of the grace
+//   ended        recorded, reaped, its slot given back
 //
 // A start that fails costs its client the connection (recorded as an end with the error) and pauses the
 // service: 1 s, doubling to 60 s while it goes on failing; the sockets stay open and clients wait in the

@@ -5,13 +5,14 @@
 // the master and, later, in a worker; it knows nothing of files, plans or other services.
 //
 // Life, driven by the manager:
-//   made            nothing is accepted yet
-//   listening       `listen_on` gave it sockets
-//   listening, changed   `apply` swapped the definition: new connections follow the new one, running children
-//   keep the old draining        `drain`: no listeners any more, what runs may finish ending `terminate`:
-//   programs got TERM (KILL after stop_timeout), plugin connections are closed at once or at the deadline
-//   idle            nothing runs any more; `on_idle` is called once (from the loop) and the owner may destroy
-//   it then
+//   made         nothing is accepted yet
+//   listening    `listen_on` gave it sockets; `apply` swaps the definition: what comes in follows
+//                the new one, what runs keeps the old one
+//   draining     `drain`: no listeners any more, what runs may finish
+//   ending       `terminate`: programs got TERM (KILL after stop_timeout), plugin connections are
+//                closed at once or at the deadline
+//   idle         nothing runs any more: `on_idle` is called once, from the loop, and the owner may
+//                destroy it then
 #pragma once
 
 #include <functional>
