@@ -118,7 +118,11 @@ Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog)
 }
 
 BoundSocket::~BoundSocket() {
-  if (!fd_ || file_inode_ == 0) return;
+  if (fd_) remove_file();
+}
+
+void BoundSocket::remove_file() noexcept {
+  if (file_inode_ == 0) return;
   const std::string path = endpoint_.address.host();
   struct stat info {};
   if (lstat(path.c_str(), &info) == 0 && info.st_dev == file_device_ && info.st_ino == file_inode_) {
@@ -136,6 +140,21 @@ void BoundSocket::set_shared(bool on) noexcept {
   const int value = on ? 1 : 0;
   // Where this is refused the bind that it was meant for fails and is reported.
   (void)setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
+Status BoundSocket::reopen(std::uint32_t backlog) {
+  const bool ip = endpoint_.address.is_ip();
+  if (ip) {
+    set_shared(true);
+  } else {
+    if (fd_) remove_file();
+    fd_.reset();
+  }
+  auto fresh = ip ? open_beside(endpoint_, backlog) : open(endpoint_, backlog);
+  if (ip) set_shared(false);
+  if (!fresh) return std::move(fresh.error());
+  *this = std::move(*fresh);
+  return {};
 }
 
 Accepted accept_connection(int listener, bool non_blocking) noexcept {

@@ -39,12 +39,19 @@ class BoundSocket {
   /// SO_REUSEPORT, switched on for a moment on an old and a new socket so that both may hold overlapping
   /// addresses while one takes over from the other.
   void set_shared(bool on) noexcept;
+  /// The same endpoint by a new socket, for one that others share and have shut down for good; what was
+  /// queued there is lost. Where that fails an IP socket stays as it is, a unix one is closed (its name must
+  /// be free first) and `fd` is -1; try again later.
+  Status reopen(std::uint32_t backlog);
+  /// Its file stays when it is destroyed: somebody else goes on listening there.
+  void leave_file() noexcept { file_inode_ = 0; }
 
  private:
   BoundSocket(Endpoint endpoint, UniqueFd fd) : endpoint_(std::move(endpoint)), fd_(std::move(fd)) {}
   static Result<BoundSocket> open_socket(const Endpoint& endpoint, bool shared);
   friend Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog);
   Status bind_and_listen(std::uint32_t backlog);
+  void remove_file() noexcept;
 
   Endpoint endpoint_;
   UniqueFd fd_;

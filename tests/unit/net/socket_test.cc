@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -201,6 +202,91 @@ TEST(InterfaceAddresses, hold_the_loopback) {
   for (const SocketAddress& address : interface_addresses())
     found = found || address.is_loopback();
   EXPECT_TRUE(found);
+}
+
+// ---- a socket that somebody who shares it has shut down
+
+bool is_hung_up(int fd) {
+  pollfd state{fd, POLLIN, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;
+}
+
+bool receives(const BoundSocket& socket) {
+  const UniqueFd client = connect_to(socket.endpoint().address, SOCK_DGRAM);
+  char byte = 0;
+  return send(client.get(), "x", 1, 0) == 1 && recv(socket.fd(), &byte, 1, 0) == 1;
+}
+
+/// An endpoint with a port that was free a moment ago.
+Endpoint fixed_loopback(Transport transport) {
+  auto bound = BoundSocket::open(loopback(transport), 10);
+  return loopback(transport, bound ? local_address(bound->fd()).port() : 0);
+}
+
+TEST(BoundSocketReopened, receives_at_the_same_port) {
+  auto bound = BoundSocket::open(fixed_loopback(Transport::Datagram), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  const UniqueFd other = std::move(*duplicate_fd(bound->fd()));  // of the one that shut it down
+  (void)shutdown(other.get(), SHUT_RDWR);
+  ASSERT_TRUE(is_hung_up(bound->fd()));
+  const Status status = bound->reopen(10);
+  ASSERT_TRUE(status) << status.error().text();
+  EXPECT_FALSE(is_hung_up(bound->fd()));
+  EXPECT_TRUE(receives(*bound));
+  // The port is nobody else's, now as before.
+  EXPECT_FALSE(BoundSocket::open(bound->endpoint(), 10));
+}
+
+TEST(BoundSocketReopened, stays_as_it_was_when_the_port_is_taken) {
+  auto bound = BoundSocket::open(fixed_loopback(Transport::Stream), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  (void)shutdown(bound->fd(), SHUT_RDWR);
+  auto thief = BoundSocket::open(bound->endpoint(), 10);
+  ASSERT_TRUE(thief) << thief.error().text();
+  const int before = bound->fd();
+  const Status status = bound->reopen(10);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().number(), EADDRINUSE);
+  EXPECT_EQ(bound->fd(), before);
+}
+
+TEST_F(SocketFile, is_there_anew_after_reopen) {
+  for (const Transport transport : {Transport::Datagram, Transport::Stream}) {
+    auto bound = BoundSocket::open(endpoint(transport), 10);
+    ASSERT_TRUE(bound) << bound.error().text();
+    const UniqueFd other = std::move(*duplicate_fd(bound->fd()));
+    (void)shutdown(other.get(), SHUT_RDWR);
+    const Status status = bound->reopen(10);
+    ASSERT_TRUE(status) << status.error().text();
+    EXPECT_FALSE(is_hung_up(bound->fd()));
+    if (transport == Transport::Datagram) {
+      EXPECT_TRUE(receives(*bound));
+    } else {
+      (void)connect_to(endpoint().address);
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "it is not removed at the end";
+}
+
+TEST_F(SocketFile, comes_back_when_reopen_works_at_last) {
+  auto bound = BoundSocket::open(endpoint(Transport::Datagram), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  std::filesystem::rename(folder_, folder_ + "-away");
+  EXPECT_FALSE(bound->reopen(10));
+  EXPECT_EQ(bound->fd(), -1);
+  std::filesystem::rename(folder_ + "-away", folder_);
+  std::filesystem::remove(path_);
+  const Status status = bound->reopen(10);
+  ASSERT_TRUE(status) << status.error().text();
+  EXPECT_TRUE(receives(*bound));
+}
+
+TEST_F(SocketFile, stays_when_it_is_left_to_somebody) {
+  auto bound = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  bound->leave_file();
+  bound = Error("gone");
+  EXPECT_TRUE(std::filesystem::exists(path_));
 }
 
 }  // namespace
