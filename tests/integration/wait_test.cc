@@ -223,6 +223,37 @@ TEST_F(Wait, serves_equal_datagrams_by_instances_that_serve_one_each) {
   EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
 }
 
+TEST_F(Wait, serves_equal_datagrams_of_a_unix_socket_by_instances_that_serve_one_each) {
+  constexpr std::size_t kDatagrams = 20;
+  const std::string path = folder_.string("datagrams");
+  write({"unix-dgram://" + path}, world());
+  Daemon daemon(folder_);
+  UnixClient client(SOCK_DGRAM, path);
+  for (std::size_t i = 0; i < kDatagrams; ++i)
+    EXPECT_TRUE(client.send("the same"));
+  std::set<pid_t> pids;
+  for (std::size_t i = 0; i < kDatagrams; ++i)
+    pids.insert(pid_of(client.receive()));
+  EXPECT_THAT(pids, SizeIs(kDatagrams));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
+// There is always somebody in the queue when a server ends.
+TEST_F(Wait, serves_many_clients_of_a_unix_socket_by_instances_that_serve_one_each) {
+  constexpr std::size_t kClients = 50;
+  const std::string path = folder_.string("socket");
+  write({"unix://" + path}, world());
+  Daemon daemon(folder_);
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < kClients; ++i)
+    clients.push_back(Client::to_unix_socket(path));
+  std::set<pid_t> pids;
+  for (Client& client : clients)
+    pids.insert(pid_of(client.receive_line()));
+  EXPECT_THAT(pids, SizeIs(kClients));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
 TEST_F(Wait, starts_another_instance_when_one_was_killed) {
   write({tcp(port_)}, loop());
   Daemon daemon(folder_);
@@ -266,6 +297,16 @@ TEST_F(Wait, starts_a_server_that_accepts_nobody_not_without_end) {
   std::filesystem::remove(folder_ / "server");
   (void)copy_program(folder_, kLoop, "server");
   EXPECT_GT(pid_of(client.receive_line()), 0) << "the client was lost";
+}
+
+TEST_F(Wait, starts_a_server_that_accepts_nobody_from_a_unix_socket_not_without_end) {
+  const std::string path = folder_.string("socket");
+  write({"unix://" + path}, {"/bin/true"});
+  Daemon daemon(folder_);
+  const Client client = Client::to_unix_socket(path);
+  EXPECT_TRUE(daemon.wait_log("pausing 1s"));
+  EXPECT_LE(records(daemon, "server", "start").size(), 10U);
+  EXPECT_TRUE(daemon.wait_log("pausing 2s"));
 }
 
 // Who comes again at once is in the queue before the end of the server that served it before is seen.

@@ -4,18 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "xsd/base/number.h"
-#include "xsd/net/socket_diag.h"
+#include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
 namespace {
@@ -25,16 +18,9 @@ constexpr Duration kLongestBackOff = std::chrono::seconds(60);
 constexpr int kMaxAttempts = 5;
 constexpr unsigned kUnreadStarts = 3;
 // A stream server may serve one client and end, and the next client be there by then. So when it happens
-// again and again the kernel is asked who is in the queue; where it does not tell, only the number of times
-// counts.
+// again and again the kernel is asked who is in the queue; where it does not tell, nobody can know.
 constexpr unsigned kSuspiciousStarts = 4;
-constexpr unsigned kUnservedStarts = 10;
 constexpr Duration kQuickExit = std::chrono::seconds(1);
-
-WallTime to_wall_time(const timespec& time) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds(time.tv_sec) +
-                                                                 std::chrono::nanoseconds(time.tv_nsec)));
-}
 
 }  // namespace
 
@@ -46,9 +32,9 @@ struct ProgramService::Instance {
   MonotonicTime started;
   Listener* waiting_listener = nullptr;  ///< of a `wait` service: the listener whose socket it has
   std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
-  unsigned clients = 0;  ///< of a stream `wait` service: how many were in the queue at its start
-  std::optional<std::vector<net::SocketAddress>> queue;  ///< and who, if that is in question and known
-  bool ended = false;  ///< the main process has ended; only its group is waited for
+  unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
+  std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
+  bool ended = false;                ///< the main process has ended; only its group is waited for
   std::unique_ptr<reactor::Timer> kill_timer;
   reactor::ChildWatch watch;
 };
@@ -80,11 +66,6 @@ Listener::Mode ProgramService::listener_mode(const net::Endpoint& /*endpoint*/) 
 }
 
 void ProgramService::adopt_listener(Listener& listener) {
-  // From the first question on the kernel notes when datagrams arrive; see queue_head.
-  timespec none{};
-  if (listener.endpoint().transport == net::Transport::Datagram) {
-    (void)ioctl(listener.socket().fd(), SIOCGSTAMPNS, &none);  // ENOENT: nothing came yet
-  }
   if (back_off_.armed()) listener.suspend();
 }
 
@@ -150,8 +131,8 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   const unsigned clients = datagram ? 0 : queued_clients(fd);
-  std::optional<std::vector<net::SocketAddress>> queue;
-  if (!datagram && unread_starts_ >= kSuspiciousStarts) queue = net::queued_peers(net::local_address(fd));
+  std::optional<ClientQueue> queue;
+  if (!datagram && unread_starts_ >= kSuspiciousStarts) queue = ClientQueue::of(fd);
   if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
     instances_.back().head = head;
     instances_.back().clients = clients;
@@ -234,78 +215,46 @@ void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exi
   context_.groups.watch(exit.pid, [this, instance] { forget(instance); });
 }
 
-// The socket is ours to watch again. A server that fails at once, or leaves what it was started for, would be
-// started again without end.
+// The socket is ours to watch again.
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
   Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
-  const bool failed = exit.signalled || exit.code != 0;
-  const bool quick = context_.loop.now() - instance.started < kQuickExit;
-  const unsigned clients = instance.head ? 0 : queued_clients(listener.socket().fd());
-  if (instance.head) {
-    const auto head = queue_head(listener.socket().fd());
-    if (head != instance.head) {
-      unread_starts_ = 0;
-      failures_ = 0;
-    } else {
-      ++unread_starts_;
-      if (unread_starts_ >= kUnreadStarts) {
-        // A receive with no room for it throws a datagram away unread.
-        (void)recv(listener.socket().fd(), nullptr, 0, MSG_DONTWAIT | MSG_TRUNC);
-        log::warning("{}: {} starts left a datagram from {} unread; it is dropped", name(), unread_starts_,
-                     head->sender.to_string());
-        unread_starts_ = 0;
-      }
-      back_off("the program ended without reading its datagram");
-    }
-  } else if (failed && quick) {
-    back_off("the program ended at once");
-  } else if (quick && clients > 0 && clients >= instance.clients && !has_left_queue(instance, listener)) {
-    ++unread_starts_;
-    if (instance.queue || unread_starts_ % kUnservedStarts == 0)
-      back_off("the program ended without serving its clients");
-  } else {
-    unread_starts_ = 0;
-    failures_ = 0;
-  }
+  judge(instance, listener.socket().fd(), exit.signalled || exit.code != 0);
   listener.resume();
   if (back_off_.armed()) listener.suspend();
 }
 
-// True if somebody who waited when the instance was started is known to have been taken.
-bool ProgramService::has_left_queue(const Instance& instance, Listener& listener) {
-  if (!instance.queue) return false;
-  const auto now = net::queued_peers(net::local_address(listener.socket().fd()));
-  return now && std::any_of(instance.queue->begin(), instance.queue->end(), [&](const auto& peer) {
-           return std::find(now->begin(), now->end(), peer) == now->end();
-         });
-}
-
-std::optional<ProgramService::QueueHead> ProgramService::queue_head(int fd) {
-  sockaddr_storage storage;
-  msghdr message{};
-  message.msg_name = &storage;
-  message.msg_namelen = sizeof storage;
-  timespec before{};
-  (void)clock_gettime(CLOCK_REALTIME, &before);  // cannot fail for this clock
-  const ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-  if (size < 0) return std::nullopt;
-  QueueHead head{
-      net::SocketAddress(reinterpret_cast<const sockaddr*>(&storage), message.msg_namelen), size, {}};
-  // When the datagram arrived, socket(7). If that was not noted the kernel says what time it is now.
-  timespec arrival{};
-  if (ioctl(fd, SIOCGSTAMPNS, &arrival) == 0 && to_wall_time(arrival) < to_wall_time(before)) {
-    head.arrival = to_wall_time(arrival);
+// A `wait` server that fails at once, or leaves what it was started for, would be started again without end.
+void ProgramService::judge(const Instance& instance, int socket, bool failed) {
+  const bool quick = context_.loop.now() - instance.started < kQuickExit;
+  if (instance.head) {
+    if (queue_head(socket) == instance.head) {
+      ++unread_starts_;
+      if (unread_starts_ >= kUnreadStarts) {
+        drop_head(socket);
+        log::warning("{}: {} starts left a datagram from {} unread; it is dropped", name(), unread_starts_,
+                     instance.head->sender.to_string());
+        unread_starts_ = 0;
+      }
+      back_off("the program ended without reading its datagram");
+      return;
+    }
+  } else if (failed && quick) {
+    back_off("the program ended at once");
+    return;
+  } else if (const unsigned clients = quick ? queued_clients(socket) : 0;
+             clients > 0 && clients >= instance.clients) {
+    const auto queue = instance.queue ? ClientQueue::of(socket) : std::nullopt;
+    if (queue && !queue->has_moved_since(*instance.queue)) {
+      back_off("the program ended without serving its clients");
+      return;
+    }
+    if (!queue) {
+      unread_starts_ = std::min(unread_starts_ + 1, kSuspiciousStarts);
+      return;
+    }
   }
-  return head;
-}
-
-// How many clients wait to be accepted; one for any number where the kernel does not tell (unix sockets).
-unsigned ProgramService::queued_clients(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) return info.tcpi_unacked;
-  pollfd queue{fd, POLLIN, 0};
-  return poll(&queue, 1, 0) > 0 ? 1 : 0;
+  unread_starts_ = 0;
+  failures_ = 0;
 }
 
 void ProgramService::back_off(std::string why) {

@@ -52,15 +52,6 @@ class ProgramService final : public Service {
     int attempts;
   };
 
-  /// The head of a datagram queue, seen without reading any of it.
-  struct QueueHead {
-    net::SocketAddress sender;
-    ssize_t size;
-    WallTime
-        arrival;  ///< tells equal datagrams apart; the epoch where the kernel does not know (unix sockets)
-    friend bool operator==(const QueueHead&, const QueueHead&) = default;
-  };
-
   ProgramService(ServiceContext& context, Prepared prepared);
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   void adopt_listener(Listener& listener) override;
@@ -80,16 +71,14 @@ class ProgramService final : public Service {
 
   void back_off(std::string why);
   void on_back_off_over();
-  static std::optional<QueueHead> queue_head(int fd);
-  static unsigned queued_clients(int fd);
-  static bool has_left_queue(const Instance& instance, Listener& listener);
+  void judge(const Instance& instance, int socket, bool failed);
 
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
   std::optional<Retry> retry_;
   unsigned failures_ = 0;  ///< in a row
-  unsigned unread_starts_ =
-      0;  ///< of a `wait` server that left what it was started for in the queue, in a row
+  /// Of a `wait` server that left what it was started for in the queue, or may have done so; in a row.
+  unsigned unread_starts_ = 0;
   reactor::Timer back_off_;
 };
 
