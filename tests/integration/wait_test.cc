@@ -19,6 +19,7 @@ namespace {
 
 using testing::Contains;
 using testing::ContainsRegex;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -364,6 +365,114 @@ TEST_F(Wait, gives_a_repaired_server_what_it_missed) {
   (void)daemon.hup_and_wait();
   EXPECT_GT(pid_of(client.receive_line()), 0);
   EXPECT_THAT(datagrams.receive().value_or(""), testing::EndsWith(": kept"));
+}
+
+// ---- servers that leave the socket in a bad state
+
+class WaitSpoiled : public Wait {
+ protected:
+  static std::vector<std::string> spoil(const char* how) { return {program("spoil_socket"), how}; }
+  /// That the daemon has nothing to do any more.
+  static void expect_quiet(const Daemon& daemon) {
+    const auto before = cpu_time(daemon.pid());
+    EXPECT_TRUE(holds_for(Milliseconds(300), [&] { return children_of(daemon.pid()).empty(); }));
+    EXPECT_LE(cpu_time(daemon.pid()) - before, Milliseconds(50));
+  }
+  static constexpr std::size_t kClients = 5;
+};
+
+TEST_F(WaitSpoiled, a_port_that_was_shut_down_listens_again) {
+  write({tcp(port_)}, spoil("shutdown"));
+  Daemon daemon(folder_);
+  for (std::size_t i = 1; i <= kClients; ++i) {
+    EXPECT_GT(ask_pid(port_), 0);
+    EXPECT_TRUE(daemon.wait_log("open again", i));
+  }
+  expect_quiet(daemon);
+  EXPECT_THAT(records(daemon, "server", "start"), SizeIs(kClients));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
+TEST_F(WaitSpoiled, a_udp_port_that_was_shut_down_is_opened_again) {
+  write({udp(port_)}, spoil("shutdown"));
+  Daemon daemon(folder_);
+  for (std::size_t i = 1; i <= kClients; ++i) {
+    EXPECT_GT(ask_pid_udp(port_), 0);
+    EXPECT_TRUE(daemon.wait_log("open again", i));
+  }
+  expect_quiet(daemon);
+  EXPECT_THAT(records(daemon, "server", "start"), SizeIs(kClients));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
+TEST_F(WaitSpoiled, unix_sockets_that_were_shut_down_are_opened_again) {
+  const std::string datagrams = folder_.string("datagrams");
+  const std::string packets = folder_.string("packets");
+  const std::string stream = folder_.string("stream");
+  write({"unix-dgram://" + datagrams}, spoil("shutdown"));
+  folder_.write(
+      "conf.d/streams.yaml",
+      program_on("streams", {"unix-seqpacket://" + packets, "unix://" + stream}, spoil("shutdown"), kWait));
+  Daemon daemon(folder_);
+  for (std::size_t i = 1; i <= kClients; ++i) {
+    UnixClient one(SOCK_DGRAM, datagrams);
+    EXPECT_TRUE(one.send("hello"));
+    EXPECT_GT(pid_of(one.receive()), 0);
+    UnixClient two(SOCK_SEQPACKET, packets);
+    EXPECT_GT(pid_of(two.receive()), 0);
+    EXPECT_GT(pid_of(Client::to_unix_socket(stream).receive_line()), 0);
+    EXPECT_TRUE(daemon.wait_log("open again", 3 * i));
+  }
+  expect_quiet(daemon);
+  EXPECT_THAT(records(daemon, "server", "start"), SizeIs(kClients));
+  EXPECT_THAT(records(daemon, "streams", "start"), SizeIs(2 * kClients));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+  EXPECT_EQ(daemon.stop(), 0);
+  for (const std::string& path : {datagrams, packets, stream})
+    EXPECT_FALSE(std::filesystem::exists(path)) << path;
+}
+
+TEST_F(WaitSpoiled, a_socket_that_cannot_be_opened_again_is_told_of_and_tried_later) {
+  folder_.make_folder("place");
+  const std::string path = folder_.string("place/socket");
+  write({"unix://" + path}, {program("spoil_socket"), "shutdown"});
+  Daemon daemon(folder_);
+  std::filesystem::rename(folder_ / "place", folder_ / "away");
+  Client client = Client::to_unix_socket(folder_.string("away/socket"));
+  EXPECT_GT(pid_of(client.receive_line()), 0);
+  EXPECT_TRUE(daemon.wait_log("pausing 1s"));
+  EXPECT_THAT(daemon.log_lines("pausing 1s"),
+              ElementsAre(HasSubstr("has shut unix://" + path + " down: bind")));
+  EXPECT_THAT(daemon.state("server"), Contains(HasSubstr("paused")));
+  folder_.make_folder("place");
+  EXPECT_TRUE(daemon.wait_log("open again"));
+  EXPECT_GT(pid_of(Client::to_unix_socket(path).receive_line()), 0);
+}
+
+TEST_F(WaitSpoiled, a_socket_that_was_connected_hears_others_again) {
+  const std::string path = folder_.string("datagrams");
+  write({udp(port_), "unix-dgram://" + path}, spoil("connect"));
+  Daemon daemon(folder_);
+  for (std::size_t i = 1; i <= kClients; ++i) {
+    EXPECT_GT(ask_pid_udp(port_), 0);
+    UnixClient client(SOCK_DGRAM, path);
+    EXPECT_TRUE(client.send("hello"));
+    EXPECT_GT(pid_of(client.receive()), 0);
+    (void)wait_records(daemon, "server", "end", 2 * i);
+  }
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
+TEST_F(WaitSpoiled, errors_that_a_server_has_collected_wake_nobody) {
+  write({udp(port_)}, spoil("errors"));
+  Daemon daemon(folder_);
+  for (std::size_t i = 1; i <= kClients; ++i) {
+    EXPECT_GT(ask_pid_udp(port_), 0);
+    (void)wait_records(daemon, "server", "end", i);
+  }
+  expect_quiet(daemon);
+  EXPECT_THAT(records(daemon, "server", "start"), SizeIs(kClients));
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
 }
 
 // ---- reloads

@@ -33,12 +33,24 @@ Result<std::unique_ptr<Listener>> Listener::create(ServiceContext& context, List
   if (const int flags = fcntl(socket.fd(), F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
     (void)fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK);
   }
-  Listener* const self = made.get();
-  auto watch =
-      context.loop.watch(socket.fd(), reactor::kReadable, [self](reactor::Events) { self->on_ready(); });
-  if (!watch) return std::move(watch.error()).within(socket.endpoint().to_string());
-  made->watch_ = std::move(*watch);
+  if (Status status = made->watch(); !status) return std::move(status.error());
   return made;
+}
+
+Status Listener::watch() {
+  const reactor::Events interest = held_ == 0 ? reactor::kReadable : reactor::kNone;
+  auto watch = context_.loop.watch(socket_.fd(), interest, [this](reactor::Events) { on_ready(); });
+  if (!watch) return std::move(watch.error()).within(socket_.endpoint().to_string());
+  watch_ = std::move(*watch);
+  return {};
+}
+
+Status Listener::reopen(std::uint32_t backlog) {
+  watch_.reset();
+  Status status = socket_.reopen(backlog);
+  if (!status && socket_.fd() < 0) return status;
+  Status watched = watch();
+  return status ? watched : status;
 }
 
 net::SocketAddress Listener::local_of(int connection) const noexcept {

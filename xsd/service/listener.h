@@ -66,6 +66,10 @@ class Listener {
   /// The call did well; if there was a fault, it is over.
   void on_fault_over(std::string_view call);
 
+  /// By a new socket; see BoundSocket::reopen. Where it fails, is_watched() may be false until it works.
+  Status reopen(std::uint32_t backlog);
+  bool is_watched() const noexcept { return watch_.active(); }
+
   /// Takes what is still queued, for a socket that is about to be closed while its service goes on.
   void accept_rest();
 
@@ -76,6 +80,7 @@ class Listener {
   enum Hold : unsigned { kByOwner = 1, kByPause = 2, kByGate = 4 };
 
   Listener(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode);
+  Status watch();
   void on_ready();
   /// False if there is nothing more to take now.
   bool accept_one();

@@ -20,6 +20,7 @@ constexpr unsigned kUnreadStarts = 3;
 // A stream server may serve one client and end, and the next client be there by then. So when it happens
 // again and again the kernel is asked who is in the queue; where it does not tell, nobody can know.
 constexpr unsigned kSuspiciousStarts = 4;
+constexpr unsigned kEmptyWakes = 3;
 constexpr Duration kQuickExit = std::chrono::seconds(1);
 
 }  // namespace
@@ -121,11 +122,19 @@ void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const n
 
 void ProgramService::on_input(Listener& listener) {
   const int fd = listener.socket().fd();
-  const std::uint64_t id = ++context_.last_connection;
+  if (is_shut_down(fd)) {  // by somebody that an earlier server has left behind
+    if (mend(listener)) on_empty_wake();
+    return;
+  }
   const bool datagram = listener.endpoint().transport == net::Transport::Datagram;
   const std::optional<QueueHead> head = datagram ? queue_head(fd) : std::nullopt;
-  if (datagram && !head)
-    return;  // a checksum error took it away, or an error from an earlier reply was all there was
+  if (datagram && !head) {
+    // A checksum error took it away, or an error of an earlier reply was all there was.
+    if (!drain_errors(fd) && is_ready(fd)) on_empty_wake();
+    return;
+  }
+  empty_wakes_ = 0;
+  const std::uint64_t id = ++context_.last_connection;
   if (!admit(id, nullptr, &listener.endpoint().address, true)) {
     back_off("refused");
     return;
@@ -219,8 +228,33 @@ void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exi
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
   Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
   judge(instance, listener.socket().fd(), exit.signalled || exit.code != 0);
-  listener.resume();
-  if (back_off_.armed()) listener.suspend();
+  if (mend(listener) && !back_off_.armed()) listener.resume();
+}
+
+// Whoever had the socket may have made it useless for others. False if it still is: the service pauses.
+bool ProgramService::mend(Listener& listener) {
+  net::BoundSocket& socket = listener.socket();
+  const std::string place = socket.endpoint().to_string();
+  const bool open = undo_connect(socket);
+  if (open && listener.is_watched() && !is_shut_down(socket.fd())) return true;
+  socket.set_backlog(definition().backlog);  // TCP listens again
+  if (!open || !listener.is_watched() || is_shut_down(socket.fd())) {
+    const Status status = listener.reopen(definition().backlog);
+    if (!status) {
+      back_off("the program has shut " + place + " down: " + status.error().text());
+      return false;
+    }
+    (void)prepare_socket(socket);  // as in apply()
+  }
+  log::warning("{}: the program has shut {} down; it is open again", name(), place);
+  return true;
+}
+
+// A socket that is ready all the time, whatever is done with it, would wake us without end.
+void ProgramService::on_empty_wake() {
+  if (++empty_wakes_ < kEmptyWakes) return;
+  empty_wakes_ = 0;
+  back_off("the socket is ready but there is nothing in it");
 }
 
 // A `wait` server that fails at once, or leaves what it was started for, would be started again without end.
@@ -277,11 +311,15 @@ void ProgramService::on_back_off_over() {
     check_idle();
   }
   for (const auto& listener : listeners_) {
-    const bool taken = std::any_of(instances_.begin(), instances_.end(), [&](const Instance& instance) {
-      return instance.waiting_listener == listener.get();
-    });
-    if (!taken) listener->resume();
+    if (is_taken(*listener)) continue;
+    if (definition().wait && !mend(*listener)) return;
+    listener->resume();
   }
+}
+
+bool ProgramService::is_taken(const Listener& listener) const noexcept {
+  return std::any_of(instances_.begin(), instances_.end(),
+                     [&](const Instance& instance) { return instance.waiting_listener == &listener; });
 }
 
 void ProgramService::end_instance(InstanceRef instance, Duration grace) {

@@ -11,6 +11,11 @@
 //                what is left of the grace
 //   ended        recorded, reaped, its slot given back
 //
+// What a `wait` server leaves behind is looked at when it has ended: a socket that it has shut down listens
+// again, if need be by a new socket at the same place, and one that it has connected is open to all again.
+// A server that fails at once or serves nobody, and a socket that cannot be mended or is ready with nothing
+// in it, pause the service as a failing start does.
+//
 // A start that fails costs its client the connection (recorded as an end with the error) and pauses the
 // service: 1 s, doubling to 60 s while it goes on failing; the sockets stay open and clients wait in the
 // backlog. A clone that fails for want of processes or memory keeps its client and is tried again with the
@@ -67,10 +72,13 @@ class ProgramService final : public Service {
   void end_instance(InstanceRef instance, Duration grace);
   void kill_instance(InstanceRef instance);
   void forget(InstanceRef instance);
+  bool is_taken(const Listener& listener) const noexcept;
   int standard_error();
 
   void back_off(std::string why);
   void on_back_off_over();
+  bool mend(Listener& listener);
+  void on_empty_wake();
   void judge(const Instance& instance, int socket, bool failed);
 
   std::list<Instance> instances_;
@@ -79,6 +87,7 @@ class ProgramService final : public Service {
   unsigned failures_ = 0;  ///< in a row
   /// Of a `wait` server that left what it was started for in the queue, or may have done so; in a row.
   unsigned unread_starts_ = 0;
+  unsigned empty_wakes_ = 0;  ///< of a socket that is ready although there is nothing in it, in a row
   reactor::Timer back_off_;
 };
 

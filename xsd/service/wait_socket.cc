@@ -85,12 +85,16 @@ bool drain_errors(int fd) noexcept {
   return taken > 0;
 }
 
+bool is_ready(int fd) noexcept {
+  pollfd state{fd, POLLIN, 0};
+  return poll(&state, 1, 0) > 0;
+}
+
 unsigned queued_clients(int fd) noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) return info.tcpi_unacked;
-  pollfd queue{fd, POLLIN, 0};
-  return poll(&queue, 1, 0) > 0 ? 1 : 0;
+  return is_ready(fd) ? 1 : 0;
 }
 
 std::optional<ClientQueue> ClientQueue::of(int listener) {

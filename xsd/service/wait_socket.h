@@ -33,6 +33,9 @@ void drop_head(int fd) noexcept;
 /// it is ready for ever. True if there were any.
 bool drain_errors(int fd) noexcept;
 
+/// True if a poller would report the socket.
+bool is_ready(int fd) noexcept;
+
 /// How many clients wait to be accepted; one for any number where the kernel does not tell (unix sockets).
 unsigned queued_clients(int fd) noexcept;
 

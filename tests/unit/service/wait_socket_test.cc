@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,11 +40,6 @@ UniqueFd connect_to(const BoundSocket& socket) {
   UniqueFd fd(::socket(address.family(), type_of(socket.endpoint().transport) | SOCK_CLOEXEC, 0));
   EXPECT_EQ(connect(fd.get(), address.raw(), address.raw_length()), 0);
   return fd;
-}
-
-bool is_ready(int fd) {
-  pollfd state{fd, POLLIN, 0};
-  return poll(&state, 1, 0) > 0;
 }
 
 // ---- datagrams
