@@ -164,6 +164,105 @@ TEST_F(ProgramStop, leaves_programs_alone_that_say_so) {
   EXPECT_NE(client.wait_end(), Ending::Open);
 }
 
+class ProgramStopLeave : public ProgramStop, public testing::WithParamInterface<int> {
+ protected:
+  void write_server(const std::string& endpoint, std::string_view more = "") const {
+    folder_.write("conf.d/server.yaml", program_on("server", {endpoint}, {program("accept_loop")},
+                                                   "wait: true\non_stop: leave\n" + std::string(more)));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(At, ProgramStopLeave, testing::Values(SIGTERM, SIGQUIT), [](const auto& parameter) {
+  return std::string(parameter.param == SIGQUIT ? "quit" : "term");
+});
+
+TEST_P(ProgramStopLeave, leaves_wait_servers_at_work) {
+  write_server(tcp(port_));
+  pid_t pid = 0;
+  {
+    Daemon daemon(folder_);
+    pid = pid_of(ask(port_));
+    ASSERT_GT(pid, 0);
+    EXPECT_TRUE(daemon.signal(GetParam()));
+    EXPECT_EQ(daemon.wait_exit(), 0);
+  }
+  EXPECT_EQ(pid_of(ask(port_)), pid) << "it does not serve any more";
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+  expect_gone({pid});
+}
+
+TEST_P(ProgramStopLeave, leaves_a_unix_socket_to_its_wait_server) {
+  const std::string path = folder_.string("socket");
+  write_server("unix://" + path);
+  pid_t pid = 0;
+  {
+    Daemon daemon(folder_);
+    pid = pid_of(Client::to_unix_socket(path).receive_line());
+    ASSERT_GT(pid, 0);
+    EXPECT_TRUE(daemon.signal(GetParam()));
+    EXPECT_EQ(daemon.wait_exit(), 0);
+  }
+  EXPECT_EQ(pid_of(Client::to_unix_socket(path).receive_line()), pid);
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+  expect_gone({pid});
+}
+
+TEST_P(ProgramStopLeave, leaves_programs_whose_service_drains) {
+  write({program("ignore_term")}, "on_stop: leave\non_remove: drain\n");
+  Client client(port_);
+  pid_t pid = 0;
+  {
+    Daemon daemon(folder_);
+    client = Client(port_);
+    pid = pid_of(client.receive_line());
+    ASSERT_GT(pid, 0);
+    folder_.remove("conf.d/prog.yaml");
+    (void)daemon.hup_and_wait();
+    EXPECT_TRUE(daemon.signal(GetParam()));
+    EXPECT_EQ(daemon.wait_exit(), 0);
+  }
+  EXPECT_TRUE(is_alive(pid));
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+}
+
+class ProgramStopShorter : public ProgramStop {
+ protected:
+  void write_server(std::uint16_t port, const char* grace) const {
+    folder_.write("conf.d/prog.yaml", program_on("prog", {tcp(port)}, stubborn(),
+                                                 "wait: true\nstop_timeout: " + std::string(grace) + "\n"));
+  }
+  /// Both, once they ignore TERM.
+  std::vector<pid_t> started(const Daemon& daemon) const {
+    const auto starts = wait_records(daemon, "prog", "start", 1);
+    EXPECT_TRUE(eventually([&] { return folder_.read("member").ends_with('\n'); }));
+    if (starts.empty()) return {};
+    return {std::stoi(starts[0].at("pid")), std::atoi(folder_.read("member").c_str())};
+  }
+};
+
+TEST_F(ProgramStopShorter, grace_holds_for_those_that_were_started_before) {
+  write_server(port_, "1h");
+  Daemon daemon(folder_);
+  const Client client(port_);
+  const std::vector<pid_t> pids = started(daemon);
+  write_server(port_, "1s");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_THAT(records(daemon, "prog", "end"), SizeIs(1));
+  expect_gone(pids);
+}
+
+TEST_F(ProgramStopShorter, grace_holds_for_those_that_were_ending_before) {
+  write_server(port_, "1h");
+  Daemon daemon(folder_);
+  const Client client(port_);
+  const std::vector<pid_t> pids = started(daemon);
+  write_server(free_port(), "1s");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));  // TERM, with the grace of its own definition
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_THAT(records(daemon, "prog", "end"), SizeIs(1));
+  expect_gone(pids);
+}
+
 // ---- a service that goes
 
 TEST_F(ProgramStop, of_a_removed_service_disturbs_no_other) {

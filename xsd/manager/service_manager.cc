@@ -20,6 +20,14 @@ bool ends_on_stop(const service::Service& service) {
   return service.definition().on_stop != config::OnStop::Leave;
 }
 
+void stop_service_now(service::Service& service) {
+  if (ends_on_stop(service)) {
+    service.kill();
+  } else {
+    service.leave();
+  }
+}
+
 }  // namespace
 
 std::string_view state_name(ServiceState state) noexcept {
@@ -473,7 +481,7 @@ void ServiceManager::stop(std::function<void()> done) {
   for (const auto& service : retired_) {
     service::Service* const leaving = service.get();
     if (!ends_on_stop(*leaving)) {
-      leaving->drain();
+      leaving->leave();
       continue;
     }
     longest = std::max(longest, leaving->definition().stop_timeout);
@@ -497,10 +505,10 @@ void ServiceManager::stop_now() {
   names_.cancel();
   retrier_.cancel();
   for (auto& [id, entry] : entries_) {
-    if (entry.service && ends_on_stop(*entry.service)) entry.service->kill();
+    if (entry.service) stop_service_now(*entry.service);
   }
   for (const auto& service : retired_)
-    service->kill();
+    stop_service_now(*service);
 }
 
 // ---- status

@@ -36,7 +36,8 @@ struct ProgramService::Instance {
   unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
   std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
   bool ended = false;                ///< the main process has ended; only its group is waited for
-  std::unique_ptr<reactor::Timer> kill_timer;
+  std::unique_ptr<reactor::Timer> kill_timer;  ///< set while ending
+  MonotonicTime kill_time;                     ///< when it fires
   reactor::ChildWatch watch;
 };
 
@@ -323,11 +324,16 @@ bool ProgramService::is_taken(const Listener& listener) const noexcept {
 }
 
 void ProgramService::end_instance(InstanceRef instance, Duration grace) {
-  if (instance->ended || instance->kill_timer != nullptr) return;
-  instance->watch.hold();
-  (void)instance->watch.signal_group(SIGTERM);  // if it has ended already, its exit is on its way
-  instance->kill_timer =
-      std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
+  const MonotonicTime kill_time = context_.loop.now() + grace;
+  if (instance->kill_timer == nullptr) {
+    instance->watch.hold();
+    (void)instance->watch.signal_group(SIGTERM);  // if it has ended already, its exit is on its way
+    instance->kill_timer =
+        std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
+  } else if (kill_time >= instance->kill_time) {
+    return;
+  }
+  instance->kill_time = kill_time;
   instance->kill_timer->arm(grace);
 }
 
@@ -350,15 +356,28 @@ void ProgramService::forget(InstanceRef instance) {
   check_idle();
 }
 
-void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
-  if (retry_) {
-    refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
-    retry_.reset();
-  }
+void ProgramService::give_up_retry() {
+  if (retry_) refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
+  retry_.reset();
   back_off_.cancel();
-  drain();
-  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance)
+}
+
+void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
+  give_up_retry();
+  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) {
+    instance->waiting_listener = nullptr;
     end_instance(instance, grace);
+  }
+  drain();
+}
+
+void ProgramService::leave() {
+  give_up_retry();
+  for (Instance& instance : instances_) {
+    Listener* const listener = std::exchange(instance.waiting_listener, nullptr);
+    if (listener != nullptr) listener->socket().leave_file();
+  }
+  drain();
 }
 
 void ProgramService::kill() {

@@ -39,6 +39,7 @@ class ProgramService final : public Service {
   void apply(Prepared next) override;
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
+  void leave() override;
   std::uint64_t active() const noexcept override { return instances_.size() + (retry_ ? 1 : 0); }
 
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
@@ -71,6 +72,7 @@ class ProgramService final : public Service {
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
   void end_instance(InstanceRef instance, Duration grace);
   void kill_instance(InstanceRef instance);
+  void give_up_retry();
   void forget(InstanceRef instance);
   bool is_taken(const Listener& listener) const noexcept;
   int standard_error();

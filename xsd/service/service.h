@@ -80,6 +80,8 @@ class Service : public ListenerOwner {
   virtual void terminate(Duration grace, bool close_connections) = 0;
   /// Ends what runs now, without grace.
   virtual void kill() = 0;
+  /// Stops listening and has nothing to do with what runs any more: it outlives the daemon.
+  virtual void leave() { drain(); }
   virtual std::uint64_t active() const noexcept = 0;
 
   /// Called from the loop once the service has no listeners and nothing active any more. May be set at any

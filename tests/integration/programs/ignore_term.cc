@@ -21,6 +21,7 @@ constexpr unsigned kLife = 120;
 
 int main(int argc, char** argv) {
   (void)std::signal(SIGTERM, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);  // as a `wait` server it has nobody to say it to
   if (argc > 1) {
     const pid_t child = fork();
     if (child == 0) stay();
