@@ -162,6 +162,63 @@ TEST_F(Instances, are_refused_above_the_limit_of_their_service) {
   EXPECT_THAT(wait_records(daemon, "hold", "refuse", 4), SizeIs(4));
 }
 
+TEST_F(Instances, are_told_of_once_when_they_come_and_go_at_the_limit) {
+  folder_.write("conf.d/hold.yaml", hold("hold", port_, "instances: 1\n"));
+  Daemon daemon(folder_);
+  std::vector<Client> clients;
+  pid_t pid = connect(clients, port_);
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  constexpr std::size_t kTimes = 10;
+  for (std::size_t i = 1; i <= kTimes; ++i) {
+    EXPECT_TRUE(is_closed_at_once(port_));
+    EXPECT_EQ(kill(pid, SIGKILL), 0);
+    (void)wait_records(daemon, "hold", "end", i);
+    pid = connect(clients, port_);
+    ASSERT_GT(pid, 0);
+  }
+  EXPECT_THAT(records(daemon, "hold", "refuse"), SizeIs(kTimes));
+  // Two seconds without a refusal would end it.
+  const auto most = static_cast<std::size_t>(1 + elapsed(begin) / Milliseconds(2000));
+  EXPECT_LE(daemon.log_lines("warning: hold: ").size(), most);
+}
+
+TEST_F(Instances, of_a_wait_service_at_its_limit_keep_one_socket_waiting_and_no_other) {
+  const std::uint16_t other = free_port();
+  folder_.write("conf.d/server.yaml",
+                program_on("server", {tcp(port_), tcp(other)}, {program("accept_loop"), "1500"},
+                           "wait: true\ninstances: 1\n"));
+  Daemon daemon(folder_);
+  const pid_t first = pid_of(ask(port_));
+  ASSERT_GT(first, 0);
+  Client waiting(other);
+  EXPECT_TRUE(daemon.wait_log("warning: server: clients wait: 1 of 1 run already (instances)"));
+  EXPECT_EQ(pid_of(ask(port_)), first) << "who is served suffers for the other";
+  EXPECT_EQ(waiting.ending(), Ending::Open);
+  const pid_t second = pid_of(waiting.receive_line());  // once the first has nothing to do any more
+  EXPECT_GT(second, 0);
+  EXPECT_NE(second, first);
+  EXPECT_GT(pid_of(ask(port_)), 0);
+  EXPECT_THAT(records(daemon, "server", "refuse"), IsEmpty());
+  EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
+}
+
+TEST_F(Instances, of_a_wait_service_wait_for_other_services_at_the_limit_of_the_daemon) {
+  folder_.write("xsd.yaml", "daemon: {max_processes: 1}\ninclude: [conf.d/*.yaml]\n");
+  const std::uint16_t other = free_port();
+  folder_.write("conf.d/hold.yaml", hold("hold", other));
+  folder_.write("conf.d/server.yaml",
+                program_on("server", {tcp(port_)}, {program("accept_loop")}, "wait: true\n"));
+  Daemon daemon(folder_, {.config = folder_ / "xsd.yaml"});
+  std::vector<Client> clients;
+  const pid_t pid = connect(clients, other);
+  ASSERT_GT(pid, 0);
+  Client waiting(port_);
+  EXPECT_TRUE(daemon.wait_log("warning: server: clients wait: 1 of 1 run already (daemon: max_processes)"));
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+  EXPECT_GT(pid_of(waiting.receive_line()), 0);
+  EXPECT_THAT(records(daemon, "server", "refuse"), IsEmpty());
+}
+
 TEST_F(Instances, follow_a_limit_that_a_reload_changes) {
   folder_.write("conf.d/hold.yaml", hold("hold", port_, "instances: 1\n"));
   Daemon daemon(folder_);

@@ -64,7 +64,9 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
   if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
-  if (!hosted_->open(std::move(socket), id, remote, local)) {
+  if (hosted_->open(std::move(socket), id, remote, local)) {
+    ++counters_.started;
+  } else {
     context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
   }
 }

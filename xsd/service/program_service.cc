@@ -15,6 +15,10 @@ namespace {
 
 constexpr Duration kFirstBackOff = std::chrono::seconds(1);
 constexpr Duration kLongestBackOff = std::chrono::seconds(60);
+constexpr Duration kTemporaryPause = std::chrono::seconds(1);
+constexpr Duration kDescriptorPause = std::chrono::milliseconds(250);
+constexpr Duration kRoomPause = std::chrono::seconds(1);
+constexpr Duration kReapInterval = std::chrono::milliseconds(50);
 constexpr int kMaxAttempts = 5;
 constexpr unsigned kUnreadStarts = 3;
 // A stream server may serve one client and end, and the next client be there by then. So when it happens
@@ -22,6 +26,10 @@ constexpr unsigned kUnreadStarts = 3;
 constexpr unsigned kSuspiciousStarts = 4;
 constexpr unsigned kEmptyWakes = 3;
 constexpr Duration kQuickExit = std::chrono::seconds(1);
+
+bool is_lack_of_descriptors(int error) noexcept {
+  return error == EMFILE || error == ENFILE;
+}
 
 }  // namespace
 
@@ -35,6 +43,7 @@ struct ProgramService::Instance {
   std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
   unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
   std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
+  pid_t unwatched = 0;               ///< a program that was killed because it cannot be watched
   bool ended = false;                ///< the main process has ended; only its group is waited for
   std::unique_ptr<reactor::Timer> kill_timer;  ///< set while ending
   MonotonicTime kill_time;                     ///< when it fires
@@ -42,7 +51,9 @@ struct ProgramService::Instance {
 };
 
 ProgramService::ProgramService(ServiceContext& context, Prepared prepared)
-    : Service(context, std::move(prepared)), back_off_(context.loop, [this] { on_back_off_over(); }) {}
+    : Service(context, std::move(prepared)),
+      back_off_(context.loop, [this] { on_back_off_over(); }),
+      room_(context.loop, [this] { on_room(); }) {}
 
 Result<std::unique_ptr<Service>> ProgramService::create(ServiceContext& context, Prepared prepared) {
   std::unique_ptr<ProgramService> made(new ProgramService(context, std::move(prepared)));
@@ -61,6 +72,7 @@ void ProgramService::apply(Prepared next) {
   failures_ = 0;
   unread_starts_ = 0;
   if (back_off_.armed()) back_off_.arm(Duration::zero());
+  if (room_.armed()) room_.arm(Duration::zero());
 }
 
 Listener::Mode ProgramService::listener_mode(const net::Endpoint& /*endpoint*/) const noexcept {
@@ -80,7 +92,8 @@ void ProgramService::release_listener(Listener& listener) {
   }
 }
 
-int ProgramService::standard_error() {
+// An error if there are no descriptors for it now.
+Result<int> ProgramService::standard_error() {
   switch (definition().stderr_target) {
     case config::StderrTarget::Socket:
       return -1;
@@ -92,6 +105,7 @@ int ProgramService::standard_error() {
   if (!stderr_pipe_) {
     auto pipe = StderrPipe::create(context_.loop, name());
     if (!pipe) {
+      if (is_lack_of_descriptors(pipe.error().number())) return std::move(pipe.error());
       log::warning("{}: {}; standard error is thrown away", name(), pipe.error().text());
       return STDIN_FILENO;
     }
@@ -107,18 +121,32 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
     refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
     return;
   }
-  if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, true)) return;
+  if (!admit(id, &remote, &local, true)) return;
   start_connection(std::move(socket), id, remote, local, 1);
 }
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                                       const net::SocketAddress& local, int attempts) {
-  if (start(socket.get(), nullptr, id, remote, local) != StartResult::Temporary) return;
-  if ((definition().flags & config::kFlagNoRetry) != 0 || attempts >= kMaxAttempts) {
-    refuse(policy::Reason::Spawn, id, &remote, &local);
-    return;
+  const StartResult result = start(socket.get(), nullptr, id, remote, local);
+  const bool keeps = (definition().flags & config::kFlagNoRetry) == 0;
+  switch (result) {
+    case StartResult::Started:
+    case StartResult::Failed:
+      return;
+    case StartResult::NoRoom:
+      refuse(policy::Reason::Resources, id, &remote, &local);
+      return;
+    case StartResult::NoDescriptors:
+      if (keeps) break;
+      refuse(policy::Reason::Resources, id, &remote, &local);
+      return;
+    case StartResult::Temporary:
+      if (keeps && attempts < kMaxAttempts) break;
+      refuse(policy::Reason::Spawn, id, &remote, &local);
+      return;
   }
-  retry_.emplace(Retry{raise_fd(std::move(socket)), id, remote, local, attempts});
+  const int made = result == StartResult::NoDescriptors ? attempts - 1 : attempts;
+  retry_.emplace(Retry{raise_fd(std::move(socket)), id, remote, local, made});
 }
 
 void ProgramService::on_input(Listener& listener) {
@@ -135,15 +163,17 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
+  if (!has_room(listener)) return;
   const std::uint64_t id = ++context_.last_connection;
-  if (!admit(id, nullptr, &listener.endpoint().address, true)) {
-    back_off("refused");
-    return;
-  }
   const unsigned clients = datagram ? 0 : queued_clients(fd);
   std::optional<ClientQueue> queue;
   if (!datagram && unread_starts_ >= kSuspiciousStarts) queue = ClientQueue::of(fd);
-  if (start(fd, &listener, id, {}, listener.endpoint().address) == StartResult::Started) {
+  const StartResult result = start(fd, &listener, id, {}, listener.endpoint().address);
+  if (result == StartResult::NoRoom) {
+    warn_once(policy::Reason::Resources, "clients wait: no descriptor is left that select can hold");
+    wait_for_room(listener);
+  }
+  if (result == StartResult::Started) {
     instances_.back().head = head;
     instances_.back().clients = clients;
     instances_.back().queue = std::move(queue);
@@ -155,9 +185,12 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
                                                   const net::SocketAddress& local) {
   const net::Endpoint* const endpoint = waiting_listener != nullptr ? &waiting_listener->endpoint() : nullptr;
   const policy::ConnectionId id_text(id);
+  const Result<int> error_output = standard_error();
+  if (!error_output) return lack_descriptors(error_output.error().number());
+  if (!can_watch_another(socket)) return StartResult::NoRoom;
   const process::SpawnRequest request{
       .socket = socket,
-      .standard_error = standard_error(),
+      .standard_error = *error_output,
       .listening = waiting_listener != nullptr,
       .transport = endpoint != nullptr ? endpoint->transport : net::Transport::Stream,
       .remote = remote,
@@ -168,8 +201,10 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   auto spawned = context_.spawner.spawn(*prepared_.plan, request);
   if (!spawned) {
     const std::string text = spawned.error().text(*prepared_.plan);
+    if (is_lack_of_descriptors(spawned.error().error)) return lack_descriptors(spawned.error().error);
     if (spawned.error().temporary()) {
-      back_off("cannot start: " + text);
+      log::error("{}: cannot start: {}; pausing {}", name(), text, format_duration(kTemporaryPause));
+      pause(kTemporaryPause, "cannot start: " + text);
       return StartResult::Temporary;
     }
     context_.records.end(definition(), subject, {.error = text});
@@ -182,23 +217,27 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   instance->remote = remote;
   instance->local = local;
   instance->started = context_.loop.now();
-  instance->waiting_listener = waiting_listener;
+  ++context_.processes.running;
   const pid_t pid = spawned->pid;
   auto watch =
       context_.children.watch(pid, std::move(spawned->pidfd),
                               [this, instance](const reactor::ChildExit& exit) { on_exit(instance, exit); });
   if (!watch) {
-    // Nobody would ever learn of its end.
+    // Nobody would learn of its end. So it is ended, and asked for until it is gone.
     (void)::kill(-pid, SIGKILL);
-    (void)::waitpid(pid, nullptr, 0);
-    instances_.erase(instance);
+    instance->unwatched = pid;
+    instance->kill_timer =
+        std::make_unique<reactor::Timer>(context_.loop, [this, instance] { reap_unwatched(instance); });
+    instance->kill_timer->arm(Duration::zero());
     const std::string text = watch.error().text();
     context_.records.end(definition(), subject, {.error = text});
     back_off(text);
     return StartResult::Failed;
   }
   instance->watch = std::move(*watch);
-  ++context_.processes.running;
+  instance->waiting_listener = waiting_listener;
+  ++counters_.started;
+  context_.gate.passed();
   if (waiting_listener == nullptr) failures_ = 0;  // whether a `wait` server is well is seen when it ends
   subject.pid = pid;
   context_.records.start(definition(), subject);
@@ -229,7 +268,9 @@ void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exi
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
   Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
   judge(instance, listener.socket().fd(), exit.signalled || exit.code != 0);
-  if (mend(listener) && !back_off_.armed()) listener.resume();
+  if (!mend(listener) || back_off_.armed()) return;
+  if (room_.armed()) on_room(&listener);  // those that have waited come first
+  listener.resume();
 }
 
 // Whoever had the socket may have made it useless for others. False if it still is: the service pauses.
@@ -292,24 +333,58 @@ void ProgramService::judge(const Instance& instance, int socket, bool failed) {
   failures_ = 0;
 }
 
+bool ProgramService::has_room(Listener& listener) {
+  if (!find_limit(true, "clients wait")) return true;
+  wait_for_room(listener);
+  return false;
+}
+
+void ProgramService::wait_for_room(Listener& listener) {
+  listener.suspend();
+  room_.arm(kRoomPause);
+}
+
+void ProgramService::on_room(const Listener* but) {
+  room_.cancel();
+  if (back_off_.armed()) return;
+  for (const auto& listener : listeners_) {
+    if (listener.get() != but && !is_taken(*listener)) listener->resume();
+  }
+}
+
+// For want of descriptors nobody in this process gets far; who tries, and when, is the same for all.
+ProgramService::StartResult ProgramService::lack_descriptors(int error) {
+  context_.gate.shut(name(), error);
+  pause(kDescriptorPause, "cannot start: " + errno_text(error));
+  return StartResult::NoDescriptors;
+}
+
 void ProgramService::back_off(std::string why) {
-  const auto pause = std::min<Duration>(kLongestBackOff, kFirstBackOff * (1LL << std::min(failures_, 6U)));
+  const auto time = std::min<Duration>(kLongestBackOff, kFirstBackOff * (1LL << std::min(failures_, 6U)));
   ++failures_;
-  log::error("{}: {}; pausing {}", name(), why, format_duration(pause));
+  log::error("{}: {}; pausing {}", name(), why, format_duration(time));
+  pause(time, std::move(why));
+}
+
+void ProgramService::pause(Duration time, std::string why) {
   pause_reason_ = std::move(why);
   for (const auto& listener : listeners_)
     listener->suspend();
-  back_off_.arm(pause);
+  back_off_.arm(time);
 }
 
 void ProgramService::on_back_off_over() {
+  if (context_.gate.is_shut()) {
+    back_off_.arm(kDescriptorPause);
+    return;
+  }
   pause_reason_.clear();
   if (retry_) {
     Retry retry = std::move(*retry_);
     retry_.reset();
     start_connection(std::move(retry.socket), retry.id, retry.remote, retry.local, retry.attempts + 1);
+    check_idle();  // it may have been the last that a service on its way out had
     if (back_off_.armed()) return;
-    check_idle();
   }
   for (const auto& listener : listeners_) {
     if (is_taken(*listener)) continue;
@@ -324,6 +399,7 @@ bool ProgramService::is_taken(const Listener& listener) const noexcept {
 }
 
 void ProgramService::end_instance(InstanceRef instance, Duration grace) {
+  if (instance->unwatched != 0) return;
   const MonotonicTime kill_time = context_.loop.now() + grace;
   if (instance->kill_timer == nullptr) {
     instance->watch.hold();
@@ -338,6 +414,7 @@ void ProgramService::end_instance(InstanceRef instance, Duration grace) {
 }
 
 void ProgramService::kill_instance(InstanceRef instance) {
+  if (instance->unwatched != 0) return;
   (void)instance->watch.signal_group(SIGKILL);
   if (instance->ended) {
     forget(instance);
@@ -353,7 +430,16 @@ void ProgramService::forget(InstanceRef instance) {
   instance->watch.release();
   instances_.erase(instance);
   --context_.processes.running;
+  if (room_.armed()) on_room();
   check_idle();
+}
+
+void ProgramService::reap_unwatched(InstanceRef instance) {
+  if (waitpid(instance->unwatched, nullptr, WNOHANG) == 0) {
+    instance->kill_timer->arm(kReapInterval);
+  } else {
+    forget(instance);
+  }
 }
 
 void ProgramService::give_up_retry() {

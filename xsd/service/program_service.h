@@ -18,8 +18,12 @@
 //
 // A start that fails costs its client the connection (recorded as an end with the error) and pauses the
 // service: 1 s, doubling to 60 s while it goes on failing; the sockets stay open and clients wait in the
-// backlog. A clone that fails for want of processes or memory keeps its client and is tried again with the
-// same pauses, up to five times, unless the flag NORETRY is set.
+// backlog. Where nothing is wrong with the service the client is kept: for want of descriptors until there
+// are some, tried again when the gate for all (AcceptGate) opens; for want of processes or memory up to five
+// times, a second apart; unless the flag NORETRY is set.
+//
+// At a limit a connection is refused. With `wait` nobody has been accepted who could be: that one listener is
+// not watched until an instance of the service ends, for a second at most.
 #pragma once
 
 #include <list>
@@ -49,7 +53,7 @@ class ProgramService final : public Service {
   struct Instance;
   using InstanceRef = std::list<Instance>::iterator;
 
-  /// A connection whose clone failed for want of resources.
+  /// A connection whose start failed for want of resources.
   struct Retry {
     UniqueFd socket;
     std::uint64_t id;
@@ -63,7 +67,13 @@ class ProgramService final : public Service {
   void adopt_listener(Listener& listener) override;
   void release_listener(Listener& listener) override;
 
-  enum class StartResult : std::uint8_t { Started, Temporary, Failed };
+  enum class StartResult : std::uint8_t {
+    Started,
+    NoRoom,         ///< for its pidfd in the set of the select poller; nothing else was done
+    NoDescriptors,  ///< paused for a moment
+    Temporary,      ///< paused for a second
+    Failed,         ///< recorded, and paused
+  };
   StartResult start(int socket, Listener* waiting_listener, std::uint64_t id,
                     const net::SocketAddress& remote, const net::SocketAddress& local);
   void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -75,9 +85,15 @@ class ProgramService final : public Service {
   void give_up_retry();
   void forget(InstanceRef instance);
   bool is_taken(const Listener& listener) const noexcept;
-  int standard_error();
+  void reap_unwatched(InstanceRef instance);
+  Result<int> standard_error();
 
+  bool has_room(Listener& listener);
+  void wait_for_room(Listener& listener);
+  void on_room(const Listener* but = nullptr);
   void back_off(std::string why);
+  void pause(Duration time, std::string why);
+  StartResult lack_descriptors(int error);
   void on_back_off_over();
   bool mend(Listener& listener);
   void on_empty_wake();
@@ -90,7 +106,8 @@ class ProgramService final : public Service {
   /// Of a `wait` server that left what it was started for in the queue, or may have done so; in a row.
   unsigned unread_starts_ = 0;
   unsigned empty_wakes_ = 0;  ///< of a socket that is ready although there is nothing in it, in a row
-  reactor::Timer back_off_;
+  reactor::Timer back_off_;   ///< all listeners are held while it is armed
+  reactor::Timer room_;       ///< some listeners of a `wait` service are, as a limit is reached
 };
 
 }  // namespace xsd::service

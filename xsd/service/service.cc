@@ -20,6 +20,9 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
   (void)setsockopt(fd, level, option, &value, sizeof value);
 }
 
+// At its limit a service refuses and lets in by turns; that is one state, told of once.
+constexpr Duration kLimitOver = std::chrono::seconds(2);
+
 // What a user can do about a limit.
 std::string_view limit_key(policy::Reason reason) noexcept {
   return reason == policy::Reason::Processes ? "daemon: max_processes" : "instances";
@@ -64,7 +67,7 @@ void Service::apply(Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   prepared_ = std::move(next);
-  told_refusals_ = 0;
+  told_ = 0;
   if (same_options) return;
   for (const auto& listener : listeners_) {
     listener->socket().set_backlog(definition().backlog);
@@ -127,28 +130,36 @@ void Service::check_idle() {
   if (on_idle_ && listeners_.empty() && active() == 0) idle_timer_.arm(Duration::zero());
 }
 
-bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-                    bool starts_process) {
+std::optional<policy::Reason> Service::find_limit(bool starts_process, std::string_view consequence) {
   const auto reason = policy::decide({.active = active(),
                                       .instances = definition().instances,
                                       .processes = context_.processes.running,
                                       .max_processes = context_.processes.limit,
                                       .starts_process = starts_process});
   if (!reason) {
-    told_refusals_ = 0;
-    ++counters_.started;
-    return true;
+    if (context_.loop.now() - last_told_ >= kLimitOver) told_ = 0;
+    return reason;
   }
-  const unsigned bit = 1U << static_cast<unsigned>(*reason);
-  if ((told_refusals_ & bit) == 0) {
-    const config::Limit limit =
-        *reason == policy::Reason::Processes ? context_.processes.limit : definition().instances;
-    log::warning("{}: refusing connections: {} of {} run already ({})", name(), limit.value, limit.value,
-                 limit_key(*reason));
-  }
-  told_refusals_ |= bit;
-  refuse(*reason, id, remote, local);
-  return false;
+  const config::Limit limit =
+      *reason == policy::Reason::Processes ? context_.processes.limit : definition().instances;
+  const std::string number = std::to_string(limit.value);
+  warn_once(*reason, std::string(consequence) + ": " + number + " of " + number + " run already (" +
+                         std::string(limit_key(*reason)) + ")");
+  return reason;
+}
+
+void Service::warn_once(policy::Reason reason, std::string_view text) {
+  const unsigned bit = 1U << static_cast<unsigned>(reason);
+  if ((told_ & bit) == 0) log::warning("{}: {}", name(), text);
+  told_ |= bit;
+  last_told_ = context_.loop.now();
+}
+
+bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
+                    bool starts_process) {
+  const auto reason = find_limit(starts_process, "refusing connections");
+  if (reason) refuse(*reason, id, remote, local);
+  return !reason;
 }
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
@@ -161,12 +172,17 @@ void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketA
 bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
                         const net::SocketAddress* local) {
   if (context_.loop.poller_kind() != reactor::PollerKind::Select) return true;
-  // What is watched later has the number that is free then: of the connection, moved above the floor, or of
-  // the pidfd that is made while the connection is open. It must be known before anything is started.
+  // It is watched at the number that it has above the floor.
   socket = raise_fd(std::move(socket));
-  if (context_.loop.can_watch(socket.get() + 1)) return true;
+  if (context_.loop.can_watch(socket.get())) return true;
   refuse(policy::Reason::Resources, id, remote, local);
   return false;
+}
+
+bool Service::can_watch_another(int fd) const noexcept {
+  if (context_.loop.poller_kind() != reactor::PollerKind::Select) return true;
+  const Result<UniqueFd> probe = duplicate_fd(fd);
+  return !probe || context_.loop.can_watch(probe->get());  // none at all: whoever needs one says so
 }
 
 }  // namespace xsd::service

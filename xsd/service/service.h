@@ -17,7 +17,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "xsd/config/definitions.h"
@@ -44,7 +46,7 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
                          const process::Inheritance& inheritance);
 
 struct Counters {
-  std::uint64_t started = 0;  ///< admitted connections and started instances
+  std::uint64_t started = 0;  ///< connections and instances
   policy::RefusalCounters refused{};
 };
 
@@ -98,8 +100,12 @@ class Service : public ListenerOwner {
   /// A listener is about to go; its socket may be closed right after.
   virtual void release_listener(Listener& /*listener*/) {}
 
-  /// Decides, counts and records a refusal. True if the connection may come in; otherwise it is refused
-  /// already.
+  /// The limit that is reached, if there is one. A line tells of it, once for as long as it lasts, with what
+  /// follows for clients.
+  std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
+  /// A line for each time that this reason applies; what applies again and again is one time.
+  void warn_once(policy::Reason reason, std::string_view text);
+  /// True if the connection may come in; otherwise it is refused already.
   bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
              bool starts_process);
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
@@ -108,6 +114,8 @@ class Service : public ListenerOwner {
   /// already.
   bool find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
                  const net::SocketAddress* local);
+  /// True unless the next descriptor that is made while `fd` is open is one that select cannot hold.
+  bool can_watch_another(int fd) const noexcept;
   void check_idle();
 
   ServiceContext& context_;
@@ -117,7 +125,8 @@ class Service : public ListenerOwner {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
  private:
-  unsigned told_refusals_ = 0;  ///< a bit for each reason that a line told of since it last did not apply
+  unsigned told_ = 0;  ///< a bit for each reason that a line has told of
+  MonotonicTime last_told_{};
   std::function<void()> on_idle_;
   reactor::Timer idle_timer_;
 };
