@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/integration/harness/harness.h"
@@ -206,6 +208,49 @@ TEST_F(Hostile, names_of_services_and_files_stay_in_their_lines) {
   (void)daemon.state();
   EXPECT_EQ(daemon.stop(), 0);
   expect_whole_text_lines(daemon.log());
+}
+
+/// A client of `path` that calls itself `name` in the abstract name space, once served.
+void echo_as(const std::string& path, std::string_view name) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un own{};
+  own.sun_family = AF_UNIX;
+  name.copy(own.sun_path + 1, sizeof own.sun_path - 1);
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  EXPECT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&own), length), 0);
+  sockaddr_un server{};
+  server.sun_family = AF_UNIX;
+  path.copy(server.sun_path, sizeof server.sun_path - 1);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server), 0);
+  char byte = 'x';
+  EXPECT_EQ(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
+  EXPECT_EQ(recv(fd, &byte, 1, 0), 1);
+  close(fd);
+}
+
+TEST_F(Hostile, names_of_unix_peers_make_no_keys) {
+  const std::string path = folder_.string("echo.sock");
+  folder_.write("conf.d/echo.yaml",
+                "service: echo\nplugin: echo\nlisten: [" + yaml_quoted("unix://" + path) + "]\n");
+  const std::string name = " pid=1 exit=0 '\n" + std::to_string(getpid());
+  {
+    Daemon daemon(folder_);
+    echo_as(path, name);
+    EXPECT_TRUE(daemon.wait_log("echo: end"));
+    EXPECT_EQ(daemon.stop(), 0);
+    expect_whole_text_lines(daemon.log());
+    const std::string shown = " from='unix:@ pid=1 exit=0 \\'\\n" + std::to_string(getpid()) + "'";
+    EXPECT_THAT(first_with(daemon.log(), "echo: start"), testing::EndsWith(shown));
+    EXPECT_THAT(first_with(daemon.log(), "echo: end"), HasSubstr(shown + " duration_ms="));
+  }
+  Daemon daemon(folder_, {.arguments = {"--log-format", "json", "--log-file", folder_.string("json.log")},
+                          .log_to_file = false});
+  echo_as(path, name);
+  EXPECT_TRUE(eventually([&] { return contains(folder_.read("json.log"), "\"event\":\"end\""); }));
+  expect_json_lines(folder_.read("json.log"));
+  const auto end = parse_json_line(first_with(folder_.read("json.log"), "\"event\":\"end\"")).value();
+  EXPECT_EQ(end.at("from"), "unix:@" + name);
+  EXPECT_FALSE(end.contains("pid"));
 }
 
 TEST_F(Hostile, programs_that_cannot_be_executed_are_told_of_in_one_line) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/policy/access_log.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "xsd/base/text.h"
@@ -21,6 +22,12 @@ bool is_known(const net::SocketAddress* address) noexcept {
 
 std::int64_t milliseconds(Duration duration) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+bool is_plain(char c) noexcept {
+  constexpr std::string_view kMarks = "/._@:-";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kMarks.find(c) != std::string_view::npos;
 }
 
 // One line under construction; both forms of a record share their shape: head, subject, own keys, end of
@@ -72,12 +79,10 @@ class Line {
       word(key, {digits, net::format_address(*address, digits)});
       return;
     }
-    begin(key);
-    if (json_) {
-      append_json_string(out_, address->to_string());
-    } else {
-      append_escaped(out_, address->to_string());
-    }
+    // A unix peer chooses its name: blanks and equals signs in it would make keys of their own.
+    const std::string name = address->to_string();
+    if (json_ || !std::all_of(name.begin(), name.end(), is_plain)) return text(key, name);
+    word(key, name);
   }
   void finish() { out_ += json_ ? "}\n" : "\n"; }
 

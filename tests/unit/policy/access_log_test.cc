@@ -102,6 +102,17 @@ TEST_F(AccessLogTest, keeps_a_record_one_line_whatever_is_in_it) {
   }
 }
 
+TEST_F(AccessLogTest, quotes_a_name_that_could_pass_for_keys) {
+  from_ = *net::SocketAddress::unix_path("@ pid=1 exit=0");
+  EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from='unix:@ pid=1 exit=0'\n");
+  from_ = *net::SocketAddress::unix_path("/run/it's");
+  EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from='unix:/run/it\\'s'\n");
+  from_ = *net::SocketAddress::unix_path("/run/a-b_c.D:9/x@y");
+  EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from=unix:/run/a-b_c.D:9/x@y\n");
+  from_ = *net::SocketAddress::unix_path("@name");
+  EXPECT_EQ(start(config::kLogHost), "finger: start conn=7f3a from=unix:@name\n");
+}
+
 TEST_F(AccessLogTest, leaves_out_addresses_that_are_not_known) {
   from_ = {};
   EXPECT_EQ(start(kDefaultFields), "finger: start conn=7f3a pid=812\n");
