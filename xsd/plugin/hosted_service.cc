@@ -163,8 +163,8 @@ HostedService::~HostedService() {
   StreamSet::retire(std::move(impl_));
 }
 
-bool HostedService::open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                         const net::SocketAddress& local) noexcept {
+OpenOutcome HostedService::open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                                const net::SocketAddress& local) noexcept {
   return impl_->open(std::move(socket), id, remote, local);
 }
 

@@ -35,6 +35,9 @@ namespace xsd::plugin {
 
 enum class EndCause : std::uint8_t { Finished, Peer, Timeout, Drain };
 
+/// Refused: by the plugin. NoRoom: the loop cannot watch it.
+enum class OpenOutcome : std::uint8_t { Open, Refused, NoRoom };
+
 struct StreamEnd {
   std::uint64_t id;
   EndCause cause;
@@ -78,10 +81,10 @@ class HostedService {
   /// plugin's `stop`.
   ~HostedService();
 
-  /// Takes over an accepted, admitted stream socket (non-blocking). False if it could not be registered or
-  /// the plugin refused it; the socket is closed then, and on_stream_end is not called.
-  bool open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-            const net::SocketAddress& local) noexcept;
+  /// Takes over an accepted, admitted stream socket (non-blocking). Unless it is open now, the socket is
+  /// closed, and on_stream_end is not called.
+  OpenOutcome open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                   const net::SocketAddress& local) noexcept;
 
   /// New connections get the new timeout.
   void set_idle_timeout(std::optional<Duration> idle_timeout) noexcept;

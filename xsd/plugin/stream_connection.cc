@@ -343,31 +343,32 @@ StreamSet::StreamSet(PluginInstance& instance) : instance_(instance) {}
 
 StreamSet::~StreamSet() = default;
 
-bool StreamSet::open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                     const net::SocketAddress& local) noexcept {
+OpenOutcome StreamSet::open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                            const net::SocketAddress& local) noexcept {
   // A number that select cannot hold is found out before the plugin hears of the connection.
-  if (!instance_.loop.can_watch(socket.get())) return false;
+  if (!instance_.loop.can_watch(socket.get())) return OpenOutcome::NoRoom;
   const Entry entry(*this);
   StreamConnection& connection = live_.emplace_back(*this, std::move(socket), id, remote, local);
   connection.place_ = std::prev(live_.end());
 
-  bool accepted = true;
+  OpenOutcome outcome = OpenOutcome::Open;
   const xsd_plugin& calls = instance_.calls;
-  if (calls.on_open != nullptr) accepted = calls.on_open(instance_.state, &connection) == 0;
-  if (accepted) {
+  if (calls.on_open != nullptr && calls.on_open(instance_.state, &connection) != 0)
+    outcome = OpenOutcome::Refused;
+  if (outcome == OpenOutcome::Open) {
     connection.settle();
     if (!connection.ended_ && !connection.watch()) {
       connection.end(EndCause::Peer);
-      accepted = false;
+      outcome = OpenOutcome::NoRoom;
     }
   }
-  if (accepted) {
+  if (outcome == OpenOutcome::Open) {
     if (connection.ended_) defer_reports();
-    return true;
+    return outcome;
   }
   std::erase(touched_, &connection);
   (connection.ended_ ? ended_ : live_).erase(connection.place_);
-  return false;
+  return outcome;
 }
 
 void StreamSet::close_all(EndCause cause) noexcept {

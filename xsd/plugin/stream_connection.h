@@ -135,8 +135,8 @@ class StreamSet {
   StreamSet& operator=(const StreamSet&) = delete;
   virtual ~StreamSet();
 
-  bool open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-            const net::SocketAddress& local) noexcept;
+  OpenOutcome open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                   const net::SocketAddress& local) noexcept;
   void close_all(EndCause cause) noexcept;
   std::size_t size() const noexcept { return live_.size(); }
 

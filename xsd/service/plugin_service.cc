@@ -64,10 +64,17 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
   if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
-  if (hosted_->open(std::move(socket), id, remote, local)) {
-    ++counters_.started;
-  } else {
-    context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
+  switch (hosted_->open(std::move(socket), id, remote, local)) {
+    case plugin::OpenOutcome::Open:
+      ++counters_.started;
+      break;
+    case plugin::OpenOutcome::Refused:
+      context_.records.end(definition(), subject, {.error = "refused by the plugin"});
+      break;
+    case plugin::OpenOutcome::NoRoom:
+      ++counters_.refused[static_cast<std::size_t>(policy::Reason::Resources)];
+      context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
+      break;
   }
 }
 

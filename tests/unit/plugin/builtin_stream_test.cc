@@ -228,7 +228,8 @@ TEST_F(BuiltinStream, daytime_survives_a_client_that_is_gone) {
   start("daytime");
   auto [mine, accepted] = tcp_pair();
   reset(std::move(mine));
-  EXPECT_TRUE(service->open(std::move(accepted), 1, {}, *net::SocketAddress::parse("127.0.0.1", 13)));
+  EXPECT_EQ(service->open(std::move(accepted), 1, {}, *net::SocketAddress::parse("127.0.0.1", 13)),
+            OpenOutcome::Open);
   ASSERT_TRUE(ended(1));
   EXPECT_EQ(ends[0].cause, EndCause::Peer);
 }

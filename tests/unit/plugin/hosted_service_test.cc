@@ -66,7 +66,7 @@ TEST_F(HostedServiceTest, reports_a_connection_after_on_close) {
   auto [mine, accepted] = tcp_pair();
   const net::SocketAddress remote = address_of(accepted.get(), true);
   const net::SocketAddress local = address_of(accepted.get(), false);
-  ASSERT_TRUE(service->open(std::move(accepted), 0xabc, remote, local));
+  ASSERT_EQ(service->open(std::move(accepted), 0xabc, remote, local), OpenOutcome::Open);
   EXPECT_EQ(service->connections(), 1U);
   send_all(mine, "whello");
   EXPECT_EQ(receive(mine, 5), "hello");
@@ -116,7 +116,7 @@ TEST_F(HostedServiceTest, does_not_report_a_refused_connection) {
   probe.open_result = -EACCES;
   probe.on_open = "wno";
   auto [mine, accepted] = tcp_pair();
-  EXPECT_FALSE(open(std::move(accepted)));
+  EXPECT_EQ(service->open(std::move(accepted), 1, {}, {}), OpenOutcome::Refused);
   EXPECT_EQ(receive_all(mine), "no");
   settle();
   EXPECT_TRUE(ends.empty());
@@ -147,7 +147,7 @@ TEST_F(HostedServiceTest, refuses_a_socket_that_the_poller_cannot_hold) {
   UniqueFd high(fcntl(accepted.get(), F_DUPFD_CLOEXEC, 1024));
   if (!high) GTEST_SKIP() << "needs descriptors above 1024";
   accepted.reset();
-  EXPECT_FALSE((*hosted)->open(std::move(high), 1, {}, {}));
+  EXPECT_EQ((*hosted)->open(std::move(high), 1, {}, {}), OpenOutcome::NoRoom);
   EXPECT_EQ(receive_all(mine), "");
   EXPECT_FALSE(reported);
   EXPECT_STREQ(probe.record, "start ");

@@ -135,7 +135,7 @@ class PluginTest : public ::testing::TestWithParam<reactor::PollerKind> {
   bool open(UniqueFd accepted) {
     const net::SocketAddress remote = address_of(accepted.get(), true);
     const net::SocketAddress local = address_of(accepted.get(), false);
-    return service->open(std::move(accepted), ++last_id, remote, local);
+    return service->open(std::move(accepted), ++last_id, remote, local) == OpenOutcome::Open;
   }
   /// A client whose other end is open in the service.
   UniqueFd client(const char* host = "127.0.0.1") {
