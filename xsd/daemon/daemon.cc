@@ -261,9 +261,15 @@ void Daemon::dump_state() {
         refused += " " + std::string(policy::reason_word(static_cast<policy::Reason>(i))) + "=" +
                    std::to_string(count);
     }
-    log::info("state: {}: {} active={} started={}{}{}{}{}", service.id, manager::state_name(service.state),
+    std::string datagrams;
+    if (service.datagrams) {
+      datagrams = " datagrams: received=" + std::to_string(service.datagrams->received) +
+                  " answered=" + std::to_string(service.datagrams->answered) +
+                  " refused=" + std::to_string(service.datagrams->refused);
+    }
+    log::info("state: {}: {} active={} started={}{}{}{}{}{}", service.id, manager::state_name(service.state),
               service.active, service.counters.started, refused.empty() ? "" : " refused:" + refused,
-              listen.empty() ? "" : " listen:" + listen,
+              datagrams, listen.empty() ? "" : " listen:" + listen,
               service.error.empty() ? "" : " error: ", service.error);
   }
 }

@@ -526,6 +526,7 @@ std::vector<ServiceStatus> ServiceManager::status() const {
     if (entry.service) {
       status.active = entry.service->active();
       status.counters = entry.service->counters();
+      if (const auto* const datagrams = entry.service->datagrams()) status.datagrams = *datagrams;
       if (entry.service->definition().wait && status.active > 0) status.state = ServiceState::Waiting;
       if (!entry.service->pause_reason().empty()) {
         status.state = ServiceState::Paused;

@@ -46,6 +46,7 @@ struct ServiceStatus {
   std::uint64_t active;
   service::Counters counters;
   std::string error;
+  std::optional<plugin::DatagramCounters> datagrams{};  ///< of a service that reads datagrams itself
 };
 
 struct Summary {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/service/plugin_service.h"
 
+#include <algorithm>
+
 #include "xsd/base/text.h"
 
 namespace xsd::service {
@@ -116,6 +118,14 @@ void PluginService::kill() {
 
 std::uint64_t PluginService::active() const noexcept {
   return hosted_ ? hosted_->connections() : 0;
+}
+
+const plugin::DatagramCounters* PluginService::datagrams() const noexcept {
+  const auto is_datagram = [](const net::Endpoint& endpoint) {
+    return endpoint.transport == net::Transport::Datagram;
+  };
+  const auto& endpoints = prepared_.resolution->endpoints;
+  return std::any_of(endpoints.begin(), endpoints.end(), is_datagram) ? &hosted_->datagrams() : nullptr;
 }
 
 }  // namespace xsd::service

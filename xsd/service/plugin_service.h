@@ -19,6 +19,7 @@ class PluginService final : public Service {
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
   std::uint64_t active() const noexcept override;
+  const plugin::DatagramCounters* datagrams() const noexcept override;
 
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;

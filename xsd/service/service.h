@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "xsd/config/definitions.h"
+#include "xsd/plugin/hosted_service.h"
 #include "xsd/plugin/registry.h"
 #include "xsd/policy/verdict.h"
 #include "xsd/process/exec_plan.h"
@@ -85,6 +86,8 @@ class Service : public ListenerOwner {
   /// Stops listening and has nothing to do with what runs any more: it outlives the daemon.
   virtual void leave() { drain(); }
   virtual std::uint64_t active() const noexcept = 0;
+  /// Of a service that reads datagrams itself; nullptr if it does not.
+  virtual const plugin::DatagramCounters* datagrams() const noexcept { return nullptr; }
 
   /// Called from the loop once the service has no listeners and nothing active any more. May be set at any
   /// time after `drain` or `terminate`.
