@@ -118,8 +118,9 @@ struct xsd_host {
 
   /* Answers to where the datagram came from, from the address that it was sent to. At most one reply a
    * datagram (-EALREADY). A reply for which there is no room is dropped, as the network would: still 0.
-   * -EACCES: there must be no answer, because the datagram was sent to a group or broadcast address or its
-   * sender has no name. (Datagrams of dangerous senders are not shown to plugins at all.) */
+   * -EACCES: there must be no answer, because the datagram was sent to a group or broadcast address, or its
+   * sender has no name or one that is not his own. (Datagrams of dangerous senders are not shown to plugins
+   * at all.) */
   int (*reply)(struct xsd_datagram* datagram, const void* data, size_t length);
 };
 

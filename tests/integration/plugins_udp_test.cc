@@ -18,6 +18,7 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 
 constexpr std::size_t kLargestDatagram = 65507;  // of IPv4
 constexpr std::size_t kLargestChargen = 512;     // RFC 864
@@ -138,27 +140,119 @@ TEST(Datagrams, are_served_over_ipv6) {
   EXPECT_EQ(ask_udp(port, "six", {.host = "::1"}).value_or("nothing"), "six");
 }
 
-TEST(Datagrams, are_served_on_unix_sockets) {
-  TempFolder folder;
-  const std::string path = folder.string("echo.sock");
-  folder.write("conf.d/echo.yaml",
-               "service: echo\nplugin: echo\nlisten: [" + yaml_quoted("unix-dgram://" + path) + "]\n");
-  const Daemon daemon(folder);
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  const auto at = [](const std::string& where) {
+// ---- unix sockets: as an ordinary user
+
+class UnixDatagrams : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: [" +
+                                          yaml_quoted("unix-dgram://" + folder_.string("echo.sock")) + "]\n");
+    if (!is_root()) return;
+    folder_.give_to(kNobody, kNobody);
+    options_.start.in_child = [] {
+      if (setgid(kNobody) != 0 || setuid(kNobody) != 0) _exit(99);
+    };
+  }
+  ~UnixDatagrams() override {
+    if (fd_ >= 0) close(fd_);
+  }
+  static sockaddr_un at(const std::string& where) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     where.copy(address.sun_path, sizeof address.sun_path - 1);
     return address;
-  };
-  const sockaddr_un own = at(folder.string("client.sock"));
-  const sockaddr_un server = at(path);
-  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
-  ASSERT_EQ(sendto(fd, "local", 5, 0, reinterpret_cast<const sockaddr*>(&server), sizeof server), 5);
-  pollfd ready{fd, POLLIN, 0};
-  ASSERT_EQ(poll(&ready, 1, static_cast<int>(kDeadline.count())), 1);
-  char buffer[16];
-  EXPECT_EQ(recv(fd, buffer, sizeof buffer, 0), 5);
+  }
+  /// Binds the client to a file, in which everybody may write.
+  void bind_client(const std::string& name) {
+    fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const sockaddr_un own = at(folder_.string(name));
+    ASSERT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
+    ASSERT_EQ(chmod(own.sun_path, 0777), 0);
+  }
+  void send_local() const {
+    const sockaddr_un server = at(folder_.string("echo.sock"));
+    ASSERT_EQ(sendto(fd_, "local", 5, 0, reinterpret_cast<const sockaddr*>(&server), sizeof server), 5);
+  }
+  bool is_answered(Milliseconds deadline) const {
+    pollfd ready{fd_, POLLIN, 0};
+    if (poll(&ready, 1, static_cast<int>(deadline.count())) != 1) return false;
+    char buffer[16];
+    return recv(fd_, buffer, sizeof buffer, 0) == 5;
+  }
+
+  static constexpr unsigned kNobody = 65534;
+  TempFolder folder_;
+  DaemonOptions options_;
+  int fd_ = -1;
+};
+
+TEST_F(UnixDatagrams, are_answered) {
+  const Daemon daemon(folder_, options_);
+  bind_client("client.sock");
+  send_local();
+  EXPECT_TRUE(is_answered(kDeadline));
+}
+
+TEST_F(UnixDatagrams, whose_sender_s_name_became_a_link_to_the_service_make_no_loop) {
+  Daemon daemon(folder_, options_);
+  bind_client("client.sock");
+  std::filesystem::rename(folder_ / "client.sock", folder_ / "moved.sock");
+  std::filesystem::create_symlink(folder_ / "echo.sock", folder_ / "client.sock");
+  send_local();
+  EXPECT_TRUE(eventually([&] {
+    const auto state = daemon.state("state: echo:");
+    return state.size() == 1 && contains(state[0], "datagrams: received=1 answered=0 refused=1");
+  }));
+}
+
+TEST_F(UnixDatagrams, are_not_for_plugins_of_root) {
+  if (!is_root()) GTEST_SKIP() << "needs root";
+  const RunResult result = run_xsd({"--check", "-c", folder_.string("conf.d")});
+  EXPECT_EQ(result.status, 78);
+  EXPECT_THAT(result.out,
+              HasSubstr("conf.d/echo.yaml:3:10: error: as root, plugins cannot serve unix datagrams"));
+}
+
+// ---- what is seen of them
+
+TEST(Datagrams, are_counted_in_the_state) {
+  TempFolder folder;
+  const std::uint16_t port = free_port();
+  const std::uint16_t stream = free_port();
+  folder.write("conf.d/echo.yaml", echo_service("echo", port));
+  folder.write("conf.d/discard.yaml", udp_service("discard", free_port()));
+  folder.write("conf.d/stream.yaml",
+               "service: stream\nplugin: echo\nlisten: [" + yaml_quoted(tcp(stream)) + "]\n");
+  Daemon daemon(folder);
+  EXPECT_TRUE(udp_echoes(port));
+  EXPECT_TRUE(udp_echoes(port));
+  EXPECT_TRUE(echoes(stream));
+  const auto state = daemon.state();
+  ASSERT_EQ(state.size(), 4U);
+  EXPECT_THAT(state[1],
+              HasSubstr("discard: listening active=0 started=0 datagrams: received=0 answered=0 refused=0 "));
+  EXPECT_THAT(state[2],
+              HasSubstr("echo: listening active=0 started=0 datagrams: received=2 answered=2 refused=0 "));
+  EXPECT_THAT(state[3], Not(HasSubstr("datagrams:")));
+}
+
+TEST(Datagrams, sent_to_a_broadcast_address_are_not_answered) {
+  TempFolder folder;
+  const std::uint16_t port = free_port();
+  folder.write("conf.d/echo.yaml", udp_service("echo", port, "127.255.255.255"));
+  Daemon daemon(folder);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on), 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(0x7FFFFFFF);
+  EXPECT_EQ(sendto(fd, "shout", 5, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to), 5);
+  EXPECT_TRUE(eventually([&] {
+    const auto state = daemon.state("state: echo:");
+    return state.size() == 1 && contains(state[0], "datagrams: received=1 answered=0 refused=1");
+  }));
   close(fd);
 }
 
@@ -195,8 +289,9 @@ TEST(Datagrams, chargen_does_not_amplify_beyond_512_bytes) {
 
 // ---- dgm_1: forged senders
 
-/// Sends one UDP datagram from 127.0.0.1 that claims to come from `source`.
-void forge(std::uint16_t source, std::uint16_t destination, std::string_view payload) {
+/// Sends one UDP datagram to this address of ours, and from it, that claims to come from `source`.
+void forge(std::uint16_t source, std::uint16_t destination, std::string_view payload,
+           const char* address = "127.0.0.1") {
   const int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
   udphdr header{};
   header.source = htons(source);
@@ -206,7 +301,7 @@ void forge(std::uint16_t source, std::uint16_t destination, std::string_view pay
   packet += payload;
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(inet_pton(AF_INET, address, &to.sin_addr), 1);
   EXPECT_EQ(sendto(fd, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
             static_cast<ssize_t>(packet.size()));
   close(fd);
@@ -289,6 +384,27 @@ TEST(Datagrams, forged_ones_make_no_loop) {
     EXPECT_EQ(found->second, 1) << source << " to " << destination << ": answered";
   }
   EXPECT_EQ(daemon.stop(), 0);
+}
+
+// Not only 127/8 and ::1 are ourselves.
+TEST(Datagrams, forged_ones_make_no_loop_on_another_address_of_ours) {
+  constexpr const char* kOwn = "192.0.2.9";
+  OwnNetwork network;
+  network.add_address(kOwn);
+  if (!network.why_not().empty()) GTEST_SKIP() << network.why_not();
+  TempFolder folder;
+  const std::uint16_t echo = free_port();
+  const std::uint16_t chargen = free_port();
+  folder.write("conf.d/echo.yaml", udp_service("echo", echo, "*"));
+  folder.write("conf.d/chargen.yaml", udp_service("chargen", chargen, kOwn));
+  Daemon daemon(folder);
+  const Sniffer sniffer;
+  forge(chargen, echo, "tell me more", kOwn);
+  forge(echo, chargen, "tell me more", kOwn);
+  EXPECT_EQ(ask_udp(echo, "behind them", {.host = kOwn}).value_or("nothing"), "behind them");
+  EXPECT_EQ(sniffer.count_for(kNothingComes)[std::minmax(chargen, echo)], 2);
+  const auto state = daemon.state("refused=1 ");
+  EXPECT_EQ(state.size(), 2U);
 }
 
 // The ports that count are those of now: a service that a reload brought is one of ours too.

@@ -246,6 +246,13 @@ class Finisher {
         if (spec.transport == Transport::SeqPacket) {
           sink_.error(spec.where, "plugins serve stream and datagram sockets, not seqpacket");
         }
+        if (spec.transport == Transport::Datagram && spec.family == ListenSpec::Family::Unix &&
+            rules_.as_root) {
+          sink_.error(
+              spec.where,
+              "as root, plugins cannot serve unix datagrams yet: an answer could go to a socket that is shut "
+              "to the sender; workers will allow it");
+        }
       }
       draft_.wait = false;
       return;

@@ -4,9 +4,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
+#include <string>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace xsd::plugin {
 namespace {
@@ -47,33 +54,29 @@ std::int64_t Datagram::receive() noexcept {
   std::array<char, kScratchSize>& buffer = scratch();
   replied_ = false;
   text_.reset();
-  ssize_t got = 0;
+  // As long as what IP sockets get, and for a unix socket no longer than the credentials, which come first:
+  // no room for descriptors that a sender would like to give us (unix(7)).
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(in_pktinfo))];
+  iovec piece{buffer.data(), buffer.size()};
+  msghdr message{};
+  message.msg_name = &from_;
+  message.msg_namelen = sizeof from_;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = bound_.is_ip() ? sizeof control : CMSG_SPACE(sizeof(ucred));
   // MSG_TRUNC: the length that the datagram had.
-  if (wildcard_) {
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(in_pktinfo))];
-    iovec piece{buffer.data(), buffer.size()};
-    msghdr message{};
-    message.msg_name = &from_;
-    message.msg_namelen = sizeof from_;
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    got = recvmsg(fd_, &message, MSG_DONTWAIT | MSG_TRUNC);
-    if (got < 0) return -errno;
-    from_length_ = message.msg_namelen;
-    read_destination(message);
-  } else {
-    from_length_ = sizeof from_;
-    got = recvfrom(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC, &from_.any, &from_length_);
-    if (got < 0) return -errno;
-  }
+  const ssize_t got = recvmsg(fd_, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+  if (got < 0) return -errno;
+  from_length_ = message.msg_namelen;
+  read_control(message);
   sender_ = net::SocketAddress(&from_.any, from_length_);
   return got;
 }
 
-void Datagram::read_destination(msghdr& message) noexcept {
+void Datagram::read_control(msghdr& message) noexcept {
   destination_.family = AF_UNSPEC;
+  process_ = {};
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
       std::memcpy(&destination_.v4, CMSG_DATA(header), sizeof destination_.v4);
@@ -81,6 +84,8 @@ void Datagram::read_destination(msghdr& message) noexcept {
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
       std::memcpy(&destination_.v6, CMSG_DATA(header), sizeof destination_.v6);
       destination_.family = AF_INET6;
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+      std::memcpy(&process_, CMSG_DATA(header), sizeof process_);
     }
   }
 }
@@ -90,6 +95,7 @@ bool Datagram::may_be_shown() const noexcept {
     if (sender_.port() == 0 || is_reflecting_port(sender_.port())) return false;
     if (sender_.is_multicast()) return false;
   }
+  if (process_.pid != 0 && process_.pid == getpid()) return false;
   return !instance_.options.refuse_sender || !instance_.options.refuse_sender(sender_);
 }
 
@@ -129,9 +135,11 @@ const xsd_peer_info* Datagram::info() noexcept {
 int Datagram::reply(const char* data, std::size_t length) noexcept {
   if (replied_) return -EALREADY;
   replied_ = true;
-  if (from_length_ <= sizeof(sa_family_t) || to_group()) {
-    ++counters_.refused;
-    return -EACCES;
+  UniqueFd file;
+  const int refusal = from_length_ <= sizeof(sa_family_t) || to_group() ? EACCES : pin_file(file);
+  if (refusal != 0) {
+    if (refusal == EACCES) ++counters_.refused;
+    return -refusal;
   }
   ssize_t sent = send(data, length);
   // What an earlier answer met; this one was not sent.
@@ -142,6 +150,27 @@ int Datagram::reply(const char* data, std::size_t length) noexcept {
   }
   ++counters_.answered;
   counters_.bytes_out += static_cast<std::uint64_t>(sent);
+  return 0;
+}
+
+/// If the sender's name is a file: opens it, if it is one to answer to, and lets the reply go there whatever
+/// becomes of the name meanwhile. 0 or a positive errno.
+int Datagram::pin_file(UniqueFd& file) noexcept {
+  if (sender_.family() != AF_UNIX || from_.path.sun_path[0] == '\0') return 0;
+  const std::string path = sender_.host();
+  // What is not a full path was meant from the sender's folder, and is unknown here.
+  if (path.front() != '/' || process_.pid == 0) return EACCES;
+  open_how how{};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  file.reset(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (!file) return errno == ENOENT ? ENOENT : EACCES;
+  struct stat info {};
+  if (fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || info.st_uid != process_.uid) return EACCES;
+  const int length =
+      std::snprintf(from_.path.sun_path, sizeof from_.path.sun_path, "/proc/self/fd/%d", file.get());
+  from_length_ =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + static_cast<std::size_t>(length) + 1);
   return 0;
 }
 
@@ -170,7 +199,8 @@ std::size_t Datagram::write_source(msghdr& message) const noexcept {
 
 ssize_t Datagram::send(const char* data, std::size_t length) noexcept {
   constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  if (destination_.family == AF_UNSPEC) return sendto(fd_, data, length, kFlags, &from_.any, from_length_);
+  if (!wildcard_ || destination_.family == AF_UNSPEC)
+    return sendto(fd_, data, length, kFlags, &from_.any, from_length_);
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))]{};
   iovec piece{const_cast<char*>(data), length};  // sendmsg does not write to it
   msghdr message{};

@@ -9,8 +9,11 @@
 //   - source port 0; a source port of kReflectingPorts; a group or broadcast source; one that
 //   HostedOptions::refuse_sender names.
 //     The plugin does not see these datagrams. An ordinary client's port is above 1023.
+//   - a datagram that this process itself has sent (unix; on IP the ports tell). The same.
 //   - a datagram sent to a group or broadcast address. The plugin sees it, and its reply is refused.
 //   - one without a sender's name (unix). The same.
+//   - one whose sender's name is a file (unix), but no socket of the sender's own or behind a link. The same:
+//     it is us who open that file, so a sender could have us write to a socket that is shut to him.
 // Each is counted in `refused` once.
 //
 // Order: receive until the queue is empty, a bound is reached, or the receive call fails. Errors that an
@@ -26,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "xsd/base/unique_fd.h"
 #include "xsd/net/address.h"
 #include "xsd/plugin/plugin_instance.h"
 
@@ -61,8 +65,9 @@ class Datagram : public ::xsd_datagram {
     in6_pktinfo v6;
   };
 
-  void read_destination(msghdr& message) noexcept;
+  void read_control(msghdr& message) noexcept;
   bool to_group() const noexcept;
+  int pin_file(UniqueFd& file) noexcept;
   net::SocketAddress local() const noexcept;
   std::size_t write_source(msghdr& message) const noexcept;
   ssize_t send(const char* data, std::size_t length) noexcept;
@@ -81,6 +86,7 @@ class Datagram : public ::xsd_datagram {
   } from_;
   socklen_t from_length_ = 0;
   net::SocketAddress sender_;
+  ucred process_{};  ///< that sent it (unix); pid 0: not told
   Destination destination_;
   std::optional<PeerText> text_;
 };

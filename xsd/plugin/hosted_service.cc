@@ -197,17 +197,16 @@ Status prepare_stream_listener(int fd, const net::SocketAddress& bound) {
 }
 
 Status prepare_datagram_socket(int fd, const net::SocketAddress& bound) {
-  if (!bound.is_ip()) return {};
+  if (!bound.is_ip()) return set_option(fd, SOL_SOCKET, SO_PASSCRED, "set SO_PASSCRED");
   // Room for a burst that comes while the loop is busy; the kernel charges 768 bytes for the smallest
   // datagram. Without privileges the system's own limit holds (socket(7), rmem_max).
   const int room = 1024 * 1024;
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);  // it works with less
   }
+  if (bound.family() == AF_INET) return set_option(fd, IPPROTO_IP, IP_PKTINFO, "set IP_PKTINFO");
   if (!bound.is_any()) return {};
-  if (bound.family() == AF_INET6)
-    return set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, "set IPV6_RECVPKTINFO");
-  return set_option(fd, IPPROTO_IP, IP_PKTINFO, "set IP_PKTINFO");
+  return set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, "set IPV6_RECVPKTINFO");
 }
 
 }  // namespace xsd::plugin

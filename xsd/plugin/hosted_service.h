@@ -90,9 +90,9 @@ class HostedService {
   void set_idle_timeout(std::optional<Duration> idle_timeout) noexcept;
 
   /// Reads a bound datagram socket until it is empty or a bound (64 datagrams a turn) is reached.
-  /// Non-blocking, borrowed; the caller owns the Watch. `wildcard`: the socket is bound to all addresses and
-  /// has IP_PKTINFO / IPV6_RECVPKTINFO set, so that replies leave from the address that was asked. Returns 0,
-  /// or a positive errno of the receive call that is not EAGAIN.
+  /// Non-blocking, borrowed, prepared by prepare_datagram_socket; the caller owns the Watch. `wildcard`: the
+  /// socket is bound to all addresses, and replies leave from the address that was asked. Returns 0, or a
+  /// positive errno of the receive call that is not EAGAIN.
   int read_datagrams(int fd, const net::SocketAddress& bound, bool wildcard) noexcept;
 
   /// Ends every connection now with this cause.
@@ -109,8 +109,9 @@ class HostedService {
 /// Options that a listening stream socket of a plugin service needs; accepted sockets inherit them (so no
 /// call per connection): TCP_NODELAY, SO_OOBINLINE.
 Status prepare_stream_listener(int fd, const net::SocketAddress& bound);
-/// Room for bursts (a receive buffer of 1 MiB, or as near as the system allows), and for a wildcard socket
-/// IP_PKTINFO or IPV6_RECVPKTINFO. Nothing for unix sockets.
+/// Room for bursts (a receive buffer of 1 MiB, or as near as the system allows), and what tells where a
+/// datagram was sent to (IP_PKTINFO, or IPV6_RECVPKTINFO on a wildcard socket; an IPv6 address is no
+/// broadcast) or, on a unix socket, who sent it (SO_PASSCRED).
 Status prepare_datagram_socket(int fd, const net::SocketAddress& bound);
 
 }  // namespace xsd::plugin

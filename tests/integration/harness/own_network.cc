@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sstream>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -55,6 +56,18 @@ OwnNetwork::OwnNetwork() {
     fail("bring up lo");
     return;
   }
+}
+
+void OwnNetwork::add_address(const char* address) {
+  if (!why_not_.empty()) return;
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo:1");  // a label: the first address stays
+  auto* const wanted = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
+  wanted->sin_family = AF_INET;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (inet_pton(AF_INET, address, &wanted->sin_addr) != 1 || ioctl(fd, SIOCSIFADDR, &request) != 0)
+    fail("add an address");
+  close(fd);
 }
 
 OwnNetwork::~OwnNetwork() {

@@ -18,6 +18,8 @@ class OwnNetwork {
   OwnNetwork(const OwnNetwork&) = delete;
   OwnNetwork& operator=(const OwnNetwork&) = delete;
 
+  /// One more IPv4 address of the loopback interface. What fails is told by why_not.
+  void add_address(const char* address);
   /// Empty if it is there: `if (!network.why_not().empty()) GTEST_SKIP() << network.why_not();`
   const std::string& why_not() const noexcept { return why_not_; }
 

@@ -58,7 +58,7 @@ TEST_F(ResolveTest, finds_names) {
   EXPECT_THAT(endpoints("tcp://twice.example:7"), ElementsAre("tcp://192.0.2.1:7", "tcp://192.0.2.2:7"));
   EXPECT_THAT(endpoints("tcp://*%lo:7"), ElementsAre("tcp://0.0.0.0%lo:7", "tcp://[::]%lo:7"));
   EXPECT_THAT(endpoints("unix:///run/x"), ElementsAre("unix:///run/x"));
-  EXPECT_THAT(endpoints("\"unix-dgram://@x\""), ElementsAre("unix-dgram://@x"));
+  EXPECT_THAT(endpoints("\"unix://@x\""), ElementsAre("unix://@x"));
 }
 
 TEST_F(ResolveTest, spells_ranges_out) {

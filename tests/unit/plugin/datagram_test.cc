@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <sys/syscall.h>
 
+#include <filesystem>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include "datagram_peer.h"
 #include "plugin_test.h"
 
@@ -23,8 +28,6 @@ extern "C" ssize_t recvfrom(int fd, void* buffer, std::size_t size, int flags, s
 
 namespace xsd::plugin {
 namespace {
-
-using ::testing::HasSubstr;
 
 class DatagramTest : public DatagramPluginTest {};
 
@@ -165,6 +168,19 @@ TEST_F(DatagramTest, does_not_answer_a_broadcast) {
   EXPECT_FALSE(has_datagram(mine));
 }
 
+TEST_F(DatagramTest, does_not_answer_a_broadcast_on_a_socket_bound_to_its_address) {
+  start_probe();
+  bind_service("127.255.255.255");
+  const UniqueFd mine = peer("127.0.0.1");
+  const int on = 1;
+  ASSERT_EQ(setsockopt(mine.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on), 0);
+  send_to(mine, "127.255.255.255", "ahello");
+  ASSERT_TRUE(received(1));
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 ");  // EACCES
+  EXPECT_EQ(service->datagrams().refused, 1U);
+  EXPECT_FALSE(has_datagram(mine));
+}
+
 TEST_F(DatagramTest, does_not_answer_a_multicast) {
   start_probe();
   bind_service("::");
@@ -224,26 +240,174 @@ TEST_F(DatagramTest, says_when_there_was_nothing_but_errors) {
   EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0);
 }
 
-TEST_F(DatagramTest, serves_unix_datagrams) {
-  start_probe();
-  socket = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+// ---- unix sockets
+
+/// The service at `service` in a folder of its own, and clients that send from a process of their own.
+class UnixDatagram : public DatagramTest {
+ protected:
+  void SetUp() override {
+    std::string made = (std::filesystem::temp_directory_path() / "xsd-datagram-XXXXXX").string();
+    ASSERT_NE(mkdtemp(made.data()), nullptr);
+    folder = made;
+    start_probe();
+    socket = bound_at(path("service"));
+    bound = address_of(socket.get(), false);
+    ASSERT_TRUE(prepare_datagram_socket(socket.get(), bound));
+  }
+  ~UnixDatagram() override { std::filesystem::remove_all(folder); }
+
+  std::string path(const std::string& name) const { return folder / name; }
+  static UniqueFd bound_at(const std::string& name) {
+    const net::SocketAddress address = *net::SocketAddress::unix_path(name);
+    UniqueFd made(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    EXPECT_EQ(::bind(made.get(), address.raw(), address.raw_length()), 0)
+        << name << ": " << std::strerror(errno);
+    return made;
+  }
+  /// By the process that is made for it, under this user.
+  void send_from(const UniqueFd& from, std::string_view text, uid_t user = geteuid()) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (user != geteuid() && setuid(user) != 0) _exit(2);
+      const ssize_t sent =
+          ::sendto(from.get(), text.data(), text.size(), MSG_NOSIGNAL, bound.raw(), bound.raw_length());
+      _exit(sent == static_cast<ssize_t>(text.size()) ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  void read_all() { EXPECT_EQ(service->read_datagrams(socket.get(), bound, false), 0); }
+  /// The sender's name is another's when the answer is sent.
+  void let_name_lead_to(const std::string& name, const std::string& target) const {
+    std::filesystem::rename(path(name), path(name + ".moved"));
+    std::filesystem::create_symlink(target, path(name));
+  }
+  void expect_no_answer(const UniqueFd& at) {
+    read_all();
+    EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 ");  // EACCES
+    EXPECT_EQ(service->datagrams().refused, 1U);
+    EXPECT_FALSE(has_datagram(at));
+  }
+
+  std::filesystem::path folder;
+};
+
+TEST_F(UnixDatagram, is_answered_at_the_sender_s_own_file) {
+  const UniqueFd mine = bound_at(path("mine"));
+  send_from(mine, "ahello");
+  read_all();
+  EXPECT_EQ(receive_datagram(mine), "hello");
+  EXPECT_EQ(last_sender.host(), path("service"));
+  EXPECT_EQ(service->datagrams().answered, 1U);
+}
+
+TEST_F(UnixDatagram, names_the_sender_s_file) {
+  const UniqueFd mine = bound_at(path("mine"));
+  send_from(mine, "p");
+  read_all();
+  EXPECT_EQ(receive_datagram(mine), "the-service " + path("mine") + " 0 " + path("service") + " 0");
+}
+
+TEST_F(UnixDatagram, is_not_answered_through_a_link) {
+  const UniqueFd victim = bound_at(path("victim"));
+  const UniqueFd mine = bound_at(path("mine"));
+  send_from(mine, "ahello");
+  let_name_lead_to("mine", path("victim"));
+  expect_no_answer(victim);
+}
+
+TEST_F(UnixDatagram, is_not_answered_through_a_folder_that_is_a_link) {
+  std::filesystem::create_directory(path("theirs"));
+  std::filesystem::create_directory(path("ours"));
+  const UniqueFd victim = bound_at(path("theirs/socket"));
+  const UniqueFd mine = bound_at(path("ours/socket"));
+  send_from(mine, "ahello");
+  let_name_lead_to("ours", path("theirs"));
+  expect_no_answer(victim);
+}
+
+TEST_F(UnixDatagram, is_not_answered_at_a_name_that_is_not_a_full_path) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder);
+  const UniqueFd mine = bound_at("mine");
+  send_from(mine, "ahello");
+  expect_no_answer(mine);
+  std::filesystem::current_path(before);
+}
+
+// A sender that sees other files than we do (its own mount namespace) may have any name.
+TEST_F(UnixDatagram, is_not_answered_at_a_file_of_somebody_else) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const UniqueFd mine = bound_at(path("mine"));
+  ASSERT_EQ(chmod(path("service").c_str(), 0777), 0);
+  ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
+  send_from(mine, "ahello", 65534);
+  expect_no_answer(mine);
+}
+
+TEST_F(UnixDatagram, of_our_own_process_is_not_shown) {
+  const UniqueFd mine = bound_at(path("mine"));
+  ASSERT_EQ(::sendto(mine.get(), "ahello", 6, 0, bound.raw(), bound.raw_length()), 6);
+  read_all();
+  EXPECT_STREQ(probe.record, "start ");
+  EXPECT_EQ(service->datagrams().refused, 1U);
+}
+
+TEST_F(UnixDatagram, from_a_sender_that_is_gone_is_no_fault) {
+  {
+    const UniqueFd mine = bound_at(path("mine"));
+    send_from(mine, "ahello");
+    std::filesystem::remove(path("mine"));
+  }
+  read_all();
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-2 ");  // ENOENT
+  EXPECT_EQ(service->datagrams().refused, 0U);
+}
+
+TEST_F(UnixDatagram, brings_no_descriptors) {
+  const auto open_here = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  const UniqueFd mine = bound_at(path("mine"));
+  const auto before = open_here();
+  const int given[] = {0, 1, 2};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof given)]{};
+  char text[] = "x";
+  iovec piece{text, 1};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(bound.raw());
+  message.msg_namelen = bound.raw_length();
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof given);
+  std::memcpy(CMSG_DATA(header), given, sizeof given);
+  ASSERT_EQ(sendmsg(mine.get(), &message, 0), 1);
+  read_all();
+  EXPECT_EQ(service->datagrams().received, 1U);
+  EXPECT_EQ(open_here(), before);
+}
+
+TEST_F(UnixDatagram, without_a_name_or_too_long_is_refused) {
+  UniqueFd mine(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  send_from(mine, "ahello");  // from nobody
+  read_all();
+  EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 ");
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
-  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)),
+  ASSERT_EQ(::bind(mine.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)),
             0);  // an automatic name
-  const net::SocketAddress address = address_of(socket.get(), false);
-  ASSERT_TRUE(prepare_datagram_socket(socket.get(), address));
-  UniqueFd mine(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::connect(mine.get(), address.raw(), address.raw_length()), 0);
-  send_all(mine, "ahello");  // from nobody
-  EXPECT_EQ(service->read_datagrams(socket.get(), address, false), 0);
-  EXPECT_THAT(probe.record, HasSubstr("reply=-13 "));
-  ASSERT_EQ(::bind(mine.get(), reinterpret_cast<sockaddr*>(&name), sizeof(sa_family_t)), 0);
-  send_all(mine, "ahello");
+  send_from(mine, "ahello");
   const int room = 400000;
   ASSERT_EQ(setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
-  send_all(mine, std::string(100000, 'a'));  // longer than the buffer: not shown in part
-  EXPECT_EQ(service->read_datagrams(socket.get(), address, false), 0);
+  send_from(mine, std::string(100000, 'a'));  // longer than the buffer: not shown in part
+  read_all();
   EXPECT_EQ(receive_datagram(mine), "hello");
   EXPECT_EQ(service->datagrams().refused, 2U);
   EXPECT_STREQ(probe.record, "start datagram:6 reply=-13 datagram:6 reply=0 ");
