@@ -318,6 +318,59 @@ TEST_F(Log, a_full_disk_does_not_stop_the_service_and_the_log_goes_on_when_there
   EXPECT_EQ(daemon.stop(), 0);
 }
 
+TEST_F(Log, errors_of_the_device_do_not_stop_the_service_and_the_log_goes_on_after_them) {
+  if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
+  write_echo();
+  folder_.write("xsd.log", "");
+  Daemon daemon(folder_, {.start = {.strace = {"-P", folder_.string("xsd.log"), "-e", "trace=write,writev",
+                                               "-e", "inject=write,writev:error=EIO:when=2..20"}}});
+  int served = 0;
+  EXPECT_TRUE(eventually([&] {
+    served += echoes(port_) ? 1 : 0;
+    return !daemon.log_lines("lines were dropped").empty();
+  }));
+  EXPECT_EQ(count_lines(daemon.strace_text(), "(INJECTED)"), 19U);
+  EXPECT_THAT(daemon.log(), testing::ContainsRegex("log: [0-9]+ lines were dropped: Input/output error"));
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_TRUE(eventually([&] { return contains(split_lines(daemon.log()).back(), "echo: end"); }));
+  EXPECT_EQ(daemon.stop(), 0);
+}
+
+TEST_F(Log, a_folder_that_became_read_only_keeps_the_old_log_until_it_is_writable_again) {
+  if (!is_root()) GTEST_SKIP() << "needs root for a mount namespace";
+  if (run({"unshare", "--mount", "true"}).status != 0) GTEST_SKIP() << "no mount namespace here";
+  write_echo();
+  folder_.make_folder("disk");
+  const std::string disk = folder_.string("disk");
+  Daemon daemon(folder_, {.arguments = {"--log-file", disk + "/xsd.log"},
+                          .log_to_file = false,
+                          .start = {.in_child = [] {
+                            if (unshare(CLONE_NEWNS) != 0 ||
+                                mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+                              _exit(99);
+                            }
+                          }}});
+  const auto in_its_world = [&](const std::string& command) {
+    const RunResult result =
+        run({"nsenter", "-t", std::to_string(daemon.pid()), "-m", "/bin/sh", "-c", command});
+    EXPECT_EQ(result.status, 0) << command << ": " << result.err;
+  };
+  in_its_world("mount --bind " + disk + " " + disk + " && mount -o remount,bind,ro " + disk);
+  fs::rename(folder_ / "disk/xsd.log", folder_ / "disk/xsd.log.1");
+  EXPECT_TRUE(daemon.signal(SIGHUP));
+  const auto old_log = [&] { return folder_.read("disk/xsd.log.1"); };
+  EXPECT_TRUE(eventually([&] {
+    return contains(old_log(), "xsd.log: Read-only file system; the old log stays");
+  })) << old_log();
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_TRUE(eventually([&] { return contains(old_log(), "echo: end"); }));
+  in_its_world("umount " + disk);
+  EXPECT_TRUE(daemon.signal(SIGHUP));
+  EXPECT_TRUE(
+      eventually([&] { return echoes(port_) && contains(folder_.read("disk/xsd.log"), "echo: end"); }));
+  EXPECT_EQ(daemon.stop(), 0);
+}
+
 TEST_F(Log, a_reader_of_the_standard_error_that_went_away_does_not_matter) {
   write_echo();
   int ends[2];
