@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,6 +54,26 @@ class ManualClock final : public Clock {
 
   MonotonicTime now{seconds(1000)};
   WallTime wall_now{seconds(1795309847)};  // 2026-11-22 01:10:47 UTC
+};
+
+/// A time zone while it lives; then that of the environment again.
+class Zone {
+ public:
+  explicit Zone(const char* name) {
+    if (const char* const value = getenv("TZ")) before_ = value;
+    set(name);
+  }
+  ~Zone() { set(before_ ? before_->c_str() : nullptr); }
+  Zone(const Zone&) = delete;
+  Zone& operator=(const Zone&) = delete;
+
+ private:
+  static void set(const char* name) {
+    EXPECT_EQ(name != nullptr ? setenv("TZ", name, 1) : unsetenv("TZ"), 0);
+    tzset();
+  }
+
+  std::optional<std::string> before_;
 };
 
 inline net::SocketAddress address_of(int fd, bool peer) {

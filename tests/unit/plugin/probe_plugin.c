@@ -42,6 +42,16 @@ static void write_big(struct xsd_connection* connection) {
   free(big);
 }
 
+static void write_big_and_close(struct xsd_connection* connection) {
+  char* big = malloc(PROBE_BIG);
+  if (big == NULL) return;
+  for (unsigned i = 0; i < PROBE_BIG; ++i)
+    big[i] = (char)PROBE_BYTE(i);
+  (void)probe.host->write(connection, big, PROBE_BIG);
+  probe.host->close(connection);
+  free(big);
+}
+
 static void close_others(struct xsd_connection* self, const char* text, size_t length) {
   for (size_t i = 0; i < PROBE_MOST; ++i) {
     struct xsd_connection* const other = probe.connections[i];
@@ -72,6 +82,9 @@ static void obey(struct xsd_connection* connection, char command, const char* te
       break;
     case 'b':
       write_big(connection);
+      break;
+    case 'k':
+      write_big_and_close(connection);
       break;
     case 'd':
       host->discard_input(connection);

@@ -2,10 +2,14 @@
  *
  * The probe: a plugin in C that writes down its callbacks and does what the bytes say that it is sent. The
  * first byte of what arrives (on a stream of one on_data, or of a datagram) is the command, the rest its
- * argument: w  write it                                f  write it, finish c  write it, close, try to go on
- * v  want_writable b  write BIG bytes and then two more       d  discard_input p  write the peer's
- * information            l  log it o  write it to every other connection and close those Datagrams: a  reply
- * with it                           t  reply with it twice p  reply with the datagram's information
+ * argument.
+ *   streams     w  write it                          f  write it, finish
+ *               c  write it, close, try to go on     v  want_writable
+ *               b  write BIG bytes and two more      k  write BIG bytes that differ by place, close
+ *               d  discard_input                     p  write the peer's information
+ *               l  log it                            o  write it to every other connection, close those
+ *   datagrams   a  reply with it                     t  reply with it twice
+ *               p  reply with the datagram's information
  */
 #ifndef XSD_TESTS_PROBE_PLUGIN_H
 #define XSD_TESTS_PROBE_PLUGIN_H
@@ -17,6 +21,7 @@ extern "C" {
 #endif
 
 enum { PROBE_BIG = 1024 * 1024, PROBE_MOST = 64 };
+#define PROBE_BYTE(place) (((place)*7 + (place) / 251) & 0x7f)
 
 struct probe {
   char record[65536];  /* "start open data:5 end close:0 stop ", and "write=-32" for results worth noting */
