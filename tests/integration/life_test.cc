@@ -152,58 +152,17 @@ TEST_F(Life, connections_that_finish_end_the_stop_early) {
   EXPECT_EQ(daemon.wait_exit(), 0);
 }
 
-class StopNow : public Life {
- protected:
-  void expect_now(const std::vector<int>& signals) {
-    const std::uint16_t stubborn_port = free_port();
-    write_echo("stop_timeout: 60s");
-    folder_.write(
-        "conf.d/stubborn.yaml",
-        program_service("stubborn", stubborn_port, {program("ignore_term"), folder_.string("grandchild")},
-                        "stop_timeout: 60s"));
-    Daemon daemon(folder_);
-    Client held(port_);
-    Client stubborn(stubborn_port);
-    ASSERT_TRUE(echoes(held));
-    const pid_t pid = std::stoi(stubborn.receive_line().substr(4));
-    const pid_t grandchild = std::stoi(folder_.read("grandchild"));
-    ASSERT_TRUE(daemon.signal(signals.front()));
-    if (signals.size() > 1) {
-      EXPECT_TRUE(daemon.wait_notification("STOPPING=1"));  // two that are pending at once are one
-      EXPECT_TRUE(echoes(held));
-      ASSERT_TRUE(daemon.signal(signals.back()));
-    }
-    EXPECT_EQ(daemon.wait_exit(), 0);
-    EXPECT_TRUE(eventually([&] { return !is_alive(pid) && !is_alive(grandchild); }));
-    EXPECT_NE(held.wait_end(), Ending::Open);
-  }
-};
-
-TEST_F(StopNow, by_a_second_term) {
-  expect_now({SIGTERM, SIGTERM});
-}
-
-TEST_F(StopNow, by_quit) {
-  expect_now({SIGQUIT});
-}
-
-TEST_F(StopNow, by_quit_after_term) {
-  expect_now({SIGTERM, SIGQUIT});
-}
-
-TEST_F(Life, programs_with_on_stop_leave_are_left_alone) {
-  for (const int number : {SIGTERM, SIGQUIT}) {
-    const std::uint16_t cat_port = free_port();
-    folder_.write("conf.d/cat.yaml", program_service("cat", cat_port, {"/bin/cat"}, "on_stop: leave"));
-    Daemon daemon(folder_);
-    Client client(cat_port);
-    ASSERT_TRUE(echoes(client));
-    ASSERT_TRUE(daemon.signal(number));
-    EXPECT_EQ(daemon.wait_exit(), 0);
-    EXPECT_TRUE(echoes(client)) << "signal " << number;
-    client.half_close();
-    EXPECT_EQ(client.wait_end(), Ending::Closed);
-  }
+TEST_F(Life, programs_with_on_stop_leave_are_left_alone_by_quit_too) {
+  const std::uint16_t cat_port = free_port();
+  folder_.write("conf.d/cat.yaml", program_service("cat", cat_port, {"/bin/cat"}, "on_stop: leave"));
+  Daemon daemon(folder_);
+  Client client(cat_port);
+  ASSERT_TRUE(echoes(client));
+  ASSERT_TRUE(daemon.signal(SIGQUIT));
+  EXPECT_EQ(daemon.wait_exit(), 0);
+  EXPECT_TRUE(echoes(client));
+  client.half_close();
+  EXPECT_EQ(client.wait_end(), Ending::Closed);
 }
 
 TEST_F(Life, killed_and_started_again_it_binds_at_once) {
@@ -246,7 +205,7 @@ TEST_F(Life, a_storm_of_mixed_signals_harms_nobody) {
   write_echo();
   const std::uint16_t program_port = free_port();
   folder_.write("conf.d/true.yaml", program_service("true", program_port, {"/bin/true"}));
-  Daemon daemon(folder_, {.arguments = {"--log-level", "warning"}});
+  Daemon daemon(folder_);
   EchoLoad load(1, [&] { return port_; });
   const int count = is_sanitized() ? 20000 : 100000;
   std::minstd_rand random(42);
@@ -260,6 +219,11 @@ TEST_F(Life, a_storm_of_mixed_signals_harms_nobody) {
   EXPECT_EQ(totals.refused + totals.wrong, 0U) << totals.first_error;
   EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == 0; }));
   EXPECT_EQ(daemon.stop(), 0);
+  // It was logging all the while.
+  EXPECT_GE(daemon.log_lines("true: end ").size(), static_cast<std::size_t>(count / 1000));
+  EXPECT_GE(daemon.log_lines(" generation ").size(), 100U);
+  EXPECT_GE(daemon.log_lines("USR2: ").size(), 100U);
+  EXPECT_GE(daemon.log_lines("echo: end ").size(), totals.served);
 }
 
 TEST_F(Life, ignored_and_blocked_signals_of_the_caller_do_not_matter) {

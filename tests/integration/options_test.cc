@@ -286,22 +286,6 @@ TEST(Options, port_offset_is_added_to_every_port) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
-TEST(Options, every_poller_serves) {
-  for (const char* const poller : {"epoll", "poll", "select"}) {
-    TempFolder folder;
-    const std::uint16_t port = free_port();
-    const std::uint16_t program_port = free_port();
-    folder.write("conf.d/echo.yaml", echo_service("echo", port));
-    folder.write("conf.d/cat.yaml", program_service("cat", program_port, {"/bin/cat"}));
-    Daemon daemon(folder, {.arguments = {"--poller", poller}});
-    EXPECT_TRUE(echoes(port)) << poller;
-    EXPECT_TRUE(udp_echoes(port)) << poller;
-    EXPECT_EQ(ask(program_port, "hello\n"), "hello\n") << poller;
-    EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 2")) << poller;
-    EXPECT_EQ(daemon.stop(), 0) << poller;
-  }
-}
-
 TEST(Options, every_poller_survives_new_watches_in_the_middle_of_a_batch) {
   for (const char* const poller : {"epoll", "poll", "select"}) {
     TempFolder folder;
@@ -324,27 +308,6 @@ TEST(Options, every_poller_survives_new_watches_in_the_middle_of_a_batch) {
     clients.clear();
     EXPECT_EQ(daemon.stop(), 0) << poller;
   }
-}
-
-TEST(Options, select_refuses_what_it_cannot_watch) {
-  TempFolder folder;
-  const std::uint16_t port = free_port();
-  folder.write("conf.d/echo.yaml", echo_service("echo", port));
-  Daemon daemon(folder, {.arguments = {"--poller", "select"}});
-  std::vector<Client> held;
-  for (int i = 0; i < 1010 && held.size() == static_cast<std::size_t>(i); ++i) {
-    Client client(port);
-    if (client.connected() && echoes(client)) held.push_back(std::move(client));
-  }
-  ASSERT_GE(held.size(), 950U);
-  for (int i = 0; i < 80; ++i)
-    (void)ask(port, "over the limit");
-  EXPECT_TRUE(daemon.running());
-  EXPECT_TRUE(daemon.wait_log("resources"));
-  EXPECT_TRUE(echoes(held.front()));
-  held.clear();
-  EXPECT_TRUE(eventually([&] { return echoes(port); }));
-  EXPECT_EQ(daemon.stop(), 0);
 }
 
 TEST(Options, every_line_is_in_the_form_that_was_asked_for) {
