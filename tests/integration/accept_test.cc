@@ -2,6 +2,7 @@
 //
 // The accept path under want and faults (rows acc_1 to acc_4 of reliability.md).
 #include <algorithm>
+#include <memory>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +14,6 @@
 namespace xsd::test {
 namespace {
 
-using testing::HasSubstr;
-
 std::function<void()> with_descriptors(rlim_t count) {
   return [count] {
     const rlimit limit{count, count};
@@ -25,10 +24,7 @@ std::function<void()> with_descriptors(rlim_t count) {
 class Accept : public testing::Test {
  protected:
   void SetUp() override {
-    rlimit limit{};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    descriptors_ = raise_descriptor_limit();
     folder_.write("conf.d/echo.yaml", echo_service("echo", port_, more_));
   }
   /// Clients until one is not served within a moment: the daemon is out of descriptors.
@@ -41,6 +37,7 @@ class Accept : public testing::Test {
     return held;
   }
 
+  std::size_t descriptors_ = 0;
   TempFolder folder_;
   std::uint16_t port_ = free_port();
   std::string more_ = "idle_timeout: 1h";
@@ -60,7 +57,7 @@ TEST_F(Accept, without_descriptors_it_pauses_and_resumes_by_itself) {
   const SteadyTime begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(holds_for(Milliseconds(2000), [&] { return daemon.running(); }));
   const auto used = cpu_time(daemon.pid()) - before;
-  EXPECT_LE(used * 20, elapsed(begin) + Milliseconds(400)) << "CPU " << used.count() << " ms";
+  EXPECT_LE(used * 20, elapsed(begin)) << "CPU " << used.count() << " ms";
   EXPECT_TRUE(udp_echoes(port_)) << "what needs no descriptor goes on";
   EXPECT_TRUE(echoes(held.front()));
   EXPECT_EQ(daemon.log_lines("accepting pauses").size(), 1U);
@@ -71,7 +68,7 @@ TEST_F(Accept, without_descriptors_it_pauses_and_resumes_by_itself) {
   held.erase(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(held.size() - 15));
   const SteadyTime freed = std::chrono::steady_clock::now();
   EXPECT_TRUE(echoes(held.back()));
-  EXPECT_LE(elapsed(freed), Milliseconds(is_sanitized() ? 3000 : 1500));
+  EXPECT_LE(elapsed(freed), Milliseconds(1000));
   EXPECT_TRUE(echoes(port_));
   held.clear();
   EXPECT_EQ(daemon.stop(), 0);
@@ -93,19 +90,77 @@ TEST_F(Accept, without_descriptors_it_tries_seldom) {
   EXPECT_TRUE(udp_echoes(port_));
 }
 
-TEST_F(Accept, every_error_is_survived_and_the_client_is_served) {
-  if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
-  // accept(2), with what the network may hand through, and one that no kernel gives.
-  for (const char* const error :
-       {"EAGAIN",     "ECONNABORTED", "EINTR",    "EMFILE",      "ENFILE",    "ENOBUFS", "ENOMEM",
-        "EPROTO",     "EPERM",        "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",  "EHOSTUNREACH",
-        "EOPNOTSUPP", "ENETUNREACH",  "ENOSR",    "ETIMEDOUT",   "EINVAL",    "EFAULT",  "EIO"}) {
-    Daemon daemon(folder_, {.start = {.strace = {"-e", "trace=accept4", "-e",
-                                                 std::string("inject=accept4:error=") + error + ":when=1"}}});
-    EXPECT_TRUE(echoes(port_)) << error;
-    EXPECT_TRUE(echoes(port_)) << error;
-    EXPECT_THAT(daemon.strace_text(), HasSubstr(std::string(error) + " "));
-    EXPECT_EQ(daemon.stop(), 0) << error;
+/// Daemons side by side, each with an accept of its own that fails.
+class AcceptErrors : public testing::Test {
+ protected:
+  struct Case {
+    explicit Case(const char* what) : error(what) {}
+    bool was_injected() const {
+      const auto lines = split_lines(daemon->strace_text());
+      return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+        return contains(line, " " + error + " ") && contains(line, "(INJECTED)");
+      });
+    }
+
+    std::string error;
+    TempFolder folder;
+    std::uint16_t port = free_port();
+    std::unique_ptr<Daemon> daemon;
+  };
+
+  void SetUp() override {
+    if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
+  }
+  /// `when` as strace has it: "1" the first call, "1+" all of them.
+  void start(const std::vector<const char*>& errors, const std::string& when) {
+    for (const char* const error : errors) {
+      Case& made = *cases_.emplace_back(std::make_unique<Case>(error));
+      made.folder.write("conf.d/echo.yaml", echo_service("echo", made.port));
+      made.daemon = std::make_unique<Daemon>(
+          made.folder,
+          DaemonOptions{.start = {.strace = {"-e", "trace=accept4", "-e",
+                                             "inject=accept4:error=" + made.error + ":when=" + when}}});
+    }
+  }
+
+  std::vector<std::unique_ptr<Case>> cases_;
+};
+
+// accept(2), with what the network may hand through, and some that no kernel gives.
+const std::vector<const char*> kAcceptErrors{
+    "ECONNABORTED", "EINTR",    "EMFILE",      "ENFILE",    "ENOBUFS",   "ENOMEM", "EPROTO",
+    "EPERM",        "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",    "EINVAL", "EHOSTUNREACH",
+    "EOPNOTSUPP",   "EFAULT",   "ENETUNREACH", "ENOSR",     "ETIMEDOUT", "EIO"};
+
+TEST_F(AcceptErrors, are_survived_and_the_client_is_served) {
+  start(kAcceptErrors, "1");
+  start({"EAGAIN"}, "1");
+  for (const auto& one : cases_) {
+    EXPECT_TRUE(echoes(one->port)) << one->error;
+    EXPECT_TRUE(echoes(one->port)) << one->error;
+    EXPECT_TRUE(one->was_injected()) << one->error;
+    EXPECT_EQ(one->daemon->stop(), 0) << one->error;
+  }
+}
+
+TEST_F(AcceptErrors, that_last_five_seconds_are_told_of_once_and_the_client_is_served) {
+  start(kAcceptErrors, "1+");
+  std::vector<Client> waiting;
+  for (const auto& one : cases_)
+    ASSERT_TRUE(waiting.emplace_back(one->port).send("x")) << one->error;
+  EXPECT_TRUE(holds_for(Milliseconds(5000), [&] {
+    return std::all_of(cases_.begin(), cases_.end(), [](const auto& one) { return one->daemon->running(); });
+  }));
+  for (const auto& one : cases_) {
+    EXPECT_TRUE(one->was_injected()) << one->error;
+    EXPECT_EQ(one->daemon->log_lines(" error: echo: accept").size(), 1U) << one->error;
+    EXPECT_TRUE(udp_echoes(one->port)) << one->error;
+    one->daemon->end_tracing();
+  }
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    EXPECT_EQ(waiting[i].receive(1), "x") << cases_[i]->error;
+    EXPECT_TRUE(echoes(cases_[i]->port)) << cases_[i]->error;
+    EXPECT_EQ(cases_[i]->daemon->stop(), 0) << cases_[i]->error;
   }
 }
 
@@ -157,39 +212,62 @@ TEST_F(Accept, start_and_spawn_do_not_depend_on_the_descriptor_limit) {
   EXPECT_LT(closes() - before, most * kSpawns);
 }
 
-TEST_F(Accept, two_thousand_idle_clients_are_held_and_time_out) {
-  more_ = "idle_timeout: 4s";
-  folder_.write("conf.d/echo.yaml", echo_service("echo", port_, more_));
+/// Of fresh clients, in the best of three rounds: the machine may be busy with something else.
+std::chrono::microseconds p99_of_fresh_clients(std::uint16_t port) {
+  constexpr std::size_t kSamples = 300;
+  auto best = std::chrono::microseconds::max();
+  for (int round = 0; round < 3 && best > Milliseconds(20); ++round) {
+    std::vector<std::chrono::microseconds> times;
+    for (std::size_t i = 0; i < kSamples; ++i) {
+      const SteadyTime begin = std::chrono::steady_clock::now();
+      EXPECT_TRUE(echoes(port));
+      times.push_back(
+          std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
+    }
+    std::sort(times.begin(), times.end());
+    best = std::min(best, times[kSamples * 99 / 100]);
+  }
+  return best;
+}
+
+TEST_F(Accept, ten_thousand_idle_clients_are_held_and_time_out) {
+  constexpr std::size_t kWanted = 10000;
+  constexpr std::size_t kOthers = 200;  // descriptors for everything else
+  const Milliseconds idle_timeout(is_sanitized() ? 25000 : 8000);
+  const std::size_t held_count = std::min(kWanted, descriptors_ - kOthers);
+  folder_.write("conf.d/echo.yaml",
+                echo_service("echo", port_, "idle_timeout: " + std::to_string(idle_timeout.count()) + "ms"));
   Daemon daemon(folder_);
-  constexpr std::size_t kHeld = 2000;
-  { const Client warm_up(port_); }
+  ASSERT_TRUE(echoes(port_));
+  ASSERT_TRUE(daemon.wait_log("echo: end "));
   const std::size_t rss_before = rss_kib(daemon.pid());
   const std::size_t fds_before = fd_count(daemon.pid());
+  const SteadyTime first = std::chrono::steady_clock::now();
   std::vector<Client> held;
-  for (std::size_t i = 0; i < kHeld; ++i) {
+  held.reserve(held_count);
+  for (std::size_t i = 0; i < held_count; ++i) {
     held.emplace_back(port_);
     ASSERT_TRUE(held.back().connected()) << i;
   }
-  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) >= kHeld; }));
+  const SteadyTime last = std::chrono::steady_clock::now();
+  EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) >= fds_before + held_count; }));
+  ASSERT_LT(elapsed(first), idle_timeout) << "the machine is too slow for this test";
   const std::size_t rss = rss_kib(daemon.pid());
   const std::size_t most_kib = is_sanitized() ? 100 : 8;
-  EXPECT_LE(rss - rss_before, most_kib * kHeld) << "KiB for all of them";
+  EXPECT_LE(rss - rss_before, most_kib * held_count) << "KiB for all of them";
+  RecordProperty("kib_for_all", std::to_string(rss - rss_before));
   EXPECT_TRUE(children_of(daemon.pid()).empty());
   EXPECT_EQ(thread_count(daemon.pid()), 1U);
-  std::vector<std::chrono::microseconds> times;
-  for (int i = 0; i < 50; ++i) {
-    const SteadyTime begin = std::chrono::steady_clock::now();
-    EXPECT_TRUE(echoes(port_));
-    times.push_back(
-        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
-  }
-  std::sort(times.begin(), times.end());
-  EXPECT_LE(times[45].count(), 20000) << "us for a fresh client";
-  EXPECT_EQ(held.front().wait_end(), Ending::Closed);
-  EXPECT_EQ(held.back().wait_end(), Ending::Closed);
+  EXPECT_LE(p99_of_fresh_clients(port_), Milliseconds(20));
+  EXPECT_EQ(held.front().wait_end(2 * idle_timeout), Ending::Closed);
+  EXPECT_GE(elapsed(first), idle_timeout - Milliseconds(100));
+  EXPECT_EQ(held.back().wait_end(2 * idle_timeout), Ending::Closed);
+  EXPECT_LE(elapsed(last), idle_timeout + Milliseconds(2000));
   EXPECT_TRUE(eventually([&] { return fd_count(daemon.pid()) <= fds_before; })) << fd_count(daemon.pid());
-  EXPECT_TRUE(daemon.wait_log("error='timeout'", kHeld));
   EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_EQ(daemon.log_lines("error='timeout'").size(), held_count);
+  if (held_count < kWanted)
+    GTEST_SKIP() << "only " << held_count << " could be held: the limit of descriptors is " << descriptors_;
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ class Daemon {
   /// Sends USR1 and waits for the dump; its lines that contain `part` ("state: echo:").
   std::vector<std::string> state(std::string_view part = "state:");
 
+  void end_tracing() { process_->end_tracing(); }
   const std::filesystem::path& strace_file() const noexcept { return strace_file_; }
   std::string strace_text() const { return read_file(strace_file_); }
 

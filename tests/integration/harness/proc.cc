@@ -6,6 +6,7 @@
 #include <optional>
 #include <sstream>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/integration/harness/temp_folder.h"
@@ -89,6 +90,14 @@ std::size_t rss_kib(pid_t pid) {
   std::size_t value = 0;
   text >> value;
   return value;
+}
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_max;
 }
 
 std::chrono::milliseconds cpu_time(pid_t pid) {

@@ -21,6 +21,8 @@ std::size_t zombie_count(pid_t parent);
 /// A field of /proc/PID/status, e.g. "Uid", "VmRSS", "Threads", "SigIgn"; trimmed.
 std::string status_field(pid_t pid, const std::string& name);
 std::size_t rss_kib(pid_t pid);
+/// How many descriptors we and what we start may have, after that limit was raised as far as it goes.
+std::size_t raise_descriptor_limit();
 /// User and system time; in ticks of 10 ms.
 std::chrono::milliseconds cpu_time(pid_t pid);
 std::size_t thread_count(pid_t pid);

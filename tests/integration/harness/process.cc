@@ -118,6 +118,13 @@ void Process::start_strace(const StartOptions& options) {
   if (!eventually(attached) || !strace_->running()) throw std::runtime_error("strace did not attach");
 }
 
+void Process::end_tracing() {
+  if (!strace_) return;
+  (void)strace_->signal(SIGINT);
+  (void)strace_->wait();
+  strace_.reset();
+}
+
 Process::~Process() {
   if (running()) {
     (void)signal(SIGKILL);

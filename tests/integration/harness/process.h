@@ -51,6 +51,8 @@ class Process {
   bool running();
   /// True if the signal could be sent.
   bool signal(int number);
+  /// strace goes, the program goes on: what it injected is over.
+  void end_tracing();
   /// Its exit status, or nothing if it still runs at the deadline.
   std::optional<int> wait(Milliseconds deadline = kDeadline);
 
