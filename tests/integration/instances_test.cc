@@ -123,6 +123,8 @@ TEST_F(Instances, a_thousand_that_end_at_once_are_all_reaped_and_recorded) {
 
   barrier_.release();
   EXPECT_TRUE(echoes(echo));
+  EXPECT_TRUE(eventually([&] { return children_of(daemon.pid()).empty(); }));
+  EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == 0; }, Milliseconds(1000)));
   std::set<std::string> ended;
   for (const Record& end : wait_records(daemon, "hold", "end", count)) {
     EXPECT_EQ(end.at("exit"), "3");

@@ -9,7 +9,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "tests/integration/harness/harness.h"
@@ -86,24 +85,28 @@ TEST(Echo, keeps_urgent_data_in_line) {
   EXPECT_EQ(client.receive_until_eof(), "abcdefg");
 }
 
-/// Sends until nothing more is taken; how much it was.
-std::size_t send_until_full(Client& client) {
-  constexpr int kFullAfter = 300;
+/// Sends until none of them takes more; how much each took.
+std::vector<std::size_t> send_until_full(std::list<Client>& clients) {
+  constexpr Milliseconds kFullAfter{300};
   static const std::string kBlock = pattern(64 * kKibibyte);
-  std::size_t total = 0;
-  for (;;) {
-    const ssize_t count = send(client.fd(), kBlock.data(), kBlock.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count > 0) {
-      total += static_cast<std::size_t>(count);
-      continue;
+  std::vector<std::size_t> totals(clients.size());
+  for (SteadyTime last = std::chrono::steady_clock::now(); elapsed(last) < kFullAfter;) {
+    auto total = totals.begin();
+    for (const Client& client : clients) {
+      const ssize_t count = send(client.fd(), kBlock.data(), kBlock.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count > 0) {
+        *total += static_cast<std::size_t>(count);
+        last = std::chrono::steady_clock::now();
+      }
+      ++total;
     }
-    pollfd ready{client.fd(), POLLOUT, 0};
-    if (poll(&ready, 1, kFullAfter) <= 0) return total;
   }
+  return totals;
 }
 
+// pro_5
 TEST(Echo, holds_little_of_what_a_client_does_not_take_back) {
-  constexpr std::size_t kClients = 4;
+  constexpr std::size_t kClients = 40;
   TempFolder folder;
   const std::uint16_t port = free_port();
   folder.write("conf.d/echo.yaml", echo_service("echo", port));
@@ -111,11 +114,12 @@ TEST(Echo, holds_little_of_what_a_client_does_not_take_back) {
   ASSERT_TRUE(echoes(port));
   const std::size_t before = rss_kib(daemon.pid());
   std::list<Client> clients;
-  std::vector<std::size_t> sent;
   for (std::size_t i = 0; i < kClients; ++i)
-    sent.push_back(send_until_full(clients.emplace_back(port, ClientOptions{.receive_buffer = 4096})));
+    clients.emplace_back(port, ClientOptions{.receive_buffer = 4096});
+  const std::vector<std::size_t> sent = send_until_full(clients);
+  RecordProperty("kib_for_all", std::to_string(rss_kib(daemon.pid()) - before));
   if (!is_sanitized()) {
-    EXPECT_LE(rss_kib(daemon.pid()), before + kClients * 128 + 512);
+    EXPECT_LE(rss_kib(daemon.pid()), before + kClients * 64 + 512);
   }
   EXPECT_TRUE(echoes(port)) << "somebody else";
   auto size = sent.begin();
@@ -294,7 +298,8 @@ TEST(Chargen, sends_the_ring_of_printing_characters) {
 
 // pro_5
 TEST(Chargen, clients_that_do_not_read_cost_little_and_end_at_idle_timeout) {
-  constexpr std::size_t kClients = 200;
+  constexpr std::size_t kClients = 1000;
+  if (raise_descriptor_limit() < kClients + 200) GTEST_SKIP() << "needs descriptors for " << kClients;
   TempFolder folder;
   const std::uint16_t port = free_port();
   const std::uint16_t echo = free_port();
@@ -329,7 +334,7 @@ TEST(Chargen, clients_that_do_not_read_cost_little_and_end_at_idle_timeout) {
 
 // pro_6
 TEST(Plugins, clients_that_close_with_unread_data_end_quietly) {
-  constexpr std::size_t kRounds = 10;
+  constexpr std::size_t kRounds = 50;
   constexpr std::size_t kClients = 100;  // of each of two services, in each round
   TempFolder folder;
   const std::uint16_t chargen = free_port();
@@ -445,30 +450,6 @@ TEST(Plugins, port_offset_moves_every_port) {
   EXPECT_THAT(ask(ports[kOffset + 2]), HasSubstr(":"));
   for (std::size_t i = 0; i < 3; ++i)
     EXPECT_TRUE(is_refused(ports[i]));
-}
-
-// ---- many who say nothing (acc_4, smaller)
-
-TEST(Plugins, held_idle_clients_cost_little_memory_and_no_process) {
-  constexpr std::size_t kClients = 400;
-  TempFolder folder;
-  const std::uint16_t port = free_port();
-  folder.write("conf.d/echo.yaml", echo_service("echo", port, "idle_timeout: 2s"));
-  Daemon daemon(folder);
-  ASSERT_TRUE(echoes(port));
-  const std::size_t before = rss_kib(daemon.pid());
-  std::list<Client> clients;
-  for (std::size_t i = 0; i < kClients; ++i)
-    ASSERT_TRUE(echoes(clients.emplace_back(port)));
-  if (!is_sanitized()) {
-    EXPECT_LE(rss_kib(daemon.pid()), before + kClients * 4);
-  }
-  EXPECT_EQ(children_of(daemon.pid(), true).size(), 0U);
-  EXPECT_EQ(thread_count(daemon.pid()), 1U);
-  EXPECT_TRUE(echoes(port));
-  for (Client& client : clients)
-    EXPECT_EQ(client.wait_end(), Ending::Closed);
-  EXPECT_EQ(daemon.stop(), 0);
 }
 
 }  // namespace

@@ -314,7 +314,7 @@ TEST(Reload, a_port_handed_from_a_removed_service_to_a_new_one_is_never_refused)
   }
   EXPECT_TRUE(eventually([&] { return load.served() > 20; }));
   const EchoLoad::Totals totals = load.stop();
-  EXPECT_EQ(totals.refused, 0U) << totals.first_error;
+  EXPECT_EQ(totals.refused + totals.wrong, 0U) << totals.first_error;
 }
 
 TEST(Reload, a_port_of_a_service_that_became_faulty_is_not_taken_from_it) {
@@ -539,7 +539,7 @@ TEST(Reload, a_storm_of_hups_coalesces_and_the_last_file_wins) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
-TEST(Reload, hundred_under_load_lose_nobody) {
+TEST(Reload, three_hundred_under_load_lose_nobody) {
   TempFolder folder;
   const std::uint16_t echo = free_port();
   const std::uint16_t changing = free_port();
@@ -549,12 +549,12 @@ TEST(Reload, hundred_under_load_lose_nobody) {
   folder.write("conf.d/moving.yaml", echo_service("moving", moving[0]));
   Daemon daemon(folder, {.arguments = {"--log-level", "info"}});
   std::vector<Client> held;
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 100; ++i)
     held.emplace_back(i % 2 == 0 ? echo : changing);
   std::atomic<unsigned> turn = 0;
   EchoLoad load(2, [&] { return ++turn % 2 == 0 ? echo : changing; });
   const std::uint16_t extra = free_port();
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 300; ++i) {
     switch (i % 4) {
       case 0:
         folder.write("conf.d/changing.yaml",
