@@ -71,6 +71,7 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
       ++counters_.started;
       break;
     case plugin::OpenOutcome::Refused:
+      ++counters_.started;  // the plugin has had it
       context_.records.end(definition(), subject, {.error = "refused by the plugin"});
       break;
     case plugin::OpenOutcome::NoRoom:
