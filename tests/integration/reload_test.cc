@@ -304,7 +304,7 @@ TEST(Reload, ports_swapped_between_two_services_are_never_refused) {
 TEST(Reload, a_port_handed_from_a_removed_service_to_a_new_one_is_never_refused) {
   TempFolder folder;
   const std::uint16_t port = free_port();
-  folder.write("conf.d/echo.yaml", listening("old0", "echo", {tcp(port)}));
+  folder.write("conf.d/echo.yaml", listening("old0", "echo", {tcp(port)}, "on_remove: drain"));
   Daemon daemon(folder);
   EchoLoad load(2, [&] { return port; });
   for (int i = 1; i <= 30; ++i) {
