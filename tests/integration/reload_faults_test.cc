@@ -78,6 +78,32 @@ TEST_F(ReloadFaults, of_many_faults_in_a_file_the_log_shows_ten) {
   EXPECT_THAT(daemon.log(), HasSubstr("bad.yaml: 40 more; xsd --check shows them"));
 }
 
+TEST_F(ReloadFaults, changes_nothing_while_the_service_folder_is_away) {
+  const std::uint16_t port = free_port();
+  folder_.write("xsd.yaml", "");
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port));
+  Daemon daemon(folder_, {.config = folder_ / "xsd.yaml"});
+  std::filesystem::rename(folder_ / "conf.d", folder_ / "moved");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stays as it was"));
+  EXPECT_TRUE(echoes(port));
+  std::filesystem::rename(folder_ / "moved", folder_ / "conf.d");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
+}
+
+TEST_F(ReloadFaults, changes_nothing_while_a_folder_stands_for_the_main_file) {
+  const std::uint16_t port = free_port();
+  folder_.write("xsd.yaml", "");
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port));
+  Daemon daemon(folder_, {.config = folder_ / "xsd.yaml"});
+  std::filesystem::rename(folder_ / "xsd.yaml", folder_ / "moved");
+  folder_.make_folder("xsd.yaml");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stays as it was"));
+  EXPECT_TRUE(echoes(port));
+  std::filesystem::remove(folder_ / "xsd.yaml");
+  std::filesystem::rename(folder_ / "moved", folder_ / "xsd.yaml");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
+}
+
 // ---- sockets
 
 TEST_F(ReloadFaults, a_port_is_not_taken_from_a_service_that_cannot_move) {

@@ -128,34 +128,6 @@ TEST(Reload, faulty_main_file_rejects_all_of_it_and_says_so) {
   EXPECT_TRUE(echoes(other));
 }
 
-TEST(Reload, changes_nothing_while_the_service_folder_is_away) {
-  TempFolder folder;
-  const std::uint16_t port = free_port();
-  folder.write("xsd.yaml", "");
-  folder.write("conf.d/echo.yaml", echo_service("echo", port));
-  Daemon daemon(folder, {.config = folder / "xsd.yaml"});
-  fs::rename(folder / "conf.d", folder / "moved");
-  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stays as it was"));
-  EXPECT_TRUE(echoes(port));
-  fs::rename(folder / "moved", folder / "conf.d");
-  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
-}
-
-TEST(Reload, changes_nothing_while_a_folder_stands_for_the_main_file) {
-  TempFolder folder;
-  const std::uint16_t port = free_port();
-  folder.write("xsd.yaml", "");
-  folder.write("conf.d/echo.yaml", echo_service("echo", port));
-  Daemon daemon(folder, {.config = folder / "xsd.yaml"});
-  fs::rename(folder / "xsd.yaml", folder / "moved");
-  folder.make_folder("xsd.yaml");
-  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stays as it was"));
-  EXPECT_TRUE(echoes(port));
-  fs::remove(folder / "xsd.yaml");
-  fs::rename(folder / "moved", folder / "xsd.yaml");
-  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
-}
-
 TEST(Reload, a_fifo_among_the_files_does_not_block) {
   TempFolder folder;
   const std::uint16_t port = free_port();

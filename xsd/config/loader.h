@@ -18,8 +18,8 @@
 
 #include "xsd/config/definitions.h"
 #include "xsd/config/diagnostic.h"
-#include "xsd/config/resolve.h"
 #include "xsd/config/names.h"
+#include "xsd/config/resolve.h"
 #include "xsd/config/source_file.h"
 
 namespace xsd::config {
@@ -35,7 +35,8 @@ struct LoadOptions {
   /// --check and --dump-config, which need no root: whether the daemon could change to a service's user is
   /// not their question.
   bool only_checks = false;
-  /// What the daemon can host, sorted by name; an unknown name is an error at the `plugin:` key ("not found").
+  /// What the daemon can host, sorted by name; an unknown name is an error at the `plugin:` key ("not
+  /// found").
   std::vector<KnownPlugin> known_plugins;
 };
 
