@@ -159,6 +159,7 @@ TEST_F(AcceptErrors, that_last_five_seconds_are_told_of_once_and_the_client_is_s
   }
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     EXPECT_EQ(waiting[i].receive(1), "x") << cases_[i]->error;
+    waiting[i].close();
     EXPECT_TRUE(echoes(cases_[i]->port)) << cases_[i]->error;
     EXPECT_EQ(cases_[i]->daemon->stop(), 0) << cases_[i]->error;
   }
@@ -184,7 +185,7 @@ TEST_F(Accept, a_receive_error_that_lasts_pauses_too) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
   Daemon daemon(
       folder_,
-      {.start = {.strace = {"-e", "trace=recvfrom", "-e", "inject=recvfrom:error=ENOMEM:when=1..2"}}});
+      {.start = {.strace = {"-e", "trace=recvmsg", "-e", "inject=recvmsg:error=ENOMEM:when=1..2"}}});
   const SteadyTime begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(udp_echoes(port_));
   EXPECT_GE(elapsed(begin), Milliseconds(500));

@@ -14,14 +14,13 @@
 
 namespace {
 
-int receive_error = 0;  // what recvfrom fails with
+int receive_error = 0;  // what recvmsg fails with
 
 }  // namespace
 
 // In front of the library's: the seam for errors that no socket can be made to give again and again.
-extern "C" ssize_t recvfrom(int fd, void* buffer, std::size_t size, int flags, sockaddr* from,
-                            socklen_t* length) {
-  if (receive_error == 0) return syscall(SYS_recvfrom, fd, buffer, size, flags, from, length);
+extern "C" ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  if (receive_error == 0) return syscall(SYS_recvmsg, fd, message, flags);
   errno = receive_error;
   return -1;
 }
