@@ -184,8 +184,7 @@ TEST_F(Accept, an_error_that_lasts_pauses_and_never_closes) {
 TEST_F(Accept, a_receive_error_that_lasts_pauses_too) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
   Daemon daemon(
-      folder_,
-      {.start = {.strace = {"-e", "trace=recvmsg", "-e", "inject=recvmsg:error=ENOMEM:when=1..2"}}});
+      folder_, {.start = {.strace = {"-e", "trace=recvmsg", "-e", "inject=recvmsg:error=ENOMEM:when=1..2"}}});
   const SteadyTime begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(udp_echoes(port_));
   EXPECT_GE(elapsed(begin), Milliseconds(500));
