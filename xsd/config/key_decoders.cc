@@ -267,6 +267,9 @@ void env(DecodeInput& in, const YamlNode& value) {
     return;
   }
   if (!value.is_map()) return refuse_value(in, value, "a map", "write {NAME: value}");
+  if (value.members.size() > kMaxVariables) {
+    return in.sink.error(value.where, "'env' has more than " + std::to_string(kMaxVariables) + " variables");
+  }
   if (in.edit == ListEdit::Replace) out.clear();
   for (const YamlNode::Member& member : value.members) {
     if (!is_variable_name(member.key)) {

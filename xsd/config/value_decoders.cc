@@ -71,6 +71,10 @@ std::optional<std::string_view> entry_of(DecodeInput& in, const YamlNode& entry)
 
 std::optional<std::span<const YamlNode>> entries_of(DecodeInput& in, const YamlNode& value,
                                                     std::string_view wanted, bool single) {
+  if (value.is_list() && value.items.size() > kMaxEntries) {
+    in.sink.error(value.where, quoted(in.key) + " has more than " + std::to_string(kMaxEntries) + " entries");
+    return std::nullopt;
+  }
   if (value.is_list()) return std::span(value.items);
   if (value.is_scalar() && single) return std::span(&value, 1);
   const bool plain =

@@ -54,6 +54,10 @@ struct DecodeInput {
   DaemonSettings* daemon = nullptr;  ///< while `daemon` is decoded
 };
 
+/// More entries are no list that a person wrote; reading one costs time that grows with its square.
+inline constexpr std::size_t kMaxEntries = 4096;
+inline constexpr std::size_t kMaxVariables = 1000;
+
 /// "'KEY' wants WANTED, not WHAT IS THERE"; `hint` follows after a colon.
 void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wanted,
                   std::string_view hint = {});

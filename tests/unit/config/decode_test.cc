@@ -265,6 +265,19 @@ TEST(Decode, reports_at_most_a_hundred_unknown_keys) {
   EXPECT_EQ(said.back(), "too many errors; the others are not shown");
 }
 
+TEST(Decode, bounds_lists_and_environments) {
+  std::string list = "listen:\n";
+  std::string env = "env:\n";
+  for (std::size_t i = 0; i <= 4096; ++i)
+    list += "- tcp://127.0.0.1:7\n";
+  for (int i = 0; i <= 1000; ++i)
+    env += "  A" + std::to_string(i) + ": x\n";
+  EXPECT_THAT(messages(decode_text("service: x\nplugin: echo\n" + list).diagnostics),
+              ElementsAre("'listen' has more than 4096 entries"));
+  EXPECT_THAT(messages(decode_text(with(kCat, env)).diagnostics),
+              ElementsAre("'env' has more than 1000 variables"));
+}
+
 TEST(Decode, keeps_the_settings_of_a_plugin_as_they_are) {
   const ServiceDefinition d = decode_text(with(kEcho, "settings: {a: 010, b: [x, ~, {c: \"\"}]}\n")).only();
   ASSERT_EQ(d.settings.kind, SettingsNode::Kind::Map);
