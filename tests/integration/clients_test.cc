@@ -182,7 +182,7 @@ TEST_F(Recipe, git_repositories_can_be_cloned) {
   ASSERT_EQ(git({"-C", work, "add", "file"}).status, 0);
   ASSERT_EQ(git({"-C", work, "commit", "-q", "-m", "first"}).status, 0);
   ASSERT_EQ(git({"clone", "-q", "--bare", work, source}).status, 0);
-  Replacements replacements{{"/srv/git", folder_.string("srv")},
+  Replacements replacements{{"--base-path=/srv/git", "--base-path=" + folder_.string("srv")},
                             {", /srv/git", ", " + folder_.string("srv")}};
   if (!is_root()) replacements.emplace_back("user: nobody", "user: " + current_user());
   serve("git.yaml", "tcp://*:9418", replacements);
