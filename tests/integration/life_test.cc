@@ -219,10 +219,11 @@ TEST_F(Life, a_storm_of_mixed_signals_harms_nobody) {
   EXPECT_EQ(totals.refused + totals.wrong, 0U) << totals.first_error;
   EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == 0; }));
   EXPECT_EQ(daemon.stop(), 0);
-  // It was logging all the while.
-  EXPECT_GE(daemon.log_lines("true: end ").size(), static_cast<std::size_t>(count / 1000));
-  EXPECT_GE(daemon.log_lines(" generation ").size(), 100U);
-  EXPECT_GE(daemon.log_lines("USR2: ").size(), 100U);
+  // It was logging all the while. Signals that are pending at once are one, but each program is a few turns.
+  const auto programs = static_cast<std::size_t>(count / 1000);
+  EXPECT_GE(daemon.log_lines("true: end ").size(), programs);
+  EXPECT_GE(daemon.log_lines(" generation ").size(), programs / 2);
+  EXPECT_GE(daemon.log_lines("USR2: ").size(), programs / 2);
   EXPECT_GE(daemon.log_lines("echo: end ").size(), totals.served);
 }
 
