@@ -203,7 +203,8 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
     const std::string text = spawned.error().text(*prepared_.plan);
     if (is_lack_of_descriptors(spawned.error().error)) return lack_descriptors(spawned.error().error);
     if (spawned.error().temporary()) {
-      log::error("{}: cannot start: {}; pausing {}", name(), text, format_duration(kTemporaryPause));
+      warn_once(policy::Reason::Spawn,
+                "cannot start: " + text + "; trying again every " + format_duration(kTemporaryPause));
       pause(kTemporaryPause, "cannot start: " + text);
       return StartResult::Temporary;
     }
