@@ -508,6 +508,7 @@ TEST(Reload, a_storm_of_hups_coalesces_and_the_last_file_wins) {
   EXPECT_TRUE(echoes(held));
   EXPECT_TRUE(daemon.wait_log("changed 1"));
   EXPECT_LT(daemon.log_lines("info: reload: ").size(), static_cast<std::size_t>(kSignals));
+  held.close();
   EXPECT_EQ(daemon.stop(), 0);
 }
 
