@@ -106,7 +106,7 @@ std::vector<std::size_t> send_until_full(std::list<Client>& clients) {
 
 // pro_5
 TEST(Echo, holds_little_of_what_a_client_does_not_take_back) {
-  constexpr std::size_t kClients = 40;
+  constexpr std::size_t kClients = 20;
   TempFolder folder;
   const std::uint16_t port = free_port();
   folder.write("conf.d/echo.yaml", echo_service("echo", port));
