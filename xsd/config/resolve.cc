@@ -126,6 +126,7 @@ class Resolver::Work {
       return;
     }
     std::vector<std::string_view> words;
+    words.reserve(known.size());
     for (const KnownPlugin& plugin : known)
       words.push_back(plugin.name);
     const auto nearest = nearest_word(definition_.plugin, words);
