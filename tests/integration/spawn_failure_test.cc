@@ -347,7 +347,7 @@ TEST_P(FailingStep, keeps_the_program_from_running) {
   Daemon daemon(folder_, std::move(options));
   Client client(port_);
   if (temporary) {  // the client may yet be served
-    EXPECT_TRUE(daemon.wait_log("error: mark: cannot start: " + std::string(GetParam().error)));
+    EXPECT_TRUE(daemon.wait_log("mark: cannot start: " + std::string(GetParam().error)));
   } else {
     EXPECT_EQ(client.receive_until_eof(), "");
     const auto ends = wait_records(daemon, "mark", "end", 1);
