@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <unordered_set>
 
 namespace xsd::manager {
 namespace {
@@ -64,14 +63,15 @@ Transition::Transition(service::ServiceContext& context, SocketTable& sockets,
       outcomes_(plan_.size()) {
   // Faulty services, and those of files that cannot be understood, go on as they are: nobody else gets their
   // sockets.
-  std::unordered_set<std::string_view> planned;
+  std::unordered_map<std::string_view, ActionKind> planned;
+  planned.reserve(plan_.size());
   for (const Action& action : plan_) {
-    if (action.kind != ActionKind::Fault) planned.insert(action.id);
+    if (action.kind != ActionKind::Fault) planned.emplace(action.id, action.kind);
   }
   for (const auto& [id, entry] : running) {
     if (entry.endpoints == nullptr) continue;
-    if (planned.contains(id)) {
-      held_.emplace(id, *entry.endpoints);
+    if (const auto found = planned.find(id); found != planned.end()) {
+      if (found->second == ActionKind::Change) held_.emplace(id, *entry.endpoints);
       continue;
     }
     for (const net::Endpoint& endpoint : *entry.endpoints)
