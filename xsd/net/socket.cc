@@ -48,6 +48,7 @@ bool is_abandoned(const Endpoint& endpoint) {
 // bind(2). The file of a unix socket is born with mode 0666. Nobody may set it later: chmod(2) follows links,
 // and whoever owns the folder can put one there in between.
 int bind_socket(int fd, const Endpoint& endpoint) noexcept {
+  if (!has_file(endpoint)) return bind(fd, endpoint.address.raw(), endpoint.address.raw_length());
   const mode_t before = umask(0111);
   const int result = bind(fd, endpoint.address.raw(), endpoint.address.raw_length());
   (void)umask(before);  // cannot fail, and leaves errno alone

@@ -64,14 +64,15 @@ enum class Departure : std::uint8_t {
 /// Waits until the child has left our memory, by exec or exit: then the kernel sets `in_our_memory` to 0 and
 /// wakes us (CLONE_CHILD_CLEARTID). Not CLONE_VFORK, which cannot be told how long to wait: whoever runs as
 /// the service's user may stop the child between its setuid and its exec, and we would stand still with it.
-/// A stop wakes nobody, so we look every millisecond.
+/// A stop wakes nobody, so we look every few milliseconds: more often would cost every start on a busy
+/// machine.
 ///
 /// The child has our errno, too. The wait leaves it alone as long as the child is there, except when time is
 /// up.
 Departure wait_for_exec(int& in_our_memory, int pidfd) noexcept {
-  static constexpr timespec kRound{0, 1'000'000};
-  constexpr int kRounds = 5000;
-  constexpr int kRoundsAfterKill = 100;
+  static constexpr timespec kRound{0, 5'000'000};
+  constexpr int kRounds = 1000;
+  constexpr int kRoundsAfterKill = 20;
   constexpr int kFatalStop = 3;
   const std::atomic_ref<int> word(in_our_memory);
   const auto send = [pidfd](int number) {

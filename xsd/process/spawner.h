@@ -8,7 +8,7 @@
 // then on.
 //
 // Unlike with vfork the wait is bounded, because users of the service's uid can get at the child before its
-// exec. One that somebody stops is told to go on within a millisecond; the third time it is killed, and so is
+// exec. One that somebody stops is told to go on within 5 ms; the third time it is killed, and so is
 // one that did not get there after 5 s. A killed child that is still in our memory after 100 ms more (a
 // system call that nothing interrupts) runs no instruction of ours any more, but the kernel may still write
 // to its stack, to the room for its groups and to the word that says that it has left. These are left to it,
