@@ -172,9 +172,8 @@ TEST_F(ReloadFaults, what_the_poller_cannot_watch_leaves_the_service_as_it_was) 
   folder_.write("conf.d/echo.yaml", on("echo", {tcp(port)}));
   Daemon daemon(folder_, {.arguments = {"--poller", "select"}});
   Client held(port);
-  const std::uint16_t first = free_port();
-  const std::string range = "tcp://127.0.0.1:" + std::to_string(std::min<int>(first, 64000)) + "-" +
-                            std::to_string(std::min<int>(first, 64000) + 1000);
+  // An address and ports that no other test has: nobody could claim so many.
+  const std::string range = "tcp://127.99.0.1:30100-31100";
   folder_.write("conf.d/echo.yaml", on("echo", {tcp(port), range}));
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("failed 1"));
   EXPECT_TRUE(echoes(held));
