@@ -6,6 +6,10 @@
 
 namespace xsd::manager {
 
+Error used_by(const net::Endpoint& endpoint, const std::string& user) {
+  return Error("bind " + endpoint.to_string() + ": used by service '" + user + "'");
+}
+
 net::BoundSocket* SocketTable::find(const net::Endpoint& endpoint) noexcept {
   const auto entry = entries_.find(endpoint);
   return entry == entries_.end() ? nullptr : entry->second.socket.get();
@@ -40,13 +44,12 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     bound.borrowed.emplace_back(other, other_user);
     return false;
   };
-  const auto used_by = [&](const std::string& other_user) {
-    Error error("bind " + endpoint.to_string() + ": used by service '" + other_user + "'");
-    return tl::unexpected(BindFailure{std::move(error), endpoint, other_user});
+  const auto refuse = [&](const std::string& other_user) {
+    return tl::unexpected(BindFailure{used_by(endpoint, other_user), endpoint, other_user});
   };
 
   if (const auto present = entries_.find(endpoint); present != entries_.end()) {
-    if (is_in_the_way(endpoint, present->second.user)) return used_by(present->second.user);
+    if (is_in_the_way(endpoint, present->second.user)) return refuse(present->second.user);
     if (present->second.user != user) present->second.socket->set_backlog(backlog);
     return present->second.socket.get();
   }
@@ -55,7 +58,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     std::vector<net::BoundSocket*> overlapping;
     for (auto& [other, entry] : entries_) {
       if (!other.overlaps(endpoint)) continue;
-      if (is_in_the_way(other, entry.user)) return used_by(entry.user);
+      if (is_in_the_way(other, entry.user)) return refuse(entry.user);
       overlapping.push_back(entry.socket.get());
     }
     if (!overlapping.empty()) {

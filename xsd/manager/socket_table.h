@@ -69,4 +69,7 @@ class SocketTable {
   std::unordered_map<std::string, std::vector<net::Endpoint>> by_user_;
 };
 
+/// Why an endpoint cannot be bound that another service of ours has: "bind ENDPOINT: used by service 'USER'".
+Error used_by(const net::Endpoint& endpoint, const std::string& user);
+
 }  // namespace xsd::manager

@@ -14,10 +14,6 @@ bool needs_preparing(const Action& action) noexcept {
   return action.kind == ActionKind::Start || action.kind == ActionKind::Change;
 }
 
-std::string used_by(const net::Endpoint& endpoint, const std::string& user) {
-  return "bind " + endpoint.to_string() + ": used by service '" + user + "'";
-}
-
 std::string place_of(const config::ServiceDefinition& definition) {
   return definition.file + ":" + std::to_string(definition.where.line) + ":" +
          std::to_string(definition.where.column) + ": ";
@@ -165,7 +161,7 @@ void Transition::settle() {
         return sockets_.user(loan.first) == loan.second && !is_leaving(loan.first, loan.second);
       });
       if (lost == borrowed.end()) continue;
-      fail(i, {used_by(lost->first, lost->second), true, {}, {}, lost->second});
+      fail(i, {used_by(lost->first, lost->second).text(), true, {}, {}, lost->second});
       settled = false;
     }
   }
