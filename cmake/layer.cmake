@@ -10,6 +10,7 @@ target_compile_definitions(xsd_options INTERFACE _GNU_SOURCE XSD_VERSION="${PROJ
 if(XSD_SANITIZE)
   target_compile_options(xsd_options INTERFACE -fsanitize=${XSD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(xsd_options INTERFACE -fsanitize=${XSD_SANITIZE})
+  target_compile_definitions(xsd_options INTERFACE XSD_SANITIZED)
 endif()
 if(XSD_FUZZ)
   target_compile_options(xsd_options INTERFACE -fsanitize=fuzzer-no-link)

@@ -28,6 +28,8 @@ ONE_PLACE = {
     "boost/": {"xsd/daemon/options.cc"},
     "spdlog/": {"xsd/base/log.cc"},
     "tl/expected.hpp": {"xsd/base/result.h"},
+    "seccomp.h": {"xsd/process/sandbox.cc"},
+    "sys/capability.h": {"xsd/process/sandbox.cc"},
     "sys/pidfd.h": {"xsd/reactor/child_watcher.cc"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

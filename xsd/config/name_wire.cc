@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "xsd/base/wire.h"
+
 namespace xsd::config {
 namespace {
 
@@ -15,45 +17,11 @@ constexpr std::size_t kHead = sizeof(std::uint32_t);
 constexpr std::size_t kLongestName = 1024;
 constexpr std::size_t kLongestWhy = 256;
 
-template <class Number>
-void put(std::string& out, Number number) {
-  char bytes[sizeof number];
-  std::memcpy(bytes, &number, sizeof number);
-  out.append(bytes, sizeof bytes);
-}
-
-// Numbers and texts from the front of some bytes; once there are too few it has failed.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  template <class Number>
-  Number get() {
-    Number number{};
-    const std::string_view bytes = take(sizeof number);
-    if (!failed_) std::memcpy(&number, bytes.data(), sizeof number);
-    return number;
-  }
-  std::string_view take(std::size_t size) {
-    failed_ = failed_ || size > bytes_.size();
-    if (failed_) return {};
-    const std::string_view front = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return front;
-  }
-  std::size_t left() const { return bytes_.size(); }
-  bool failed() const { return failed_; }
-
- private:
-  std::string_view bytes_;
-  bool failed_ = false;
-};
-
 bool is_text(std::string_view text, std::size_t longest) {
   return text.size() <= longest && text.find('\0') == std::string_view::npos;
 }
 
-bool read_user(Reader& in, NameAnswer& answer) {
+bool read_user(WireReader& in, NameAnswer& answer) {
   answer.user.uid = in.get<std::uint32_t>();
   answer.user.gid = in.get<std::uint32_t>();
   const auto count = in.get<std::uint32_t>();
@@ -66,7 +34,7 @@ bool read_user(Reader& in, NameAnswer& answer) {
   return !name.empty() && is_text(name, kLongestName);
 }
 
-bool read_addresses(Reader& in, NameAnswer& answer) {
+bool read_addresses(WireReader& in, NameAnswer& answer) {
   while (in.left() > 0) {
     const auto length = in.get<std::uint8_t>();
     const std::string_view bytes = in.take(length);
@@ -82,7 +50,7 @@ bool read_addresses(Reader& in, NameAnswer& answer) {
   return !answer.addresses.empty();
 }
 
-bool read_found(Reader& in, NameQuestion::Kind kind, NameAnswer& answer) {
+bool read_found(WireReader& in, NameQuestion::Kind kind, NameAnswer& answer) {
   switch (kind) {
     case NameQuestion::Kind::User:
     case NameQuestion::Kind::UserAndGroups:
@@ -104,23 +72,23 @@ void put_found(std::string& out, NameQuestion::Kind kind, const NameAnswer& answ
   switch (kind) {
     case NameQuestion::Kind::User:
     case NameQuestion::Kind::UserAndGroups:
-      put<std::uint32_t>(out, answer.user.uid);
-      put<std::uint32_t>(out, answer.user.gid);
-      put(out, static_cast<std::uint32_t>(answer.groups.size()));
+      put_number<std::uint32_t>(out, answer.user.uid);
+      put_number<std::uint32_t>(out, answer.user.gid);
+      put_number(out, static_cast<std::uint32_t>(answer.groups.size()));
       for (const gid_t group : answer.groups)
-        put<std::uint32_t>(out, group);
+        put_number<std::uint32_t>(out, group);
       out += answer.user.name;
       break;
     case NameQuestion::Kind::Group:
-      put<std::uint32_t>(out, answer.gid);
+      put_number<std::uint32_t>(out, answer.gid);
       break;
     case NameQuestion::Kind::TcpPort:
     case NameQuestion::Kind::UdpPort:
-      put(out, answer.port);
+      put_number(out, answer.port);
       break;
     case NameQuestion::Kind::Host:
       for (const net::SocketAddress& address : answer.addresses) {
-        put(out, static_cast<std::uint8_t>(address.raw_length()));
+        put_number(out, static_cast<std::uint8_t>(address.raw_length()));
         out.append(reinterpret_cast<const char*>(address.raw()), address.raw_length());
       }
       break;
@@ -131,9 +99,9 @@ void put_found(std::string& out, NameQuestion::Kind kind, const NameAnswer& answ
 
 void append_answer(std::string& out, std::size_t index, NameQuestion::Kind kind, const NameAnswer& answer) {
   const std::size_t begin = out.size();
-  put(out, std::uint32_t{0});
-  put(out, static_cast<std::uint32_t>(index));
-  put(out, static_cast<std::uint8_t>(answer.state));
+  put_number(out, std::uint32_t{0});
+  put_number(out, static_cast<std::uint32_t>(index));
+  put_number(out, static_cast<std::uint8_t>(answer.state));
   if (answer.state == NameAnswer::State::Unknown) out.append(answer.why, 0, kLongestWhy);
   if (answer.found()) put_found(out, kind, answer);
   const std::size_t size = out.size() - begin - kHead;
@@ -151,7 +119,7 @@ bool AnswerReader::feed(std::string_view bytes) {
   rest_.append(bytes);
   std::string_view left = rest_;
   while (left.size() >= kHead) {
-    const std::size_t length = Reader(left).get<std::uint32_t>();
+    const std::size_t length = WireReader(left).get<std::uint32_t>();
     is_broken_ = length > kLargestNameAnswer;
     if (is_broken_ || left.size() < kHead + length) break;
     is_broken_ = !take(left.substr(kHead, length));
@@ -163,7 +131,7 @@ bool AnswerReader::feed(std::string_view bytes) {
 }
 
 bool AnswerReader::take(std::string_view frame) {
-  Reader in(frame);
+  WireReader in(frame);
   const std::size_t index = in.get<std::uint32_t>();
   const auto state = in.get<std::uint8_t>();
   if (in.failed() || index >= is_answered_.size() || is_answered_[index]) return false;

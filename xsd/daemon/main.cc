@@ -15,6 +15,7 @@
 #include "xsd/daemon/detach.h"
 #include "xsd/daemon/exit_status.h"
 #include "xsd/daemon/options.h"
+#include "xsd/daemon/roles.h"
 #include "xsd/plugin/registry.h"
 #include "xsd/process/spawner.h"
 
@@ -94,6 +95,7 @@ int serve(Options options, process::Inheritance inheritance) {
 }
 
 int run(int argc, const char* const* argv) {
+  if (is_role(argc, argv)) return run_role(argc, argv);
   process::Inheritance inheritance = process::Inheritance::capture();
   if (Status status = secure_standard_descriptors(); !status) return fail(status.error());
   auto parsed = parse_options(argc, argv);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/process/channel.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+namespace xsd::process {
+namespace {
+
+constexpr std::size_t kMostWaiting = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t kMostWaitingMessages = 8192;
+constexpr int kMessagesPerTurn = 64;
+// Asked for, not needed: the kernel's bound for an ordinary process is about 200 KiB.
+constexpr int kWantedRoom = 1024 * 1024;
+
+}  // namespace
+
+Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
+  int fds[2] = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+    return Error::from_errno(errno, "socketpair");
+  for (const int fd : fds)
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kWantedRoom, sizeof kWantedRoom);  // works with less
+  return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Channel::Channel(reactor::EventLoop& loop, UniqueFd fd, Handlers handlers)
+    : handlers_(std::move(handlers)), fd_(std::move(fd)), buffer_(kMaxMessage + 1), ender_(loop, [this] {
+        if (handlers_.on_end) handlers_.on_end(std::string(why_));
+      }) {}
+
+Channel::~Channel() {
+  *alive_ = false;
+}
+
+Result<std::unique_ptr<Channel>> Channel::create(reactor::EventLoop& loop, UniqueFd fd, Handlers handlers) {
+  if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno(errno, "channel");
+  std::unique_ptr<Channel> made(new Channel(loop, raise_fd(std::move(fd)), std::move(handlers)));
+  auto watch = loop.watch(made->fd_.get(), reactor::kReadable,
+                          [raw = made.get()](reactor::Events ready) { raw->on_ready(ready); });
+  if (!watch) return std::move(watch.error()).within("channel");
+  made->watch_ = std::move(*watch);
+  return made;
+}
+
+void Channel::send(std::string_view message, std::span<const int> fds) {
+  if (over_) return;
+  if (message.size() > kMaxMessage || fds.size() > kMaxMessageFds) return break_off("a message is too large");
+  if (waiting_.empty()) {
+    const Sent sent = try_send(message, fds);
+    if (sent == Sent::Yes) return;
+    if (sent == Sent::Never) return break_off(errno_text(errno));
+  }
+  if (waiting_bytes_ + message.size() > kMostWaiting || waiting_.size() >= kMostWaitingMessages)
+    return break_off("it does not take its messages");
+  Waiting kept{std::string(message), {}};
+  for (const int fd : fds) {
+    auto copy = duplicate_fd(fd);
+    if (!copy) return break_off(copy.error().text());
+    kept.fds.push_back(std::move(*copy));
+  }
+  waiting_bytes_ += message.size();
+  waiting_.push_back(std::move(kept));
+  watch_.set_interest(reactor::kReadable | reactor::kWritable);
+}
+
+Channel::Sent Channel::try_send(std::string_view message, std::span<const int> fds) noexcept {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
+  iovec piece{const_cast<char*>(message.data()), message.size()};  // sendmsg does not write to it
+  msghdr head{};
+  head.msg_iov = &piece;
+  head.msg_iovlen = 1;
+  if (!fds.empty()) {
+    head.msg_control = control.data();
+    head.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    cmsghdr* const rights = CMSG_FIRSTHDR(&head);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  }
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(fd_.get(), &head, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return Sent::Yes;
+  // ETOOMANYREFS: too many descriptors are on their way at the moment (unix(7)).
+  const bool no_room = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
+  return no_room ? Sent::NoRoom : Sent::Never;
+}
+
+void Channel::send_waiting() {
+  std::vector<int> fds;
+  while (!waiting_.empty()) {
+    const Waiting& first = waiting_.front();
+    fds.clear();
+    for (const UniqueFd& fd : first.fds)
+      fds.push_back(fd.get());
+    const Sent sent = try_send(first.message, fds);
+    if (sent == Sent::NoRoom) return;
+    if (sent == Sent::Never) return break_off(errno_text(errno));
+    waiting_bytes_ -= first.message.size();
+    waiting_.pop_front();
+  }
+  watch_.set_interest(reactor::kReadable);
+}
+
+void Channel::on_ready(reactor::Events ready) {
+  if ((ready & reactor::kWritable) != 0) send_waiting();
+  const std::shared_ptr<bool> alive = alive_;
+  for (int i = 0; i < kMessagesPerTurn && *alive && !over_; ++i) {
+    if (!receive_one()) return;
+  }
+}
+
+bool Channel::receive_one() {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
+  iovec piece{buffer_.data(), buffer_.size()};
+  msghdr head{};
+  head.msg_iov = &piece;
+  head.msg_iovlen = 1;
+  head.msg_control = control.data();
+  head.msg_controllen = control.size();
+  const ssize_t got = recvmsg(fd_.get(), &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0) {
+    if (errno == EINTR) return true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) break_off(errno == ECONNRESET ? "" : errno_text(errno));
+    return false;
+  }
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&head); header != nullptr; header = CMSG_NXTHDR(&head, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  const auto length = static_cast<std::size_t>(got);
+  if (length == 0 && fds.empty()) {
+    break_off("");
+    return false;
+  }
+  if ((head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || length > kMaxMessage) {
+    break_off("a message was too large");
+    return false;
+  }
+  handlers_.on_message(std::string_view(buffer_.data(), length), std::move(fds));
+  return true;
+}
+
+void Channel::break_off(std::string why) {
+  if (over_) return;
+  over_ = true;
+  why_ = std::move(why);
+  watch_.reset();
+  waiting_.clear();
+  waiting_bytes_ = 0;
+  ender_.arm(Duration::zero());
+}
+
+}  // namespace xsd::process

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A role: this same program, executed anew from /proc/self/exe, as a child with a task of its own (`worker`,
+// `logger`, `probe`): what must not share the master's memory or rights. It gets one end of a channel as its
+// standard input and output, the master's standard error, an unprivileged user, a session of its own, and of
+// the environment what the language, the time zone and the loader need.
+//
+// The child: `main` sees kRoleOption first, and calls `enter_role`, which takes the channel away from the
+// standard descriptors (a library that prints must not write into it), asks to die with the master, and names
+// the process.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+#include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
+#include "xsd/process/exec_plan.h"
+#include "xsd/process/spawner.h"
+
+namespace xsd::process {
+
+inline constexpr const char* kRoleOption = "--role";
+
+struct RoleRequest {
+  std::string role;                        ///< "worker"
+  std::string title;                       ///< of the process: "xsd: worker echo"
+  std::optional<Credentials> credentials;  ///< nothing: keep ours (the daemon is not root)
+};
+
+struct RoleProcess {
+  pid_t pid = 0;
+  UniqueFd pidfd;
+  UniqueFd channel;  ///< our end
+};
+
+/// What the roles of this process are started with; captured once.
+class RoleStarter {
+ public:
+  RoleStarter(Spawner& spawner, const Inheritance& inheritance);
+  Result<RoleProcess> start(const RoleRequest& request);
+
+ private:
+  Spawner& spawner_;
+  std::vector<std::string> environment_;
+};
+
+/// In the child, before anything else: our end of the channel. The error says that this is no role that a
+/// daemon has started.
+Result<UniqueFd> enter_role(const char* title);
+
+}  // namespace xsd::process
