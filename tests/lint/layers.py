@@ -17,8 +17,9 @@ ROWS = {
     "process": ["base", "net", "reactor", "config"],
     "plugin": ["base", "net", "reactor", "config"],
     "service": ["base", "net", "reactor", "config", "policy", "process", "plugin"],
-    "manager": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service"],
-    "daemon": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "manager"],
+    "worker": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service"],
+    "manager": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "worker"],
+    "daemon": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "worker", "manager"],
 }
 # Of config, these layers may see the definitions (values) and the grammar of arguments only, not the readers.
 TYPES_ONLY = {"policy", "process", "plugin"}

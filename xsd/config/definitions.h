@@ -102,6 +102,7 @@ struct SettingsNode {
   std::vector<SettingsNode> items;                            ///< of a list
   std::vector<std::pair<std::string, SettingsNode>> members;  ///< of a map, in file order
   Position where;
+  Position key_where;  ///< of its name, in a map
 
   // Out of line: clang 14 would ask for the size of the pairs above before it is known.
   SettingsNode();

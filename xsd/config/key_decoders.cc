@@ -146,6 +146,7 @@ SettingsNode to_settings(DecodeInput& in, const YamlNode& value) {
           in.sink.error(member.where, quoted(in.key) + " holds a NUL character");
         }
         node.members.emplace_back(member.key, to_settings(in, member.value));
+        node.members.back().second.key_where = member.where;
       }
       break;
   }

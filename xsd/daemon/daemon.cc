@@ -23,6 +23,11 @@ bool inherits_orphans() {
   return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
 }
 
+std::optional<process::Credentials> worker_credentials() {
+  if (geteuid() != 0) return std::nullopt;
+  return process::Credentials{65534, 65534, {}};
+}
+
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words)
@@ -103,17 +108,14 @@ Status Daemon::make_loop() {
     if (!log::flush_backlog()) log_retry_->arm(kLogRetry);
   });
   log::on_backlog([this] { log_retry_->arm(kLogRetry); });
-  auto signals = reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2},
-                                               [this](int number, pid_t) { on_signal(number); });
+  // CHLD tells of stopped workers, and of orphans where we are given any. Our own children are pidfds.
+  auto signals =
+      reactor::SignalSource::create(*loop_, {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD},
+                                    [this](int number, pid_t) { on_signal(number); });
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
-  if (inherits_orphans()) {
-    // Nobody else listens for CHLD: our own children are pidfds, and a signal for each would cost them twice.
-    auto orphans = reactor::SignalSource::create(*loop_, {SIGCHLD}, [this](int, pid_t) { reap_orphans(); });
-    if (!orphans) return std::move(orphans.error());
-    orphans_ = std::move(*orphans);
-  }
+  inherits_orphans_ = inherits_orphans();
   manager_ = std::make_unique<manager::ServiceManager>(
       *context_, loader_,
       manager::ServiceManager::Hooks{
@@ -147,9 +149,12 @@ int Daemon::run() {
   if (Status status = open_log(settings_.log); !status) return fail(status.error());
   if (!no_pid_file_.empty()) log::info("no pid file: {}", no_pid_file_);
   tell_what_has_no_effect(settings_);
+  if (options_.workers.value_or(settings_.workers) == config::WorkersMode::Auto)
+    manager_->use_workers(worker_credentials());
   const manager::Summary summary = manager_->start(std::move(snapshot));
-  log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
-            summary.failed, summary.disabled);
+  if (!stopping_)
+    log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
+              summary.failed, summary.disabled);
   if (manager_->nothing_could_be_bound()) {
     const Error error("no service could be bound");
     if (options_.detach) (void)std::fputs("xsd: no service could be bound; see the log\n", stderr);
@@ -170,7 +175,6 @@ void Daemon::tell_ready() {
 void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) const {
   std::vector<std::string> names = settings.without_effect_yet;
   if (options_.control_socket) names.emplace_back("--control-socket");
-  if (options_.workers == config::WorkersMode::Auto) names.emplace_back("--workers auto");
   if (!names.empty()) log::info("without effect in this version: {}", join(names));
 }
 
@@ -227,6 +231,10 @@ void Daemon::on_signal(int number) {
       log::info("stopping now");
       manager_->stop_now();
       loop_->stop();
+      break;
+    case SIGCHLD:
+      manager_->on_child_signal();
+      if (inherits_orphans_) reap_orphans();
       break;
     case SIGUSR1:
       dump_state();

@@ -65,7 +65,7 @@ class Daemon {
   std::optional<reactor::Timer> log_retry_;
   std::unique_ptr<reactor::SignalSource> signals_;
   std::unique_ptr<service::ServiceContext> context_;
-  std::unique_ptr<reactor::SignalSource> orphans_;  ///< as PID 1 or a subreaper
+  bool inherits_orphans_ = false;  ///< as PID 1 or a subreaper
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
   bool stopping_ = false;

@@ -2,13 +2,13 @@
 #include "xsd/daemon/roles.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string_view>
 
 #include "xsd/base/unique_fd.h"
 #include "xsd/daemon/exit_status.h"
 #include "xsd/process/role.h"
+#include "xsd/worker/worker.h"
 
 namespace xsd::daemon {
 namespace {
@@ -21,7 +21,9 @@ struct Role {
 
 // xsd --role NAME TITLE
 constexpr int kArguments = 4;
-constexpr std::array<Role, 0> kRoles = {};
+constexpr Role kRoles[] = {
+    {"worker", worker::run_worker},
+};
 
 int fail(const char* text) {
   (void)std::fprintf(stderr, "xsd: %s\n", text);
@@ -36,9 +38,9 @@ bool is_role(int argc, const char* const* argv) noexcept {
 
 int run_role(int argc, const char* const* argv) {
   if (argc != kArguments) return fail("a role is started by the daemon only");
-  const auto role = std::find_if(kRoles.begin(), kRoles.end(),
+  const auto role = std::find_if(std::begin(kRoles), std::end(kRoles),
                                  [&](const Role& known) { return known.name == std::string_view(argv[2]); });
-  if (role == kRoles.end()) return fail("there is no such role");
+  if (role == std::end(kRoles)) return fail("there is no such role");
   auto channel = process::enter_role(argv[3]);
   if (!channel) return fail(channel.error().text().c_str());
   return role->run(std::move(*channel));

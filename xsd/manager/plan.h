@@ -14,6 +14,7 @@
 
 #include "xsd/config/loader.h"
 #include "xsd/net/endpoint.h"
+#include "xsd/service/managed_service.h"
 
 namespace xsd::manager {
 
@@ -40,6 +41,7 @@ struct RunningEntry {
       definition;  ///< that it works with; nullptr if not serving
   std::shared_ptr<const config::Resolution> resolution;
   const std::vector<net::Endpoint>* endpoints = nullptr;  ///< that it has; borrowed
+  const service::ManagedService* service = nullptr;       ///< that is at work, if it serves; borrowed
 };
 
 /// `running` by id. The actions point into `snapshot`.

@@ -16,11 +16,11 @@ constexpr Duration kLongestRetry = std::chrono::seconds(60);
 // What was killed needs a moment to end; after that nothing keeps the daemon.
 constexpr Duration kAfterKill = std::chrono::milliseconds(500);
 
-bool ends_on_stop(const service::Service& service) {
+bool ends_on_stop(const service::ManagedService& service) {
   return service.definition().on_stop != config::OnStop::Leave;
 }
 
-void stop_service_now(service::Service& service) {
+void stop_service_now(service::ManagedService& service) {
   if (ends_on_stop(service)) {
     service.kill();
   } else {
@@ -53,9 +53,16 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
 
 ServiceManager::~ServiceManager() {
   // Services borrow the sockets.
-  for (auto& [id, entry] : entries_)
+  transition_.reset();
+  for (auto& [id, entry] : entries_) {
+    entry.coming.reset();
     entry.service.reset();
+  }
   retired_.clear();
+}
+
+void ServiceManager::use_workers(std::optional<process::Credentials> credentials) {
+  workers_ = std::make_unique<Workers>(context_, std::move(credentials));
 }
 
 ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
@@ -67,9 +74,14 @@ ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
 // ---- from one configuration to the next
 
 Summary ServiceManager::start(config::Snapshot snapshot) {
+  starting_ = true;
   begin_plan(std::move(snapshot));
-  while (phase_ != Phase::Quiet)
+  while (phase_ != Phase::Quiet && !stopping_) {
     go_on();
+    // Workers answer through the loop.
+    if (is_waiting()) context_.loop.run_once();
+  }
+  starting_ = false;
   return summary_;
 }
 
@@ -80,6 +92,14 @@ void ServiceManager::request_reload() {
     return;
   }
   begin_reload();
+}
+
+void ServiceManager::on_child_signal() {
+  if (workers_) workers_->look_for_stop();
+}
+
+bool ServiceManager::is_waiting() const noexcept {
+  return phase_ == Phase::Settling || (phase_ == Phase::Preparing && transition_->is_waiting());
 }
 
 void ServiceManager::begin_reload() {
@@ -123,6 +143,7 @@ void ServiceManager::load_some() {
 void ServiceManager::step() {
   if (phase_ == Phase::Loading) return load_some();
   go_on();
+  if (is_waiting()) return;  // a worker's answer goes on
   if (phase_ != Phase::Quiet) return step_later();
   log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
             summary_.stopped, summary_.changed, summary_.kept, summary_.failed);
@@ -145,11 +166,14 @@ void ServiceManager::begin_plan(config::Snapshot snapshot) {
     view.serving = entry.service != nullptr;
     view.endpoints = &entry.endpoints;
     if (entry.service) {
+      view.service = entry.service.get();
       view.definition = entry.service->prepared().definition;
       view.resolution = entry.service->prepared().resolution;
     }
   }
-  transition_ = std::make_unique<Transition>(context_, sockets_, running_, std::move(snapshot));
+  transition_ = std::make_unique<Transition>(
+      context_, sockets_, [this](service::Prepared prepared) { return make_service(std::move(prepared)); },
+      running_, std::move(snapshot));
   diagnostic_log_ = DiagnosticLog(transition_->snapshot().diagnostics);
 }
 
@@ -171,7 +195,9 @@ void ServiceManager::go_on() {
       phase_ = Phase::Applying;
       return;
     case Phase::Applying:
-      if (apply_some()) finish_plan();
+      if (apply_some()) settle();
+      return;
+    case Phase::Settling:
       return;
   }
 }
@@ -186,12 +212,30 @@ bool ServiceManager::apply_some() {
   return next_action_ == count;
 }
 
+// What was let go of is closed everywhere, and what is new is watched, before anybody is told that the plan
+// is done.
+void ServiceManager::settle() {
+  phase_ = Phase::Settling;
+  if (!workers_) return finish_plan();
+  workers_->fence([this] {
+    if (phase_ != Phase::Settling) return;
+    finish_plan();
+    if (!starting_) step_later();
+  });
+}
+
 void ServiceManager::finish_plan() {
   phase_ = Phase::Quiet;
   ++generation_;
-  context_.own_addresses.set_udp_ports(sockets_.udp_ports());
-  context_.own_addresses.refresh();
+  take_ports_over();
   transition_.reset();
+}
+
+void ServiceManager::take_ports_over() {
+  const auto ports = sockets_.udp_ports();
+  if (workers_) workers_->set_udp_ports({ports.begin(), ports.end()});
+  context_.own_addresses.set_udp_ports(ports);
+  context_.own_addresses.refresh();
 }
 
 void ServiceManager::run(std::size_t number) {
@@ -215,6 +259,7 @@ void ServiceManager::run(std::size_t number) {
     entry.wanted = nullptr;
     entry.retry.reset();
     entry.retry_delay = {};
+    drop_coming(entry);
   }
   switch (action.kind) {
     case ActionKind::Disable:
@@ -234,11 +279,19 @@ void ServiceManager::run(std::size_t number) {
     case ActionKind::Keep: {
       ++summary_.kept;
       // Prepared anew as well: what depends on the machine may have changed behind the same words.
-      const auto failed = try_to_run(entry, action.loaded->definition, action.loaded->resolution);
-      if (!failed) return;
+      auto ready = get_ready(entry, action.loaded->definition, action.loaded->resolution);
+      if (ready && ready->fresh == nullptr) {
+        const Status status = commit(entry, std::move(*ready));
+        if (status) return;
+        ready = tl::unexpected(Obstacle{status.error().text(), false, {}, {}, {}});
+      } else if (ready) {
+        // It failed after the plan was made; the retry makes it anew.
+        ready = tl::unexpected(
+            Obstacle{entry.service ? entry.service->failure() : entry.error, false, {}, {}, {}});
+      }
       --summary_.kept;
       transition_->keeps(entry.id, entry.endpoints);
-      return fail(entry, action.loaded->definition, *failed);
+      return fail(entry, action.loaded->definition, std::move(ready.error()));
     }
     case ActionKind::Change:
     case ActionKind::Start:
@@ -333,32 +386,80 @@ void ServiceManager::put_off_retries() {
 void ServiceManager::retry(Entry& entry) {
   std::vector<config::Diagnostic> diagnostics;
   auto resolution = loader_.resolve(*entry.wanted, retry_names_, diagnostics);
-  std::string why;
   if (resolution == nullptr) {
-    why = diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
-  } else {
-    const auto failed = try_to_run(entry, entry.wanted, std::move(resolution));
-    if (!failed) {
+    const std::string why =
+        diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
+    return end_retry(entry, tl::unexpected(Obstacle{why, entry.bind_failed, {}, {}, entry.blocker}));
+  }
+  auto ready = get_ready(entry, entry.wanted, std::move(resolution));
+  if (ready && ready->fresh && ready->fresh->is_making()) {
+    entry.coming = std::move(*ready);
+    return;
+  }
+  end_retry(entry, std::move(ready));
+}
+
+void ServiceManager::end_retry(Entry& entry, tl::expected<Ready, Obstacle> outcome) {
+  if (outcome) {
+    const Status status = commit(entry, std::move(*outcome));
+    if (status) {
       log::info("{}: works again", entry.id);
       entry.error.clear();
       entry.bind_failed = false;
       entry.wanted = nullptr;
       entry.retry_delay = {};
       entry.retry.reset();
-      context_.own_addresses.set_udp_ports(sockets_.udp_ports());
+      take_ports_over();
       for (auto& [other_id, other] : entries_) {
         if (other.retry && other.blocker == entry.id) other.retry->arm(Duration::zero());
       }
       return;
     }
-    why = failed->error;
-    entry.blocker = failed->blocker;
+    outcome = tl::unexpected(Obstacle{status.error().text(), false, {}, {}, {}});
   }
-  if (why != entry.cause) {
-    log::error("{}: failed: {}", entry.id, why);
-    entry.error = entry.cause = why;
+  const Obstacle& obstacle = outcome.error();
+  entry.blocker = obstacle.blocker;
+  if (obstacle.error != entry.cause) {
+    log::error("{}: failed: {}", entry.id, obstacle.error);
+    entry.error = entry.cause = obstacle.error;
   }
   schedule_retry(entry);
+}
+
+void ServiceManager::drop_coming(Entry& entry) {
+  if (!entry.coming) return;
+  entry.coming.reset();
+  sockets_.release(entry.id, entry.endpoints);
+}
+
+void ServiceManager::on_made() {
+  if (phase_ == Phase::Preparing && !starting_) step_later();
+  std::vector<Entry*> made;
+  for (auto& [id, entry] : entries_) {
+    if (entry.coming && !entry.coming->fresh->is_making()) made.push_back(&entry);
+  }
+  for (Entry* const entry : made) {
+    Ready ready = std::move(*entry->coming);
+    entry->coming.reset();
+    const std::string why = ready.fresh->failure();
+    if (why.empty()) {
+      end_retry(*entry, std::move(ready));
+      continue;
+    }
+    sockets_.release(entry->id, entry->endpoints);
+    end_retry(*entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
+  }
+}
+
+void ServiceManager::on_failed(service::ManagedService& service, const std::string& why) {
+  const auto found = entries_.find(service.name());
+  if (stopping_ || found == entries_.end() || found->second.service.get() != &service) return;
+  Entry& entry = found->second;
+  auto definition = service.prepared().definition;
+  retire(entry);
+  // Its fault takes time to be found; what it could be replaced by is in the files.
+  entry.retry_delay = kLongestRetry;
+  fail(entry, std::move(definition), {why, false, {}, {}, {}});
 }
 
 // ---- sockets and services
@@ -368,30 +469,35 @@ bool ServiceManager::nothing_could_be_bound() const noexcept {
   return serving() == 0 && std::any_of(entries_.begin(), entries_.end(), failed);
 }
 
-std::optional<Obstacle> ServiceManager::try_to_run(
+Result<std::unique_ptr<service::ManagedService>> ServiceManager::make_service(service::Prepared prepared) {
+  if (workers_ && prepared.definition->kind == config::ServiceKind::Plugin) {
+    return workers_->create(std::move(prepared),
+                            {.on_made = [this] { on_made(); },
+                             .on_failed = [this](service::ManagedService& service,
+                                                 const std::string& why) { on_failed(service, why); }});
+  }
+  auto made = service::Service::create(context_, std::move(prepared));
+  if (!made) return std::move(made.error());
+  return std::unique_ptr<service::ManagedService>(std::move(*made));
+}
+
+tl::expected<Ready, Obstacle> ServiceManager::get_ready(
     Entry& entry, std::shared_ptr<const config::ServiceDefinition> definition,
     std::shared_ptr<const config::Resolution> resolution) {
   std::vector<std::pair<net::Endpoint, std::string>> borrowed;
-  auto ready = make_ready(
-      context_, sockets_, entry.id, entry.endpoints, std::move(definition), std::move(resolution),
+  return make_ready(
+      context_, sockets_, [this](service::Prepared prepared) { return make_service(std::move(prepared)); },
+      {entry.id, entry.endpoints, entry.service.get()}, std::move(definition), std::move(resolution),
       [](const net::Endpoint&, const std::string&) { return false; }, borrowed);
-  if (!ready) return std::move(ready.error());
-  if (const Status status = commit(entry, std::move(*ready)); !status)
-    return Obstacle{status.error().text(), false, {}, {}, {}};
-  return std::nullopt;
 }
 
 Status ServiceManager::commit(Entry& entry, Ready ready) {
   const std::vector<net::Endpoint> endpoints = ready.prepared.resolution->endpoints;
-  std::unique_ptr<service::Service> fresh;
-  const bool replace = entry.service == nullptr || !entry.service->can_become(*ready.prepared.definition);
-  if (replace) {
-    auto made = service::Service::create(context_, ready.prepared);
-    if (!made) {
-      sockets_.release(entry.id, entry.endpoints);
-      return std::move(made.error());
-    }
-    fresh = std::move(*made);
+  std::unique_ptr<service::ManagedService> fresh = std::move(ready.fresh);
+  const bool replace = fresh != nullptr;
+  if (!replace && (entry.service == nullptr || !entry.service->failure().empty())) {
+    sockets_.release(entry.id, entry.endpoints);
+    return Error(entry.service ? entry.service->failure() : "it has failed meanwhile");
   }
   // An endpoint that comes from another service of this plan leaves it now.
   for (net::BoundSocket* const socket : ready.sockets) {
@@ -445,8 +551,8 @@ void ServiceManager::retire(Entry& entry) {
   entry.endpoints.clear();
 }
 
-void ServiceManager::retire_service(std::unique_ptr<service::Service> service, bool drain) {
-  service::Service* const leaving = service.get();
+void ServiceManager::retire_service(std::unique_ptr<service::ManagedService> service, bool drain) {
+  service::ManagedService* const leaving = service.get();
   retired_.push_back(std::move(service));
   if (drain || leaving->definition().on_remove == config::OnRemove::Drain) {
     leaving->drain();
@@ -456,7 +562,7 @@ void ServiceManager::retire_service(std::unique_ptr<service::Service> service, b
   forget_when_idle(*leaving);
 }
 
-void ServiceManager::forget_when_idle(service::Service& leaving) {
+void ServiceManager::forget_when_idle(service::ManagedService& leaving) {
   leaving.on_idle([this, gone = &leaving] {
     std::erase_if(retired_, [&](const auto& candidate) { return candidate.get() == gone; });
     if (on_stopped_ && retired_.empty()) std::exchange(on_stopped_, nullptr)();
@@ -467,19 +573,22 @@ void ServiceManager::forget_when_idle(service::Service& leaving) {
 
 void ServiceManager::stop(std::function<void()> done) {
   stopping_ = true;
+  phase_ = Phase::Quiet;
   stepper_.cancel();
   names_.cancel();
   retrier_.cancel();
   on_stopped_ = std::move(done);
+  transition_.reset();
   for (auto& [id, entry] : entries_) {
     entry.retry.reset();
+    entry.coming.reset();
     entry.endpoints.clear();
     if (entry.service) retired_.push_back(std::move(entry.service));
   }
   // Those that were on their way out before are told again: one that drains has no more time than the others.
   Duration longest{};
   for (const auto& service : retired_) {
-    service::Service* const leaving = service.get();
+    service::ManagedService* const leaving = service.get();
     if (!ends_on_stop(*leaving)) {
       leaving->leave();
       continue;
@@ -488,6 +597,7 @@ void ServiceManager::stop(std::function<void()> done) {
     leaving->terminate(leaving->definition().stop_timeout, false);
     forget_when_idle(*leaving);
   }
+  if (workers_) workers_->flush();
   sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
   if (retired_.empty()) {
@@ -501,6 +611,7 @@ void ServiceManager::stop(std::function<void()> done) {
 
 void ServiceManager::stop_now() {
   stopping_ = true;
+  phase_ = Phase::Quiet;
   stepper_.cancel();
   names_.cancel();
   retrier_.cancel();
@@ -509,6 +620,7 @@ void ServiceManager::stop_now() {
   }
   for (const auto& service : retired_)
     stop_service_now(*service);
+  if (workers_) workers_->kill();
 }
 
 // ---- status
@@ -526,7 +638,7 @@ std::vector<ServiceStatus> ServiceManager::status() const {
     if (entry.service) {
       status.active = entry.service->active();
       status.counters = entry.service->counters();
-      if (const auto* const datagrams = entry.service->datagrams()) status.datagrams = *datagrams;
+      status.datagrams = entry.service->datagrams();
       if (entry.service->definition().wait && status.active > 0) status.state = ServiceState::Waiting;
       if (!entry.service->pause_reason().empty()) {
         status.state = ServiceState::Paused;

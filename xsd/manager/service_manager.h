@@ -28,6 +28,7 @@
 #include "xsd/manager/plan.h"
 #include "xsd/manager/socket_table.h"
 #include "xsd/manager/transition.h"
+#include "xsd/manager/workers.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/service/context.h"
 #include "xsd/service/service.h"
@@ -69,6 +70,9 @@ class ServiceManager {
 
   /// Both borrowed.
   ServiceManager(service::ServiceContext& context, config::Loader& loader, Hooks hooks);
+
+  /// From now on plugin services work in worker processes of this identity (nothing: ours). Before `start`.
+  void use_workers(std::optional<process::Credentials> credentials);
   ~ServiceManager();
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
@@ -78,6 +82,8 @@ class ServiceManager {
 
   /// Asks for a reload; any number of requests while one is under way make one more.
   void request_reload();
+  /// A child was stopped, goes on, or has ended.
+  void on_child_signal();
   bool reloading() const noexcept { return phase_ != Phase::Quiet; }
 
   /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest
@@ -99,20 +105,21 @@ class ServiceManager {
   struct Entry {
     std::string id;
     std::string file;
-    std::unique_ptr<service::Service> service;  ///< nullptr unless serving
-    std::vector<net::Endpoint> endpoints;       ///< of the running definition
-    std::string error;                          ///< of the last try; set: failed
-    std::string cause;                          ///< the same without what was only found out once
-    std::string blocker;                        ///< the service whose socket it waits for
-    std::string fault;                          ///< of the text: what runs is older
-    bool bind_failed = false;                   ///< it failed only when it was to be bound
+    std::unique_ptr<service::ManagedService> service;  ///< nullptr unless serving
+    std::optional<Ready> coming;           ///< what a retry has made ready, while its service is being made
+    std::vector<net::Endpoint> endpoints;  ///< of the running definition
+    std::string error;                     ///< of the last try; set: failed
+    std::string cause;                     ///< the same without what was only found out once
+    std::string blocker;                   ///< the service whose socket it waits for
+    std::string fault;                     ///< of the text: what runs is older
+    bool bind_failed = false;              ///< it failed only when it was to be bound
     bool disabled = false;
     /// What is wanted but could not be had yet, and when it is tried again.
     std::shared_ptr<const config::ServiceDefinition> wanted;
     std::unique_ptr<reactor::Timer> retry;
     Duration retry_delay{};
   };
-  enum class Phase : std::uint8_t { Quiet, Loading, Asking, Telling, Preparing, Applying };
+  enum class Phase : std::uint8_t { Quiet, Loading, Asking, Telling, Preparing, Applying, Settling };
 
   void begin_reload();
   void step();
@@ -123,6 +130,7 @@ class ServiceManager {
   void go_on();
   bool apply_some();
   void finish_plan();
+  void settle();
 
   void run(std::size_t action);
   void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, Obstacle obstacle);
@@ -134,27 +142,37 @@ class ServiceManager {
   void ask_for_retries();
   void retry_some();
   void retry(Entry& entry);
+  void end_retry(Entry& entry, tl::expected<Ready, Obstacle> outcome);
+  void drop_coming(Entry& entry);
   void put_off_retries();
-  /// Makes the entry run this definition. An obstacle leaves everything of the service as it was.
-  std::optional<Obstacle> try_to_run(Entry& entry,
-                                     std::shared_ptr<const config::ServiceDefinition> definition,
-                                     std::shared_ptr<const config::Resolution> resolution);
+  tl::expected<Ready, Obstacle> get_ready(Entry& entry,
+                                          std::shared_ptr<const config::ServiceDefinition> definition,
+                                          std::shared_ptr<const config::Resolution> resolution);
+  Result<std::unique_ptr<service::ManagedService>> make_service(service::Prepared prepared);
+  bool is_waiting() const noexcept;
+  /// Some service that was being made no longer is.
+  void on_made();
+  /// A service that was at work is not, and will not be again by itself.
+  void on_failed(service::ManagedService& service, const std::string& why);
+  void take_ports_over();
   Status commit(Entry& entry, Ready ready);
   void let_go(const Entry& entry, const std::vector<net::Endpoint>& kept);
   void retire(Entry& entry);
-  void retire_service(std::unique_ptr<service::Service> service, bool drain);
-  void forget_when_idle(service::Service& leaving);
+  void retire_service(std::unique_ptr<service::ManagedService> service, bool drain);
+  void forget_when_idle(service::ManagedService& leaving);
   Entry& entry_of(const std::string& id);
 
   service::ServiceContext& context_;
   config::Loader& loader_;
   Hooks hooks_;
   SocketTable sockets_;
+  std::unique_ptr<Workers> workers_;  ///< nullptr: plugin services work here
   std::map<std::string, Entry> entries_;
-  std::vector<std::unique_ptr<service::Service>> retired_;
+  std::vector<std::unique_ptr<service::ManagedService>> retired_;
 
   Phase phase_ = Phase::Quiet;
   bool reload_wanted_ = false;
+  bool starting_ = false;  ///< `start` itself goes on, not the stepper
   bool stopping_ = false;
   std::function<void()> on_stopped_;
   std::map<std::string, RunningEntry> running_;  ///< what the transition starts from, until it is prepared

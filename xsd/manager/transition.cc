@@ -22,38 +22,50 @@ std::string place_of(const config::ServiceDefinition& definition) {
 }  // namespace
 
 tl::expected<Ready, Obstacle> make_ready(service::ServiceContext& context, SocketTable& sockets,
-                                         const std::string& id, const std::vector<net::Endpoint>& held,
+                                         const MakeService& make, const Current& current,
                                          std::shared_ptr<const config::ServiceDefinition> definition,
                                          std::shared_ptr<const config::Resolution> resolution,
                                          const SocketTable::MayTake& may_take,
                                          std::vector<std::pair<net::Endpoint, std::string>>& borrowed) {
   const std::string place = place_of(*definition);
+  const auto fail = [&](Obstacle obstacle) {
+    sockets.release(current.id, current.held);
+    return tl::unexpected(std::move(obstacle));
+  };
   auto prepared = service::prepare(std::move(definition), std::move(resolution), context.inheritance);
-  if (!prepared) return tl::unexpected(Obstacle{place + prepared.error().text(), false, {}, {}, {}});
-  auto bound = sockets.bind_all(prepared->resolution->endpoints, prepared->definition->backlog, id, may_take);
-  Obstacle obstacle{{}, true, {}, {}, {}};
+  if (!prepared) return fail({place + prepared.error().text(), false, {}, {}, {}});
+  auto bound =
+      sockets.bind_all(prepared->resolution->endpoints, prepared->definition->backlog, current.id, may_take);
   if (!bound) {
-    obstacle.error = bound.error().error.text();
-    obstacle.blocker = bound.error().user;
+    Obstacle obstacle{bound.error().error.text(), true, {}, {}, bound.error().user};
     if (bound.error().error.number() == EADDRINUSE) obstacle.busy = bound.error().endpoint;
-  } else {
-    const auto lost = std::find_if(bound->sockets.begin(), bound->sockets.end(),
-                                   [&](const auto* socket) { return !context.loop.can_watch(socket->fd()); });
-    if (lost == bound->sockets.end()) {
-      borrowed = std::move(bound->borrowed);
-      return Ready{std::move(*prepared), std::move(bound->sockets)};
-    }
-    obstacle.error = (*lost)->endpoint().to_string() + ": this poller cannot watch descriptor " +
-                     std::to_string((*lost)->fd());
+    return fail(std::move(obstacle));
   }
-  sockets.release(id, held);
-  return tl::unexpected(std::move(obstacle));
+  const auto lost = std::find_if(bound->sockets.begin(), bound->sockets.end(),
+                                 [&](const auto* socket) { return !context.loop.can_watch(socket->fd()); });
+  if (lost != bound->sockets.end()) {
+    return fail({(*lost)->endpoint().to_string() + ": this poller cannot watch descriptor " +
+                     std::to_string((*lost)->fd()),
+                 true,
+                 {},
+                 {},
+                 {}});
+  }
+  Ready ready{std::move(*prepared), nullptr, std::move(bound->sockets)};
+  if (current.service == nullptr || !current.service->can_become(ready.prepared)) {
+    auto made = make(ready.prepared);
+    if (!made) return fail({made.error().text(), false, {}, {}, {}});
+    ready.fresh = std::move(*made);
+  }
+  borrowed = std::move(bound->borrowed);
+  return ready;
 }
 
-Transition::Transition(service::ServiceContext& context, SocketTable& sockets,
+Transition::Transition(service::ServiceContext& context, SocketTable& sockets, MakeService make,
                        const std::map<std::string, RunningEntry>& running, config::Snapshot snapshot)
     : context_(context),
       sockets_(sockets),
+      make_(std::move(make)),
       snapshot_(std::move(snapshot)),
       plan_(make_plan(running, snapshot_)),
       outcomes_(plan_.size()) {
@@ -67,7 +79,9 @@ Transition::Transition(service::ServiceContext& context, SocketTable& sockets,
   for (const auto& [id, entry] : running) {
     if (entry.endpoints == nullptr) continue;
     if (const auto found = planned.find(id); found != planned.end()) {
-      if (found->second == ActionKind::Change) held_.emplace(id, *entry.endpoints);
+      if (found->second != ActionKind::Change) continue;
+      held_.emplace(id, *entry.endpoints);
+      current_.emplace(id, entry.service);
       continue;
     }
     for (const net::Endpoint& endpoint : *entry.endpoints)
@@ -100,11 +114,12 @@ void Transition::keeps(const std::string& id, const std::vector<net::Endpoint>& 
 bool Transition::step(Duration budget) {
   const Clock& clock = context_.loop.clock();
   const MonotonicTime end = clock.monotonic() + budget;
-  while (stage_ != Stage::Done) {
+  is_waiting_ = false;
+  while (stage_ != Stage::Done && !is_waiting_) {
     if (stage_ == Stage::Owners) {
       if (!owners_->step(clock, end - clock.monotonic()) && clock.monotonic() < owners_deadline_) break;
       name_owners();
-      stage_ = Stage::Done;
+      stage_ = Stage::Making;
     } else {
       work();
     }
@@ -119,15 +134,31 @@ void Transition::work() {
     stage_ = Stage::Settle;
     return;
   }
+  if (stage_ == Stage::Making) return await_making();
   settle();
   std::vector<net::Endpoint> busy;
   for (const Outcome& outcome : outcomes_) {
     if (outcome.obstacle.busy) busy.push_back(*outcome.obstacle.busy);
   }
-  stage_ = busy.empty() ? Stage::Done : Stage::Owners;
+  stage_ = busy.empty() ? Stage::Making : Stage::Owners;
   if (busy.empty()) return;
   owners_ = std::make_unique<net::PortOwnerSearch>(busy);
   owners_deadline_ = context_.loop.clock().monotonic() + kOwnersLimit;
+}
+
+void Transition::await_making() {
+  bool has_failed = false;
+  for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+    const auto& ready = outcomes_[i].ready;
+    if (!ready || ready->fresh == nullptr) continue;
+    is_waiting_ = is_waiting_ || ready->fresh->is_making();
+    const std::string why = ready->fresh->failure();
+    if (why.empty()) continue;
+    fail(i, {why, false, {}, {}, {}});
+    has_failed = true;
+  }
+  if (has_failed) settle();
+  if (!is_waiting_) stage_ = Stage::Done;
 }
 
 void Transition::prepare(std::size_t action) {
@@ -135,7 +166,8 @@ void Transition::prepare(std::size_t action) {
   if (!needs_preparing(wanted)) return;
   Outcome& outcome = outcomes_[action];
   auto ready = make_ready(
-      context_, sockets_, wanted.id, held_[wanted.id], wanted.loaded->definition, wanted.loaded->resolution,
+      context_, sockets_, make_, {wanted.id, held_[wanted.id], current_[wanted.id]},
+      wanted.loaded->definition, wanted.loaded->resolution,
       [this](const net::Endpoint& endpoint, const std::string& user) { return is_leaving(endpoint, user); },
       outcome.borrowed);
   if (!ready) return fail(action, std::move(ready.error()));

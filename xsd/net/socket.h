@@ -29,6 +29,11 @@ class BoundSocket {
   /// folder.
   static Result<BoundSocket> open(const Endpoint& endpoint, std::uint32_t backlog);
 
+  /// A socket that another process has bound and keeps, so that its file is that one's business.
+  static BoundSocket adopt(const Endpoint& endpoint, UniqueFd fd) {
+    return {endpoint, raise_fd(std::move(fd))};
+  }
+
   BoundSocket(BoundSocket&&) noexcept = default;
   BoundSocket& operator=(BoundSocket&&) noexcept = default;
   ~BoundSocket();

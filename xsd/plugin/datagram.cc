@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <string>
 
 #include <arpa/inet.h>
@@ -19,6 +20,14 @@ namespace xsd::plugin {
 namespace {
 
 constexpr int kDatagramsPerTurn = 64;
+// MSG_TRUNC: the length that the datagram had.
+constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC;
+constexpr int kReplyFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+/// A reply is dropped then, as the network would.
+bool is_lack_of_room(int error) noexcept {
+  return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
+}
 
 /// An error of an earlier answer or of this one datagram, which says nothing about the socket.
 bool concerns_one_datagram(int error) noexcept {
@@ -50,28 +59,27 @@ bool is_reflecting_port(std::uint16_t port) noexcept {
   return std::binary_search(kReflectingPorts.begin(), kReflectingPorts.end(), port);
 }
 
-std::int64_t Datagram::receive() noexcept {
-  std::array<char, kScratchSize>& buffer = scratch();
+void Datagram::prepare(const DatagramSocket& socket, msghdr& message, char* buffer) noexcept {
+  socket_ = &socket;
   replied_ = false;
+  to_be_sent_ = false;
   text_.reset();
-  // As long as what IP sockets get, and for a unix socket no longer than the credentials, which come first:
-  // no room for descriptors that a sender would like to give us (unix(7)).
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(in_pktinfo))];
-  iovec piece{buffer.data(), buffer.size()};
-  msghdr message{};
+  file_.reset();
+  piece_ = {buffer, kScratchSize};
+  message = {};
   message.msg_name = &from_;
   message.msg_namelen = sizeof from_;
-  message.msg_iov = &piece;
+  message.msg_iov = &piece_;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = bound_.is_ip() ? sizeof control : CMSG_SPACE(sizeof(ucred));
-  // MSG_TRUNC: the length that the datagram had.
-  const ssize_t got = recvmsg(fd_, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
-  if (got < 0) return -errno;
+  message.msg_control = control_;
+  message.msg_controllen = socket.bound.is_ip() ? sizeof control_ : CMSG_SPACE(sizeof(ucred));
+}
+
+void Datagram::received(msghdr& message, std::size_t length) noexcept {
+  length_ = length;
   from_length_ = message.msg_namelen;
   read_control(message);
   sender_ = net::SocketAddress(&from_.any, from_length_);
-  return got;
 }
 
 void Datagram::read_control(msghdr& message) noexcept {
@@ -105,26 +113,26 @@ bool Datagram::to_group() const noexcept {
   if (destination_.family == AF_INET)
     return destination_.v4.ipi_addr.s_addr != destination_.v4.ipi_spec_dst.s_addr;
   if (destination_.family == AF_INET6) return IN6_IS_ADDR_MULTICAST(&destination_.v6.ipi6_addr);
-  return bound_.is_multicast();
+  return socket_->bound.is_multicast();
 }
 
 net::SocketAddress Datagram::local() const noexcept {
   if (destination_.family == AF_INET) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(bound_.port());
+    address.sin_port = htons(socket_->bound.port());
     address.sin_addr = destination_.v4.ipi_addr;
     return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
   }
   if (destination_.family == AF_INET6) {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
-    address.sin6_port = htons(bound_.port());
+    address.sin6_port = htons(socket_->bound.port());
     address.sin6_addr = destination_.v6.ipi6_addr;
     if (IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr)) address.sin6_scope_id = destination_.v6.ipi6_ifindex;
     return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
   }
-  return bound_;
+  return socket_->bound;
 }
 
 const xsd_peer_info* Datagram::info() noexcept {
@@ -135,27 +143,44 @@ const xsd_peer_info* Datagram::info() noexcept {
 int Datagram::reply(const char* data, std::size_t length) noexcept {
   if (replied_) return -EALREADY;
   replied_ = true;
-  UniqueFd file;
-  const int refusal = from_length_ <= sizeof(sa_family_t) || to_group() ? EACCES : pin_file(file);
+  const int refusal = from_length_ <= sizeof(sa_family_t) || to_group() ? EACCES : pin_file();
   if (refusal != 0) {
     if (refusal == EACCES) ++counters_.refused;
     return -refusal;
   }
-  ssize_t sent = send(data, length);
-  // What an earlier answer met; this one was not sent.
-  if (sent < 0 && concerns_one_datagram(errno)) sent = send(data, length);
-  if (sent < 0) {
-    const bool no_room = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
-    return no_room ? 0 : -errno;
+  if (collected_ != nullptr) {
+    if (length > kScratchSize) return -EMSGSIZE;
+    reply_at_ = collected_->size();
+    reply_length_ = length;
+    collected_->insert(collected_->end(), data, data + length);
+    to_be_sent_ = true;
+    return 0;
   }
+  iovec reply{const_cast<char*>(data), length};  // sendmsg does not write to it
+  msghdr message{};
+  address_reply(message);
+  message.msg_iov = &reply;
+  ssize_t sent = sendmsg(socket_->fd, &message, kReplyFlags);
+  // What an earlier answer met; this one was not sent.
+  if (sent < 0 && concerns_one_datagram(errno)) sent = sendmsg(socket_->fd, &message, kReplyFlags);
+  if (sent < 0) return is_lack_of_room(errno) ? 0 : -errno;
   ++counters_.answered;
   counters_.bytes_out += static_cast<std::uint64_t>(sent);
   return 0;
 }
 
+bool Datagram::has_reply(msghdr& message) noexcept {
+  if (!to_be_sent_) return false;
+  piece_ = {collected_->data() + reply_at_, reply_length_};
+  message = {};
+  address_reply(message);
+  message.msg_iov = &piece_;
+  return true;
+}
+
 /// If the sender's name is a file: opens it, if it is one to answer to, and lets the reply go there whatever
 /// becomes of the name meanwhile. 0 or a positive errno.
-int Datagram::pin_file(UniqueFd& file) noexcept {
+int Datagram::pin_file() noexcept {
   if (sender_.family() != AF_UNIX || from_.path.sun_path[0] == '\0') return 0;
   const std::string path = sender_.host();
   // What is not a full path was meant from the sender's folder, and is unknown here.
@@ -163,12 +188,12 @@ int Datagram::pin_file(UniqueFd& file) noexcept {
   open_how how{};
   how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS;
-  file.reset(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
-  if (!file) return errno == ENOENT ? ENOENT : EACCES;
+  file_.reset(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (!file_) return errno == ENOENT ? ENOENT : EACCES;
   struct stat info {};
-  if (fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || info.st_uid != process_.uid) return EACCES;
+  if (fstat(file_.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || info.st_uid != process_.uid) return EACCES;
   const int length =
-      std::snprintf(from_.path.sun_path, sizeof from_.path.sun_path, "/proc/self/fd/%d", file.get());
+      std::snprintf(from_.path.sun_path, sizeof from_.path.sun_path, "/proc/self/fd/%d", file_.get());
   from_length_ =
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + static_cast<std::size_t>(length) + 1);
   return 0;
@@ -197,50 +222,145 @@ std::size_t Datagram::write_source(msghdr& message) const noexcept {
   return CMSG_SPACE(sizeof source);
 }
 
-ssize_t Datagram::send(const char* data, std::size_t length) noexcept {
-  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  if (!wildcard_ || destination_.family == AF_UNSPEC)
-    return sendto(fd_, data, length, kFlags, &from_.any, from_length_);
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))]{};
-  iovec piece{const_cast<char*>(data), length};  // sendmsg does not write to it
-  msghdr message{};
+/// All of the reply's message but for its bytes.
+void Datagram::address_reply(msghdr& message) noexcept {
   message.msg_name = &from_;
   message.msg_namelen = from_length_;
-  message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  if (!socket_->wildcard || destination_.family == AF_UNSPEC) return;
+  std::memset(control_, 0, sizeof control_);
+  message.msg_control = control_;
+  message.msg_controllen = sizeof control_;
   message.msg_controllen = write_source(message);
-  return sendmsg(fd_, &message, kFlags);
+}
+
+/// Those that are received together.
+struct DatagramReader::Batch {
+  static constexpr std::size_t kSize = 32;
+  static_assert(kDatagramsPerTurn >= static_cast<int>(kSize));
+
+  Batch(PluginInstance& instance, DatagramCounters& counters) {
+    for (std::size_t i = 0; i < kSize; ++i)
+      datagrams.emplace_back(instance, counters, &replies);
+  }
+  /// One for the process, like `scratch`; pages that no datagram was long enough for cost nothing.
+  static char* buffer(std::size_t index) noexcept {
+    static std::array<char, kSize * kScratchSize> buffers;
+    return buffers.data() + index * kScratchSize;
+  }
+
+  std::deque<Datagram> datagrams;
+  std::vector<char> replies;
+  std::array<mmsghdr, kSize> messages{};
+  std::array<xsd_datagram*, kSize> shown{};
+};
+
+DatagramReader::DatagramReader(PluginInstance& instance) noexcept : instance_(instance) {}
+
+DatagramReader::~DatagramReader() = default;
+
+/// Counts what was received. True if the plugin is to see it.
+bool DatagramReader::take(Datagram& datagram, msghdr& message, std::size_t length) noexcept {
+  datagram.received(message, length);
+  ++counters_.received;
+  counters_.bytes_in += length;
+  // A unix datagram can be longer than the buffer. A part of one is not what the peer said.
+  if (length <= kScratchSize && datagram.may_be_shown()) return true;
+  ++counters_.refused;
+  return false;
 }
 
 int DatagramReader::read(int fd, const net::SocketAddress& bound, bool wildcard) noexcept {
+  const DatagramSocket socket{fd, bound, wildcard};
+  return instance_.calls.on_datagrams != nullptr ? read_batches(socket) : read_single(socket);
+}
+
+int DatagramReader::read_single(const DatagramSocket& socket) noexcept {
   const xsd_plugin& calls = instance_.calls;
-  Datagram datagram(instance_, counters_, fd, bound, wildcard);
+  Datagram datagram(instance_, counters_, nullptr);
   bool got_any = false;
   int last_error = 0;
   for (int i = 0; i < kDatagramsPerTurn; ++i) {
-    const std::int64_t got = datagram.receive();
-    if (got == -EAGAIN || got == -EWOULDBLOCK) return 0;
+    msghdr message;
+    datagram.prepare(socket, message, scratch().data());
+    const ssize_t got = recvmsg(socket.fd, &message, kReceiveFlags);
     if (got < 0) {
-      const int error = static_cast<int>(-got);
-      if (!concerns_one_datagram(error)) return error;
-      last_error = error;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+      if (!concerns_one_datagram(errno)) return errno;
+      last_error = errno;
       continue;
     }
     got_any = true;
     const auto length = static_cast<std::size_t>(got);
-    ++counters_.received;
-    counters_.bytes_in += length;
-    // A unix datagram can be longer than the buffer. A part of one is not what the peer said.
-    if (length > kScratchSize || !datagram.may_be_shown()) {
-      ++counters_.refused;
-      continue;
-    }
-    if (calls.on_datagram != nullptr) calls.on_datagram(instance_.state, &datagram, scratch().data(), length);
+    if (take(datagram, message, length) && calls.on_datagram != nullptr)
+      calls.on_datagram(instance_.state, &datagram, scratch().data(), length);
   }
   // A whole turn of nothing but errors: it is the socket after all.
   return got_any ? 0 : last_error;
+}
+
+int DatagramReader::read_batches(const DatagramSocket& socket) noexcept {
+  if (!batch_) batch_ = std::make_unique<Batch>(instance_, counters_);
+  Batch& batch = *batch_;
+  bool got_any = false;
+  int last_error = 0;
+  int left = kDatagramsPerTurn;
+  while (left > 0) {
+    const std::size_t most = std::min(Batch::kSize, static_cast<std::size_t>(left));
+    for (std::size_t i = 0; i < most; ++i)
+      batch.datagrams[i].prepare(socket, batch.messages[i].msg_hdr, Batch::buffer(i));
+    const int got =
+        recvmmsg(socket.fd, batch.messages.data(), static_cast<unsigned>(most), kReceiveFlags, nullptr);
+    if (got < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+      if (!concerns_one_datagram(errno)) return errno;
+      last_error = errno;
+      --left;
+      continue;
+    }
+    got_any = true;
+    left -= got;
+    const auto received = static_cast<std::size_t>(got);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < received; ++i) {
+      mmsghdr& message = batch.messages[i];
+      if (take(batch.datagrams[i], message.msg_hdr, message.msg_len))
+        batch.shown[count++] = &batch.datagrams[i];
+    }
+    if (count > 0) instance_.calls.on_datagrams(instance_.state, batch.shown.data(), count);
+    send_replies(socket, received);
+    if (received < most) return 0;  // the queue is empty, or the poller tells of an error
+  }
+  return got_any ? 0 : last_error;  // as above
+}
+
+void DatagramReader::send_replies(const DatagramSocket& socket, std::size_t received) noexcept {
+  Batch& batch = *batch_;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < received; ++i) {
+    if (batch.datagrams[i].has_reply(batch.messages[count].msg_hdr)) ++count;
+  }
+  bool again = false;
+  for (std::size_t done = 0; done < count;) {
+    const int sent =
+        sendmmsg(socket.fd, &batch.messages[done], static_cast<unsigned>(count - done), kReplyFlags);
+    if (sent > 0) {
+      for (const std::size_t end = done + static_cast<std::size_t>(sent); done < end; ++done) {
+        ++counters_.answered;
+        counters_.bytes_out += batch.messages[done].msg_len;
+      }
+      again = false;
+      continue;
+    }
+    if (is_lack_of_room(errno)) break;  // the others are lost too
+    // The first time it may be what an earlier answer met; this one was not sent.
+    again = !again && concerns_one_datagram(errno);
+    if (!again) ++done;
+  }
+  batch.replies.clear();
+  // A pinned file is needed no longer than this.
+  for (std::size_t i = 0; i < received; ++i)
+    batch.datagrams[i].let_go();
 }
 
 }  // namespace xsd::plugin

@@ -3,18 +3,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <string>
 #include <utility>
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "xsd/net/socket.h"
+#include "xsd/plugin/socket_calls.h"
+#include "xsd/plugin/stream_set.h"
+
 namespace xsd::plugin {
 namespace {
-
-constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 // Throwing input away (performance.md). One call drops all that is queued; a turn is done after so many of
 // them.
@@ -33,14 +38,16 @@ ssize_t drop_tcp_input(int fd) noexcept {
   return syscall(SYS_recvfrom, fd, nullptr, kDropLength, MSG_TRUNC | MSG_DONTWAIT, nullptr, nullptr);
 }
 
-bool is_transient(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+/// True if the next byte to be read is the urgent one.
+bool is_at_mark(int fd) noexcept {
+  return sockatmark(fd) == 1;
 }
 
 static_assert(static_cast<std::uint32_t>(EndCause::Finished) == XSD_CLOSE_FINISHED);
 static_assert(static_cast<std::uint32_t>(EndCause::Peer) == XSD_CLOSE_PEER);
 static_assert(static_cast<std::uint32_t>(EndCause::Timeout) == XSD_CLOSE_TIMEOUT);
 static_assert(static_cast<std::uint32_t>(EndCause::Drain) == XSD_CLOSE_DRAIN);
+static_assert(static_cast<std::uint32_t>(EndCause::Handed) == XSD_CLOSE_HANDED);
 // Ten thousand of them are held at a time.
 static_assert(sizeof(StreamConnection) <= 528);
 
@@ -52,7 +59,7 @@ std::array<char, kScratchSize>& scratch() noexcept {
   return buffer;
 }
 
-StreamConnection::StreamConnection(StreamSet& set, UniqueFd socket, std::uint64_t id,
+StreamConnection::StreamConnection(StreamSet& set, StreamKind kind, UniqueFd socket, std::uint64_t id,
                                    const net::SocketAddress& remote, const net::SocketAddress& local)
     : set_(set),
       socket_(std::move(socket)),
@@ -61,49 +68,51 @@ StreamConnection::StreamConnection(StreamSet& set, UniqueFd socket, std::uint64_
       idle_timeout_(set.instance_.options.idle_timeout.value_or(Duration::zero())),
       remote_(remote),
       local_(local),
+      kind_(kind),
       tcp_(local.is_ip() || remote.is_ip()),
       timer_(set.instance_.loop, [this] { on_timer(); }) {}
 
+StreamConnection::~StreamConnection() = default;
+
+PluginInstance& StreamConnection::instance() noexcept {
+  return set_.instance_;
+}
+
+StreamConnection::Extras& StreamConnection::extras() {
+  if (!extras_) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
 // --- what the plugin asks for ---
 
-int StreamConnection::write(const char* data, std::size_t length) noexcept {
-  if (!can_send()) return -EPIPE;
-  if (length == 0) return 0;
-  if (length > kMaxPending - (pending_ ? pending_->size() : 0)) return -ENOBUFS;
-  std::size_t taken = 0;
-  if (!pending_) {
-    const std::int64_t sent = send_now(data, length);
-    if (sent < 0) return -EPIPE;
-    taken = static_cast<std::size_t>(sent);
-    if (taken == length) return 0;
-    pending_ = std::make_unique<Pending>();
-  }
-  Pending& pending = *pending_;
-  if (pending.sent > 0) {
-    pending.bytes.erase(pending.bytes.begin(),
-                        pending.bytes.begin() + static_cast<std::ptrdiff_t>(pending.sent));
-    pending.sent = 0;
-  }
-  pending.bytes.insert(pending.bytes.end(), data + taken, data + length);
+std::int64_t StreamConnection::read(char* buffer, std::size_t length, bool take) noexcept {
+  if (set_.instance_.calls.on_readable == nullptr || length == 0) return -EINVAL;
+  if (is_over() || throws_input_away()) return -EPIPE;
+  if (connecting_) return -ENOTCONN;
+  if (joined_) return -EBUSY;
+  if (peer_ended_) return 0;
+  const std::int64_t got = receive(buffer, length, take ? 0 : MSG_PEEK);
+  if (got < 0) return broken_ ? -EPIPE : -EAGAIN;
+  if (got == 0) peer_ended_ = true;
+  if (take) count_input(static_cast<std::size_t>(got));
   touch();
-  return 0;
+  return got;
 }
 
-std::int64_t StreamConnection::try_write(const char* data, std::size_t length) noexcept {
-  if (!can_send()) return -EPIPE;
-  if (pending_) return -EAGAIN;
-  if (length == 0) return 0;
-  const std::int64_t sent = send_now(data, length);
-  return sent < 0 ? -EPIPE : sent;
-}
-
-void StreamConnection::want_writable(bool on) noexcept {
-  want_writable_ = on;
+void StreamConnection::set_reading(bool on) noexcept {
+  reading_ = on;
   touch();
 }
 
 void StreamConnection::discard_input() noexcept {
   discarding_ = true;
+  touch();
+}
+
+void StreamConnection::set_idle_timeout(Duration timeout) noexcept {
+  idle_timeout_ = std::max(timeout, Duration::zero());
+  if (idle_timeout_ == Duration::zero() && !lingering_) timer_.cancel();
+  moved_ = true;
   touch();
 }
 
@@ -117,12 +126,43 @@ void StreamConnection::close() noexcept {
   touch();
 }
 
+void StreamConnection::abort() noexcept {
+  if (is_over()) return;
+  resetting_ = true;
+  forced_ = EndCause::Finished;
+  touch();
+}
+
+int StreamConnection::hand_over(std::string_view service) noexcept {
+  const HostedOptions& options = set_.instance_.options;
+  if (kind_ != StreamKind::Client) return -EINVAL;
+  if (is_over() || closing_ || finishing_) return -EPIPE;
+  if (pending_ || joined_) return -EBUSY;
+  if (!options.on_hand_over) return -ENOSYS;
+  drop_low_water_mark();
+  UniqueFd copy(fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return -errno;
+  // Programs expect that. The mode is that of the open file, which ours is too.
+  set_blocking(copy.get(), true);
+  const int result = options.on_hand_over({std::move(copy), id_, remote_, local_, std::string(service)});
+  if (result != 0) {
+    set_blocking(socket_.get(), false);
+    return result;
+  }
+  forced_ = EndCause::Handed;
+  touch();
+  return 0;
+}
+
 const xsd_peer_info* StreamConnection::peer_info() noexcept {
-  if (!peer_text_) peer_text_ = std::make_unique<PeerText>(set_.instance_, id_, remote_, local_);
+  if (!peer_text_) {
+    if (kind_ == StreamKind::Outward) local_ = net::local_address(socket_.get());
+    peer_text_ = std::make_unique<PeerText>(set_.instance_, id_, remote_, local_);
+  }
   return &peer_text_->info;
 }
 
-// --- bytes ---
+// --- input ---
 
 void StreamConnection::touch() noexcept {
   if (touched_ || ended_) return;
@@ -142,73 +182,63 @@ void StreamConnection::count_input(std::size_t bytes) noexcept {
   if (!throws_input_away() || !waits_to_send()) moved_ = true;
 }
 
-/// Bytes taken, 0 if there is no room, -1 after an error.
-std::int64_t StreamConnection::send_now(const char* data, std::size_t length) noexcept {
-  ssize_t sent = 0;
-  do {
-    sent = ::send(socket_.get(), data, length, kSendFlags);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) {
-    if (is_transient(errno)) return 0;
-    fail();
-    return -1;
-  }
-  bytes_out_ += static_cast<std::uint64_t>(sent);
-  moved_ = true;
-  touch();
-  return sent;
-}
-
-void StreamConnection::flush() noexcept {
-  const std::int64_t sent = send_now(pending_->bytes.data() + pending_->sent, pending_->size());
-  if (sent <= 0) return;
-  pending_->sent += static_cast<std::size_t>(sent);
-  if (pending_->size() == 0) pending_.reset();
+/// As recv; an error that is one of the connection's is noted.
+std::int64_t StreamConnection::receive(char* buffer, std::size_t length, int flags) noexcept {
+  const bool at_mark = urgent_told_ && (flags & MSG_PEEK) == 0 && is_at_mark(socket_.get());
+  const ssize_t got = ::recv(socket_.get(), buffer, length, MSG_DONTWAIT | flags);
+  if (got < 0 && !is_transient(errno)) fail();
+  if (at_mark && got > 0) urgent_told_ = false;
+  return got;
 }
 
 void StreamConnection::on_ready(reactor::Events ready) noexcept {
   const StreamSet::Entry entry(set_);
   touch();
+  if (connecting_) return on_connect_ready();
   const std::uint64_t bytes_before = bytes_in_ + bytes_out_;
   const bool ended_before = peer_ended_;
-  if ((ready & reactor::kWritable) != 0) on_writable();
-  if ((ready & reactor::kReadable) != 0 && !broken_) on_readable();
+  if ((ready & reactor::kPriority) != 0) on_urgent();
+  if ((ready & reactor::kWritable) != 0 && !is_over()) on_writable();
+  if ((ready & reactor::kReadable) != 0 && !is_over()) on_readable();
+  if ((ready & reactor::kHangup) == 0) return;
   // An error that neither reading nor writing met would be reported again and again.
   const bool progress = bytes_in_ + bytes_out_ != bytes_before || peer_ended_ != ended_before;
-  if ((ready & reactor::kHangup) != 0 && !progress) broken_ = true;
-}
-
-void StreamConnection::on_writable() noexcept {
-  const xsd_plugin& calls = set_.instance_.calls;
-  if (pending_) {
-    flush();
-  } else if (want_writable_ && can_send() && calls.on_writable != nullptr) {
-    calls.on_writable(set_.instance_.state, this);
-  }
+  if (progress) return;
+  if ((ready & (reactor::kReadable | reactor::kWritable)) == 0) {
+    urgent_told_ = true;  // none will come any more, and what is unread is still to be read
+  } else if (set_.instance_.calls.on_readable == nullptr || (ready & reactor::kReadable) == 0 ||
+             throws_input_away() || joined_) {
+    broken_ = true;
+  }  // else the plugin will meet it when it reads
 }
 
 void StreamConnection::on_readable() noexcept {
   if (peer_ended_) return;
   if (throws_input_away()) return discard_some();
-  if (pending_) return;
+  if (joined_) return carry();
+  if (pending_ || !reading_) return;
+  const xsd_plugin& calls = set_.instance_.calls;
+  if (calls.on_readable != nullptr) return calls.on_readable(set_.instance_.state, this);
   std::array<char, kScratchSize>& buffer = scratch();
-  const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const std::int64_t got = receive(buffer.data(), buffer.size(), 0);
   if (got == 0) return on_peer_end();
-  if (got < 0) {
-    if (!is_transient(errno)) fail();
-    return;
-  }
+  if (got < 0) return;
   // Whether there is more is the poller's to say.
   const auto length = static_cast<std::size_t>(got);
   count_input(length);
-  const xsd_plugin& calls = set_.instance_.calls;
   if (calls.on_data != nullptr) calls.on_data(set_.instance_.state, this, buffer.data(), length);
+}
+
+void StreamConnection::on_urgent() noexcept {
+  const xsd_plugin& calls = set_.instance_.calls;
+  urgent_told_ = true;
+  if (calls.on_urgent != nullptr && !closing_ && !joined_) calls.on_urgent(set_.instance_.state, this);
 }
 
 void StreamConnection::on_peer_end() noexcept {
   peer_ended_ = true;
   const xsd_plugin& calls = set_.instance_.calls;
-  if (closing_ || calls.on_end == nullptr) {
+  if (closing_ || calls.on_end == nullptr || calls.on_readable != nullptr) {
     finish();
   } else {
     calls.on_end(set_.instance_.state, this);
@@ -219,6 +249,7 @@ void StreamConnection::discard_some() noexcept {
   std::array<char, kScratchSize>& buffer = scratch();
   const std::size_t length = tcp_ ? kDropLength : buffer.size();
   for (int i = 0; i < kDropsPerTurn; ++i) {
+    const bool at_mark = urgent_told_ && is_at_mark(socket_.get());
     const ssize_t got =
         tcp_ ? drop_tcp_input(socket_.get()) : ::recv(socket_.get(), buffer.data(), length, MSG_DONTWAIT);
     if (got == 0) return on_peer_end();
@@ -226,6 +257,7 @@ void StreamConnection::discard_some() noexcept {
       if (!is_transient(errno)) fail();
       return;
     }
+    if (at_mark) urgent_told_ = false;
     count_input(static_cast<std::size_t>(got));
     if (static_cast<std::size_t>(got) < length) break;
   }
@@ -241,6 +273,12 @@ void StreamConnection::raise_low_water_mark() noexcept {
   (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &step.mark, sizeof step.mark);
 }
 
+void StreamConnection::drop_low_water_mark() noexcept {
+  if (low_water_step_ == 0) return;
+  const int any = 1;
+  (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any);  // as above
+}
+
 // --- life ---
 
 bool StreamConnection::watch() noexcept {
@@ -254,10 +292,20 @@ bool StreamConnection::watch() noexcept {
   return true;
 }
 
+bool StreamConnection::wants_input() const noexcept {
+  if (closing_) return true;
+  if (joined_) return extras_->partner != nullptr && extras_->partner->takes_carried();
+  return reading_ && (discarding_ || !pending_);
+}
+
 reactor::Events StreamConnection::wanted_events() const noexcept {
+  if (connecting_) return reactor::kWritable;
   reactor::Events events = reactor::kNone;
   if (waits_to_send()) events |= reactor::kWritable;
-  if (!peer_ended_ && (!pending_ || throws_input_away())) events |= reactor::kReadable;
+  if (peer_ended_) return events;
+  if (wants_input()) events |= reactor::kReadable;
+  if (set_.instance_.calls.on_urgent != nullptr && tcp_ && !urgent_told_ && !closing_ && !joined_)
+    events |= reactor::kPriority;
   return events;
 }
 
@@ -270,16 +318,45 @@ void StreamConnection::on_timer() noexcept {
   const StreamSet::Entry entry(set_);
   touch();
   // A raised low-water mark keeps small arrivals from us.
-  if (low_water_step_ > 0 && !lingering_ && kernel_queue(SIOCINQ) > 0) {
+  if (low_water_step_ > 0 && !lingering_ && reading_ && kernel_queue(SIOCINQ) > 0) {
     discard_some();
     if (moved_) return;
   }
   forced_ = lingering_ ? EndCause::Finished : EndCause::Timeout;
+  if (connecting_) tell_connected(-ETIMEDOUT);
+}
+
+void StreamConnection::on_connect_ready() noexcept {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  tell_connected(-error);
+}
+
+void StreamConnection::tell_connected(int result) noexcept {
+  connecting_ = false;
+  moved_ = true;
+  if (result != 0) broken_ = true;
+  const xsd_plugin& calls = set_.instance_.calls;
+  if (calls.on_connected != nullptr && !closing_) calls.on_connected(set_.instance_.state, this, result);
+}
+
+/// What could not be told from within another callback.
+void StreamConnection::tell_news() noexcept {
+  Extras& news = *extras_;
+  if (connecting_ && news.connect_error != 0 && !is_over()) tell_connected(news.connect_error);
+  if (!news.outcome || news.outcome_told) return;
+  news.outcome_told = true;
+  const xsd_plugin& calls = set_.instance_.calls;
+  if (calls.on_program == nullptr) return;
+  const ProgramOutcome& outcome = *news.outcome;
+  calls.on_program(set_.instance_.state, this, outcome.error, outcome.exit_status, outcome.signal);
 }
 
 /// Brings everything in line with what was asked for and what happened since the last time.
 void StreamConnection::settle() noexcept {
   if (ended_) return;
+  if (extras_) tell_news();
   if (const std::optional<EndCause> cause = cause_to_end()) return end(*cause);
   if (!watch_.active()) return;  // `open` will see to it
   if (moved_ && !lingering_ && idle_timeout_ > Duration::zero()) timer_.arm(idle_timeout_);
@@ -287,15 +364,19 @@ void StreamConnection::settle() noexcept {
   watch_.set_interest(wanted_events());
 }
 
+bool StreamConnection::waits_for_program() const noexcept {
+  return kind_ == StreamKind::Program && !extras_->outcome;
+}
+
 std::optional<EndCause> StreamConnection::cause_to_end() noexcept {
   if (forced_) return forced_;
   if (broken_) return EndCause::Peer;
-  if (pending_) return std::nullopt;
+  if (has_output()) return std::nullopt;
   if (closing_) {
     if (peer_ended_) return EndCause::Finished;
     if (!lingering_ && !start_lingering()) return EndCause::Finished;
-  } else if (finishing_) {
-    if (peer_ended_) return EndCause::Finished;
+  } else if (finishing_ && !connecting_) {
+    if (peer_ended_ && !waits_for_program()) return EndCause::Finished;
     // Fails only if the peer has reset the connection, which the next read will tell.
     if (!shut_) (void)shutdown(socket_.get(), SHUT_WR);
     shut_ = true;
@@ -308,22 +389,22 @@ bool StreamConnection::start_lingering() noexcept {
   if (kernel_queue(SIOCINQ) == 0) return false;
   lingering_ = true;
   (void)shutdown(socket_.get(), SHUT_WR);  // as above
-  if (low_water_step_ > 0) {
-    const int any = 1;
-    (void)setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any);  // as in raise_low_water_mark
-  }
+  drop_low_water_mark();
   const bool shorter = idle_timeout_ > Duration::zero() && idle_timeout_ < kLingerTime;
   timer_.arm(shorter ? idle_timeout_ : kLingerTime);
   return true;
 }
 
 void StreamConnection::end(EndCause cause) noexcept {
-  if (cause == EndCause::Timeout && tcp_ && (pending_ || kernel_queue(SIOCOUTQNSD) > 0)) {
+  if (cause == EndCause::Timeout && tcp_ && (has_output() || kernel_queue(SIOCOUTQNSD) > 0)) {
     // The peer does not read. Let go of what the kernel holds for it, instead of having it tried for many
     // minutes more; and the peer must not take for whole what is not.
-    const linger abort{1, 0};
-    (void)setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &abort,
-                     sizeof abort);  // then it is a close as usual
+    resetting_ = true;
+  }
+  if (resetting_) {
+    const linger reset{1, 0};
+    // If it fails, it is a close as usual.
+    (void)setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
   watch_.reset();
   timer_.cancel();
@@ -331,112 +412,10 @@ void StreamConnection::end(EndCause cause) noexcept {
   pending_.reset();
   ended_ = true;
   forced_ = cause;
-  set_.ended_.splice(set_.ended_.end(), set_.live_, place_);
+  set_.drop(*this);
   const xsd_plugin& calls = set_.instance_.calls;
   if (calls.on_close != nullptr)
     calls.on_close(set_.instance_.state, this, static_cast<std::uint32_t>(cause));
-}
-
-// --- the set ---
-
-StreamSet::StreamSet(PluginInstance& instance) : instance_(instance) {}
-
-StreamSet::~StreamSet() = default;
-
-OpenOutcome StreamSet::open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                            const net::SocketAddress& local) noexcept {
-  // A number that select cannot hold is found out before the plugin hears of the connection.
-  if (!instance_.loop.can_watch(socket.get())) return OpenOutcome::NoRoom;
-  const Entry entry(*this);
-  StreamConnection& connection = live_.emplace_back(*this, std::move(socket), id, remote, local);
-  connection.place_ = std::prev(live_.end());
-
-  OpenOutcome outcome = OpenOutcome::Open;
-  const xsd_plugin& calls = instance_.calls;
-  if (calls.on_open != nullptr && calls.on_open(instance_.state, &connection) != 0)
-    outcome = OpenOutcome::Refused;
-  if (outcome == OpenOutcome::Open) {
-    connection.settle();
-    if (!connection.ended_ && !connection.watch()) {
-      connection.end(EndCause::Peer);
-      outcome = OpenOutcome::NoRoom;
-    }
-  }
-  if (outcome == OpenOutcome::Open) {
-    if (connection.ended_) defer_reports();
-    return outcome;
-  }
-  std::erase(touched_, &connection);
-  (connection.ended_ ? ended_ : live_).erase(connection.place_);
-  return outcome;
-}
-
-void StreamSet::close_all(EndCause cause) noexcept {
-  const Entry entry(*this);
-  for (StreamConnection& connection : live_) {
-    connection.forced_ = cause;
-    connection.touch();
-  }
-}
-
-void StreamSet::end_all(EndCause cause) noexcept {
-  const Entry entry(*this);
-  while (!live_.empty()) {
-    live_.front().end(cause);
-  }
-  settle_touched();  // ended ones only: nothing points to them any more
-  while (!ended_.empty()) {
-    report_first();
-  }
-}
-
-void StreamSet::settle_touched() noexcept {
-  // A callback of one may touch others.
-  for (std::size_t i = 0; i < touched_.size(); ++i) {
-    touched_[i]->touched_ = false;
-    touched_[i]->settle();
-  }
-  touched_.clear();
-}
-
-void StreamSet::report_first() noexcept {
-  const StreamConnection& first = ended_.front();
-  const StreamEnd end{
-      first.id_,     *first.forced_, first.bytes_in_, first.bytes_out_, instance_.loop.now() - first.opened_,
-      first.remote_, first.local_};
-  ended_.pop_front();
-  if (instance_.options.on_stream_end) instance_.options.on_stream_end(end);
-}
-
-void StreamSet::defer_reports() {
-  if (reports_deferred_) return;
-  reports_deferred_ = true;
-  if (!self_) self_ = std::make_shared<StreamSet*>(this);
-  instance_.loop.defer([weak = std::weak_ptr<StreamSet*>(self_)] {
-    const std::shared_ptr<StreamSet*> self = weak.lock();
-    if (!self) return;
-    StreamSet& set = **self;
-    set.reports_deferred_ = false;
-    const Entry entry(set);
-  });
-}
-
-void StreamSet::leave() noexcept {
-  if (depth_ == 1) {
-    settle_touched();
-    // What `on_stream_end` does may end others, or retire this set.
-    while (!ended_.empty() && !reports_deferred_) {
-      report_first();
-      settle_touched();
-    }
-  }
-  --depth_;
-  if (depth_ == 0 && retired_) delete this;
-}
-
-void StreamSet::retire(std::unique_ptr<StreamSet> set) noexcept {
-  set->retired_ = true;
-  if (set->depth_ > 0) (void)set.release();  // `leave` deletes it
 }
 
 }  // namespace xsd::plugin

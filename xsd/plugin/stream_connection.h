@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// StreamConnection: one accepted stream socket in the hands of a plugin; the xsd_connection of the plugin
-// interface. StreamSet: all of them that belong to one service; owns them, and borrows the PluginInstance.
-//
-// What happens in which order. The loop (or `open`) enters the set; callbacks of the plugin run, and what
-// they ask of a connection is done at once where bytes are concerned (write), but only noted where the
-// connection's life is (finish, close, a failed send). Noted connections are in `touched_`. When the
-// outermost entry is left, each touched connection is settled: it is shut down or ended, its timer re-armed,
-// its interest brought up to date. So on_close never runs inside another callback. Ended connections wait in
-// `ended_`, their sockets closed, until nobody is using them; then they are reported and destroyed. Those
-// that end inside `open` are reported by work deferred to the end of the turn, so that the caller of `open`
-// sees its answer first.
+// StreamConnection: one stream socket in the hands of a plugin; the xsd_connection of the plugin interface.
+// Owned by a StreamSet (stream_set.h, where the order of things is told).
 //
 // System calls of a connection that sends, is echoed and closes: recv, send, recv, close, and one
 // registration. A connection whose plugin answers and closes in on_open is never registered: send,
@@ -19,6 +10,13 @@
 // Closing with unread bytes would make the kernel send a reset, and that may take our answer away from the
 // peer (RFC 1122 4.2.2.13). So if there are any, the sending direction is shut down first and the input
 // thrown away until the peer has ended too, for at most kLingerTime.
+//
+// Urgent data is read in its place (SO_OOBINLINE). The kernel reports it as long as it has not been read, so
+// after on_urgent it is not asked for it again until a read has passed the mark (sockatmark(3)).
+//
+// Two that are joined: what arrives on one goes into a pipe that belongs to the other, and from there out.
+// While the other has not taken it, the one is not read from. splice(2) stops for good at urgent data, and
+// some sockets have none: whenever it moves nothing a plain recv tells why, and takes over what it gets.
 #pragma once
 
 #include <chrono>
@@ -26,10 +24,11 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string_view>
 
 #include "xsd/base/unique_fd.h"
 #include "xsd/net/address.h"
+#include "xsd/plugin/pending_output.h"
 #include "xsd/plugin/plugin_instance.h"
 #include "xsd/reactor/event_loop.h"
 
@@ -39,36 +38,66 @@ class StreamSet;
 
 /// How long a closed connection goes on throwing away what its peer sends.
 inline constexpr Duration kLingerTime = std::chrono::seconds(2);
-/// What may wait to be sent on one connection.
+/// What may wait to be sent on one connection, files not counted, and how many of those.
 inline constexpr std::size_t kMaxPending = std::size_t{1024} * 1024;
+inline constexpr std::size_t kMaxPendingFiles = 16;
+inline constexpr std::size_t kMaxPieces = 64;
+/// What one connection may send from files, or carry to another, in a turn.
+inline constexpr std::size_t kBytesPerTurn = std::size_t{1024} * 1024;
+
+/// Where a connection comes from. Only clients are counted and reported to the owner of the service.
+enum class StreamKind : std::uint8_t { Client, Outward, Program };
+
+/// How a program ended that a connection leads to.
+struct ProgramOutcome {
+  int error = 0;
+  int exit_status = 0;
+  int signal = 0;
+};
 
 class StreamConnection : public ::xsd_connection {
  public:
-  StreamConnection(StreamSet& set, UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                   const net::SocketAddress& local);
+  StreamConnection(StreamSet& set, StreamKind kind, UniqueFd socket, std::uint64_t id,
+                   const net::SocketAddress& remote, const net::SocketAddress& local);
   StreamConnection(const StreamConnection&) = delete;
   StreamConnection& operator=(const StreamConnection&) = delete;
+  ~StreamConnection();
 
   // What the plugin can ask for (see plugin.h).
   int write(const char* data, std::size_t length) noexcept;
+  int write_pieces(const xsd_piece* pieces, std::size_t count, std::uint32_t flags) noexcept;
   std::int64_t try_write(const char* data, std::size_t length) noexcept;
+  int send_file(UniqueFd file, std::uint64_t offset, std::uint64_t length) noexcept;
+  std::uint64_t unsent() const noexcept;
+  std::int64_t read(char* buffer, std::size_t length, bool take) noexcept;
+  void set_reading(bool on) noexcept;
   void want_writable(bool on) noexcept;
   void discard_input() noexcept;
+  void set_idle_timeout(Duration timeout) noexcept;
   void finish() noexcept;
   void close() noexcept;
+  void abort() noexcept;
+  int join(StreamConnection& other) noexcept;
+  int hand_over(std::string_view service) noexcept;
   const xsd_peer_info* peer_info() noexcept;
   void* data() const noexcept { return data_; }
   void set_data(void* data) noexcept { data_ = data; }
+  PluginInstance& instance() noexcept;
 
  private:
   friend class StreamSet;
   using Place = std::list<StreamConnection>::iterator;
 
-  /// Bytes that the kernel did not take.
-  struct Pending {
-    std::vector<char> bytes;
-    std::size_t sent = 0;
-    std::size_t size() const noexcept { return bytes.size() - sent; }
+  /// What few connections have.
+  struct Extras {
+    int connect_error = 0;  ///< of a connect that failed at once; to be told
+    std::uint64_t program_id = 0;
+    std::optional<ProgramOutcome> outcome;
+    bool outcome_told = false;
+    StreamConnection* partner = nullptr;  ///< joined with it; null once that has ended
+    UniqueFd pipe_in;                     ///< what the partner has sent, on its way to our socket
+    UniqueFd pipe_out;
+    std::size_t in_pipe = 0;
   };
 
   bool watch() noexcept;
@@ -76,11 +105,28 @@ class StreamConnection : public ::xsd_connection {
   void on_timer() noexcept;
   void on_readable() noexcept;
   void on_writable() noexcept;
+  void on_urgent() noexcept;
   void on_peer_end() noexcept;
+  void on_connect_ready() noexcept;
+  void tell_connected(int result) noexcept;
+  void tell_news() noexcept;
+  std::int64_t receive(char* buffer, std::size_t length, int flags) noexcept;
   void discard_some() noexcept;
   void raise_low_water_mark() noexcept;
-  std::int64_t send_now(const char* data, std::size_t length) noexcept;
+  void drop_low_water_mark() noexcept;
+  std::int64_t sent_now(std::int64_t result) noexcept;
+  std::int64_t send_now(const char* data, std::size_t length, int flags) noexcept;
+  std::int64_t send_file_now(PendingOutput::File& file, std::uint64_t most) noexcept;
+  int put(const char* data, std::size_t length) noexcept;
+  std::size_t room() const noexcept { return kMaxPending - (pending_ ? pending_->byte_count() : 0); }
+  PendingOutput& pending();
   void flush() noexcept;
+  void carry() noexcept;
+  void carry_copy(StreamConnection& to) noexcept;
+  void empty_pipe() noexcept;
+  void wake_partner() noexcept;
+  bool takes_carried() const noexcept;
+  void part(EndCause cause) noexcept;
   void count_input(std::size_t bytes) noexcept;
   void fail() noexcept;
   void touch() noexcept;
@@ -89,9 +135,17 @@ class StreamConnection : public ::xsd_connection {
   std::optional<EndCause> cause_to_end() noexcept;
   bool start_lingering() noexcept;
   void end(EndCause cause) noexcept;
-  bool can_send() const noexcept { return !ended_ && !closing_ && !finishing_ && !broken_; }
+  Extras& extras();
+  bool is_over() const noexcept { return ended_ || broken_ || forced_.has_value(); }
+  bool can_send() const noexcept {
+    return !ended_ && !closing_ && !finishing_ && !broken_ && !connecting_ && !joined_ && !forced_;
+  }
+  int why_not_send() const noexcept;
   bool throws_input_away() const noexcept { return discarding_ || closing_; }
-  bool waits_to_send() const noexcept { return pending_ || (want_writable_ && can_send()); }
+  bool has_output() const noexcept { return pending_ || (joined_ && extras_->in_pipe > 0); }
+  bool waits_to_send() const noexcept { return has_output() || (want_writable_ && can_send()); }
+  bool waits_for_program() const noexcept;
+  bool wants_input() const noexcept;
   reactor::Events wanted_events() const noexcept;
   int kernel_queue(unsigned long request) const noexcept;
 
@@ -104,78 +158,35 @@ class StreamConnection : public ::xsd_connection {
   std::uint64_t bytes_out_ = 0;
   MonotonicTime opened_;
   Duration idle_timeout_;  ///< zero: none
-  std::unique_ptr<Pending> pending_;
+  std::unique_ptr<PendingOutput> pending_;
   std::unique_ptr<PeerText> peer_text_;
+  std::unique_ptr<Extras> extras_;
   net::SocketAddress remote_;
   net::SocketAddress local_;
 
+  StreamKind kind_ : 2;
   bool tcp_ : 1;
+  bool connecting_ : 1 = false;
+  bool reading_ : 1 = true;  ///< set_reading
   bool want_writable_ : 1 = false;
   bool discarding_ : 1 = false;  ///< discard_input was called
   bool finishing_ : 1 = false;   ///< finish was called
   bool shut_ : 1 = false;        ///< our direction is shut down
   bool closing_ : 1 = false;     ///< close was called
+  bool resetting_ : 1 = false;   ///< it is to end with a reset
   bool lingering_ : 1 = false;   ///< everything is sent and shut down, unread bytes were found
   bool peer_ended_ : 1 = false;
   bool broken_ : 1 = false;  ///< reset by the peer, or another error of the socket
   bool moved_ : 1 = false;   ///< bytes went in or out since the timer was armed, see count_input
   bool touched_ : 1 = false;
   bool ended_ : 1 = false;
+  bool joined_ : 1 = false;
+  bool urgent_told_ : 1 = false;  ///< on_urgent was called, and nothing was read past the mark since
   std::uint8_t low_water_step_ = 0;
   std::optional<EndCause> forced_;
 
   reactor::Timer timer_;
   reactor::Watch watch_;
-};
-
-class StreamSet {
- public:
-  explicit StreamSet(PluginInstance& instance);
-  StreamSet(const StreamSet&) = delete;
-  StreamSet& operator=(const StreamSet&) = delete;
-  virtual ~StreamSet();
-
-  OpenOutcome open(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                   const net::SocketAddress& local) noexcept;
-  void close_all(EndCause cause) noexcept;
-  std::size_t size() const noexcept { return live_.size(); }
-
-  /// While one lives, the set and its connections are in use. The outermost one settles and reports when it
-  /// ends; after that the set may be gone.
-  class Entry {
-   public:
-    explicit Entry(StreamSet& set) noexcept : set_(set) { ++set_.depth_; }
-    Entry(const Entry&) = delete;
-    Entry& operator=(const Entry&) = delete;
-    ~Entry() { set_.leave(); }
-
-   private:
-    StreamSet& set_;
-  };
-
-  /// Destroys `set` now, or when it is no longer in use further up the stack. It must be empty.
-  static void retire(std::unique_ptr<StreamSet> set) noexcept;
-
- protected:
-  /// Ends every connection at once and reports it, those still to be reported included.
-  void end_all(EndCause cause) noexcept;
-
- private:
-  friend class StreamConnection;
-
-  void leave() noexcept;
-  void settle_touched() noexcept;
-  void report_first() noexcept;
-  void defer_reports();
-
-  PluginInstance& instance_;
-  std::list<StreamConnection> live_;
-  std::list<StreamConnection> ended_;
-  std::vector<StreamConnection*> touched_;
-  std::shared_ptr<StreamSet*> self_;  ///< for deferred work, which may outlive the set
-  unsigned depth_ = 0;
-  bool reports_deferred_ = false;
-  bool retired_ = false;
 };
 
 }  // namespace xsd::plugin

@@ -17,7 +17,61 @@ constexpr int kMessagesPerTurn = 64;
 // Asked for, not needed: the kernel's bound for an ordinary process is about 200 KiB.
 constexpr int kWantedRoom = 1024 * 1024;
 
+struct Received {
+  enum class Outcome : std::uint8_t { Message, Nothing, End, TooLarge };
+  Outcome outcome = Outcome::End;
+  int error = 0;  ///< of End, unless it was closed in order
+  std::size_t length = 0;
+  std::vector<UniqueFd> fds;
+};
+
+void take_descriptors(msghdr& head, std::vector<UniqueFd>& out) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&head); header != nullptr; header = CMSG_NXTHDR(&head, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      out.emplace_back(fd);
+    }
+  }
+}
+
+Received receive(int fd, std::vector<char>& buffer, int flags) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
+  iovec piece{buffer.data(), buffer.size()};
+  msghdr head{};
+  head.msg_iov = &piece;
+  head.msg_iovlen = 1;
+  head.msg_control = control.data();
+  head.msg_controllen = control.size();
+  Received received;
+  ssize_t got = 0;
+  do {
+    got = recvmsg(fd, &head, flags | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    const bool nothing = errno == EAGAIN || errno == EWOULDBLOCK;
+    received.outcome = nothing ? Received::Outcome::Nothing : Received::Outcome::End;
+    received.error = errno == ECONNRESET ? 0 : errno;  // it died with something of ours unread
+    return received;
+  }
+  take_descriptors(head, received.fds);
+  received.length = static_cast<std::size_t>(got);
+  if (received.length == 0 && received.fds.empty()) return received;
+  const bool cut = (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || received.length > kMaxMessage;
+  received.outcome = cut ? Received::Outcome::TooLarge : Received::Outcome::Message;
+  return received;
+}
+
 }  // namespace
+
+Result<FirstMessage> receive_first_message(int channel) {
+  std::vector<char> buffer(kMaxMessage + 1);
+  Received received = receive(channel, buffer, 0);
+  if (received.outcome != Received::Outcome::Message) return Error("channel: there was no first message");
+  return FirstMessage{std::string(buffer.data(), received.length), std::move(received.fds)};
+}
 
 Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
   int fds[2] = {-1, -1};
@@ -118,39 +172,20 @@ void Channel::on_ready(reactor::Events ready) {
 }
 
 bool Channel::receive_one() {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
-  iovec piece{buffer_.data(), buffer_.size()};
-  msghdr head{};
-  head.msg_iov = &piece;
-  head.msg_iovlen = 1;
-  head.msg_control = control.data();
-  head.msg_controllen = control.size();
-  const ssize_t got = recvmsg(fd_.get(), &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0) {
-    if (errno == EINTR) return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) break_off(errno == ECONNRESET ? "" : errno_text(errno));
-    return false;
+  Received received = receive(fd_.get(), buffer_, MSG_DONTWAIT);
+  switch (received.outcome) {
+    case Received::Outcome::Nothing:
+      return false;
+    case Received::Outcome::End:
+      break_off(received.error == 0 ? "" : errno_text(received.error));
+      return false;
+    case Received::Outcome::TooLarge:
+      break_off("a message was too large");
+      return false;
+    case Received::Outcome::Message:
+      break;
   }
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&head); header != nullptr; header = CMSG_NXTHDR(&head, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-      fds.emplace_back(fd);
-    }
-  }
-  const auto length = static_cast<std::size_t>(got);
-  if (length == 0 && fds.empty()) {
-    break_off("");
-    return false;
-  }
-  if ((head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || length > kMaxMessage) {
-    break_off("a message was too large");
-    return false;
-  }
-  handlers_.on_message(std::string_view(buffer_.data(), length), std::move(fds));
+  handlers_.on_message(std::string_view(buffer_.data(), received.length), std::move(received.fds));
   return true;
 }
 

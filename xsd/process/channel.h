@@ -35,6 +35,14 @@ inline constexpr std::size_t kMaxMessageFds = 250;
 /// Two connected ends, close-on-exec.
 Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair();
 
+/// The first message, before there is a loop that could wait for it: blocks. An error if the other end was
+/// closed instead.
+struct FirstMessage {
+  std::string bytes;
+  std::vector<UniqueFd> fds;
+};
+Result<FirstMessage> receive_first_message(int channel);
+
 class Channel {
  public:
   struct Handlers {

@@ -74,6 +74,8 @@ constexpr const char* kForSanitizers[] = {"ptrace", "wait4",          "waitid", 
                                           "clone3", "sched_getparam", "open",   "openat", "openat2"};
 #endif
 
+constexpr int kNameMemory = 0x53564d41;  // PR_SET_VMA, where the headers know it
+
 Error failure(int result, const char* what) {
   return Error::from_errno(result < 0 ? -result : result, std::string("seccomp: ") + what);
 }
@@ -139,15 +141,16 @@ Status add_special(Filter& filter, SandboxNeeds needs) {
     if (status) status = filter.add(SCMP_ACT_ALLOW, "openat2");
   }
   if (!status) return status;
-  // Naming a thread.
-  status = filter.add(SCMP_ACT_ALLOW, "prctl", scmp_arg_cmp{0, SCMP_CMP_EQ, PR_SET_NAME, 0});
-#ifdef PR_SET_VMA
-  if (status) status = filter.add(SCMP_ACT_ALLOW, "prctl", scmp_arg_cmp{0, SCMP_CMP_EQ, PR_SET_VMA, 0});
-#endif
-  if (!status) return status;
-  for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    // Connecting outward is something every plugin may ask the host to do; a listening socket of its own is
-    // not. Raw and packet sockets need a capability that nobody here has.
+  // Names of threads and of memory; and whether there is a filter, for ourselves.
+  for (const int option : {PR_SET_NAME, PR_GET_SECCOMP, kNameMemory}) {
+    status = filter.add(SCMP_ACT_ALLOW, "prctl",
+                        scmp_arg_cmp{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(option), 0});
+    if (!status) return status;
+  }
+  // The host asks the kernel for its interfaces. Raw and packet sockets need a capability that nobody has
+  // here.
+  for (const int family : {AF_NETLINK, AF_UNIX, AF_INET, AF_INET6}) {
+    if (family != AF_NETLINK && !needs.network) break;
     status = filter.add(SCMP_ACT_ALLOW, "socket",
                         scmp_arg_cmp{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family), 0});
     if (!status) return status;

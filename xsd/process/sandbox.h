@@ -3,9 +3,7 @@
 // The sandbox of a role: what is left to a process that hosts plugins or reads what strangers wrote. After it
 // the process has no capabilities in any set, cannot gain privileges by exec (no_new_privs), and its system
 // calls go through a filter (seccomp(2)) that knows what such a process needs:
-//   - always: memory, threads, clocks, waiting, reading files, and everything about sockets that it was
-//   given;
-//     new sockets only of the kind that a unix or IP client connects with, where `network` asks for it
+//   - always: memory, threads, clocks, waiting, reading files, and sockets that are there
 //   - never: executing anything, tracing, kernel interfaces of administrators. These end the process
 //     (SIGSYS); the rest of what is not on the list fails with ENOSYS, which libraries know how to take.
 // Every step is checked; the first that fails is the error, and the process must not go on.

@@ -121,6 +121,17 @@ bool ChildWatch::signal_group(int number) const noexcept {
   return state_->pid > 1 && kill(-state_->pid, number) == 0;
 }
 
+ChildWatch::Motion ChildWatch::take_motion() const noexcept {
+  Motion last = Motion::None;
+  if (state_ == nullptr) return last;
+  siginfo_t info{};
+  // Only the last change is kept for us, and WNOHANG says by a pid of 0 that there is none.
+  if (waitid(P_PID, static_cast<id_t>(pid()), &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+      info.si_pid != 0)
+    last = info.si_code == CLD_CONTINUED ? Motion::Continued : Motion::Stopped;
+  return last;
+}
+
 void ChildWatch::hold() noexcept {
   if (state_ != nullptr) state_->hold = true;
 }

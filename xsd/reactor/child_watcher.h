@@ -50,6 +50,10 @@ class ChildWatch {
   /// Sends a signal to every process of the child's own process group (the child must have called setsid or
   /// setpgid). Safe while the child is not reaped. False if there is none.
   bool signal_group(int number) const noexcept;
+  /// Whether the child was stopped or told to go on since this was asked last (job control, SIGSTOP): what
+  /// became of it in the end. A parent learns that there is something to ask by SIGCHLD.
+  enum class Motion : std::uint8_t { None, Stopped, Continued };
+  Motion take_motion() const noexcept;
   /// Report the exit without reaping. Takes effect for an exit that has not been reported yet.
   void hold() noexcept;
   /// Reaps a held child that has ended; for one that still runs: as if hold() had not been called.

@@ -12,6 +12,7 @@
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
 #include "xsd/net/address.h"
+#include "xsd/plugin/blocking_pool.h"
 #include "xsd/policy/access_log.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/process/process_group.h"
@@ -104,7 +105,8 @@ struct ServiceContext {
         groups(loop),
         records(loop),
         gate(loop),
-        own_addresses(loop.clock()) {}
+        own_addresses(loop.clock()),
+        blocking_pool(loop) {}
 
   reactor::EventLoop& loop;
   const process::Inheritance inheritance;
@@ -115,7 +117,9 @@ struct ServiceContext {
   AcceptGate gate;
   ProcessBudget processes;
   OwnAddresses own_addresses;
+  plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
+  bool sockets_come_prepared = false;  ///< the master has set their options (in a worker)
 };
 
 }  // namespace xsd::service

@@ -29,14 +29,15 @@ Result<std::unique_ptr<Service>> PluginService::create(ServiceContext& context, 
   auto hosted = plugin::HostedService::create(
       context.loop, *made->prepared_.plugin,
       {.service = made->name(),
+       .settings = &made->definition().settings,
        .idle_timeout = made->definition().idle_timeout,
        .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
-       .on_log = [self](std::uint32_t level,
-                        std::string_view text) { log_for_plugin(self->name(), level, text); },
+       // The plugin may have something to say when we are gone.
+       .on_log = [name = made->name()](std::uint32_t level,
+                                       std::string_view text) { log_for_plugin(name, level, text); },
        .refuse_sender =
-           [&context](const net::SocketAddress& sender) {
-             return context.own_addresses.is_own_udp(sender);
-           }});
+           [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); },
+       .pool = &context.blocking_pool});
   if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(made->definition().plugin));
   made->hosted_ = std::move(*hosted);
   return made;
@@ -52,38 +53,56 @@ Listener::Mode PluginService::listener_mode(const net::Endpoint& endpoint) const
                                                         : Listener::Mode::AcceptNonBlocking;
 }
 
-Status PluginService::prepare_socket(net::BoundSocket& socket) {
-  if (Status status = Service::prepare_socket(socket); !status) return status;
+Status prepare_plugin_socket(const config::ServiceDefinition& definition, const net::BoundSocket& socket) {
   const net::Endpoint& endpoint = socket.endpoint();
   if (endpoint.transport == net::Transport::Datagram)
     return plugin::prepare_datagram_socket(socket.fd(), endpoint.address);
+  set_stream_flags(socket, definition.flags);
   return plugin::prepare_stream_listener(socket.fd(), endpoint.address);
+}
+
+Status PluginService::prepare_socket(net::BoundSocket& socket) {
+  if (context_.sockets_come_prepared) return {};
+  return prepare_plugin_socket(definition(), socket);
 }
 
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
   if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
+  (void)take(std::move(socket), id, remote, local);  // what becomes of it is recorded
+}
+
+bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                         const net::SocketAddress& local) {
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
-  switch (hosted_->open(std::move(socket), id, remote, local)) {
+  const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
+  count_active();
+  switch (outcome) {
     case plugin::OpenOutcome::Open:
-      ++counters_.started;
-      break;
+      ++counters_->started;
+      return true;
     case plugin::OpenOutcome::Refused:
-      ++counters_.started;  // the plugin has had it
+      ++counters_->started;  // the plugin has had it
       context_.records.end(definition(), subject, {.error = "refused by the plugin"});
-      break;
+      return false;
     case plugin::OpenOutcome::NoRoom:
-      ++counters_.refused[static_cast<std::size_t>(policy::Reason::Resources)];
-      context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
       break;
   }
+  ++counters_->refused[static_cast<std::size_t>(policy::Reason::Resources)];
+  context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
+  return false;
+}
+
+void PluginService::count_active() noexcept {
+  counters_->active = hosted_->connections();
 }
 
 void PluginService::on_input(Listener& listener) {
   const net::SocketAddress& bound = listener.endpoint().address;
   const int error = hosted_->read_datagrams(listener.socket().fd(), bound, bound.is_ip() && bound.is_any());
+  counters_->datagrams = hosted_->datagrams();
   if (error != 0) {
     listener.on_fault("receive", error);
   } else {
@@ -92,10 +111,12 @@ void PluginService::on_input(Listener& listener) {
 }
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {
+  count_active();
   policy::RecordOutcome outcome{
       .duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
   if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";
   if (end.cause == plugin::EndCause::Drain) outcome.error = "draining";
+  if (end.cause == plugin::EndCause::Handed) outcome.error = "handed over";
   context_.records.end(definition(),
                        {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local},
                        outcome);
@@ -121,12 +142,9 @@ std::uint64_t PluginService::active() const noexcept {
   return hosted_ ? hosted_->connections() : 0;
 }
 
-const plugin::DatagramCounters* PluginService::datagrams() const noexcept {
-  const auto is_datagram = [](const net::Endpoint& endpoint) {
-    return endpoint.transport == net::Transport::Datagram;
-  };
-  const auto& endpoints = prepared_.resolution->endpoints;
-  return std::any_of(endpoints.begin(), endpoints.end(), is_datagram) ? &hosted_->datagrams() : nullptr;
+std::optional<plugin::DatagramCounters> PluginService::datagrams() const noexcept {
+  if (!reads_datagrams()) return std::nullopt;
+  return hosted_->datagrams();
 }
 
 }  // namespace xsd::service

@@ -19,7 +19,11 @@ class PluginService final : public Service {
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
   std::uint64_t active() const noexcept override;
-  const plugin::DatagramCounters* datagrams() const noexcept override;
+  std::optional<plugin::DatagramCounters> datagrams() const noexcept override;
+
+  /// Takes over a connection that somebody else has accepted and admitted; false if it is over already.
+  bool take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+            const net::SocketAddress& local);
 
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;
@@ -29,9 +33,14 @@ class PluginService final : public Service {
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
   void on_stream_end(const plugin::StreamEnd& end);
+  void count_active() noexcept;
 
   reactor::Timer deadline_;
   std::unique_ptr<plugin::HostedService> hosted_;
 };
+
+/// Sets what the listening or datagram socket of a plugin service needs. Some of it takes the rights of the
+/// master, so it is done before a socket goes to a worker, and not again there.
+Status prepare_plugin_socket(const config::ServiceDefinition& definition, const net::BoundSocket& socket);
 
 }  // namespace xsd::service

@@ -237,7 +237,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   }
   instance->watch = std::move(*watch);
   instance->waiting_listener = waiting_listener;
-  ++counters_.started;
+  ++counters_->started;
   context_.gate.passed();
   if (waiting_listener == nullptr) failures_ = 0;  // whether a `wait` server is well is seen when it ends
   subject.pid = pid;

@@ -53,14 +53,28 @@ Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepar
 }
 
 Service::Service(ServiceContext& context, Prepared prepared)
-    : context_(context), prepared_(std::move(prepared)), idle_timer_(context.loop, [this] {
+    : ManagedService(std::move(prepared)), context_(context), idle_timer_(context.loop, [this] {
         if (on_idle_) std::exchange(on_idle_, nullptr)();
       }) {}
 
-bool Service::can_become(const config::ServiceDefinition& next) const noexcept {
+bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& now = definition();
-  return now.kind == next.kind && now.plugin == next.plugin && now.wait == next.wait &&
-         now.settings == next.settings;
+  const config::ServiceDefinition& then = *next.definition;
+  return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
+         now.settings == then.settings;
+}
+
+bool ManagedService::reads_datagrams() const noexcept {
+  const auto& endpoints = prepared_.resolution->endpoints;
+  return definition().kind == config::ServiceKind::Plugin &&
+         std::any_of(endpoints.begin(), endpoints.end(), [](const net::Endpoint& endpoint) {
+           return endpoint.transport == net::Transport::Datagram;
+         });
+}
+
+void Service::count_in(Counters& cell) noexcept {
+  cell = *counters_;
+  counters_ = &cell;
 }
 
 void Service::apply(Prepared next) {
@@ -77,12 +91,15 @@ void Service::apply(Prepared next) {
 }
 
 Status Service::prepare_socket(net::BoundSocket& socket) {
-  const net::Endpoint& endpoint = socket.endpoint();
-  if (endpoint.transport == net::Transport::Stream && endpoint.address.is_ip()) {
-    set_flag(socket.fd(), IPPROTO_TCP, TCP_NODELAY, (definition().flags & config::kFlagNoDelay) != 0);
-    set_flag(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, (definition().flags & config::kFlagKeepAlive) != 0);
-  }
+  set_stream_flags(socket, definition().flags);
   return {};
+}
+
+void set_stream_flags(const net::BoundSocket& socket, unsigned flags) noexcept {
+  const net::Endpoint& endpoint = socket.endpoint();
+  if (endpoint.transport != net::Transport::Stream || !endpoint.address.is_ip()) return;
+  set_flag(socket.fd(), IPPROTO_TCP, TCP_NODELAY, (flags & config::kFlagNoDelay) != 0);
+  set_flag(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, (flags & config::kFlagKeepAlive) != 0);
 }
 
 Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
@@ -164,7 +181,7 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
                      const net::SocketAddress* local) {
-  ++counters_.refused[static_cast<std::size_t>(reason)];
+  ++counters_->refused[static_cast<std::size_t>(reason)];
   context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
                           reason);
 }

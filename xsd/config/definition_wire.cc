@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/definition_wire.h"
+
+#include "xsd/base/wire.h"
+#include "xsd/config/settings_wire.h"
+#include "xsd/net/address_wire.h"
+
+namespace xsd::config {
+namespace {
+
+constexpr std::size_t kLongestName = 256;
+constexpr std::size_t kSmallestEndpoint = 9;
+
+}  // namespace
+
+std::string encode_definition(const ServiceDefinition& definition, const Resolution& resolution) {
+  std::string out;
+  put_text(out, definition.id);
+  put_text(out, definition.service);
+  put_text(out, definition.plugin);
+  put_number(out, definition.flags);
+  put_number(out, definition.backlog);
+  put_number(out, definition.instances.value);
+  put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
+  put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
+  put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
+  put_number(out, definition.log_on_success);
+  put_number(out, definition.log_on_failure);
+  put_settings(out, definition.settings);
+  put_number(out, static_cast<std::uint32_t>(resolution.endpoints.size()));
+  for (const net::Endpoint& endpoint : resolution.endpoints)
+    net::put_endpoint(out, endpoint);
+  return out;
+}
+
+std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
+  WireReader in(bytes);
+  auto definition = std::make_shared<ServiceDefinition>();
+  definition->kind = ServiceKind::Plugin;
+  definition->id = in.text(kLongestName);
+  definition->service = in.text(kLongestName);
+  definition->plugin = in.text(kLongestName);
+  definition->flags = in.get<unsigned>();
+  definition->backlog = in.get<std::uint32_t>();
+  definition->instances.value = in.get<std::uint64_t>();
+  const bool has_idle_timeout = in.flag();
+  const Duration idle_timeout(in.get<std::int64_t>());
+  if (has_idle_timeout) definition->idle_timeout = idle_timeout;
+  definition->stop_timeout = Duration(in.get<std::int64_t>());
+  definition->log_on_success = in.get<unsigned>();
+  definition->log_on_failure = in.get<unsigned>();
+  definition->settings = get_settings(in);
+  auto resolution = std::make_shared<Resolution>();
+  resolution->endpoints.resize(in.count(kSmallestEndpoint));
+  for (net::Endpoint& endpoint : resolution->endpoints)
+    endpoint = net::get_endpoint(in);
+  if (!in.is_complete()) return std::nullopt;
+  return WiredDefinition{std::move(definition), std::move(resolution)};
+}
+
+}  // namespace xsd::config

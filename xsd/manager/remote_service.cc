@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/manager/remote_service.h"
+
+#include <algorithm>
+
+#include "xsd/base/log.h"
+#include "xsd/base/number.h"
+#include "xsd/config/definition_wire.h"
+#include "xsd/service/plugin_service.h"
+
+namespace xsd::manager {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(10);
+
+void add(service::Counters& sum, const service::Counters& more) noexcept {
+  sum.started += more.started;
+  for (std::size_t i = 0; i < sum.refused.size(); ++i)
+    sum.refused[i] += more.refused[i];
+  sum.datagrams.received += more.datagrams.received;
+  sum.datagrams.answered += more.datagrams.answered;
+  sum.datagrams.refused += more.datagrams.refused;
+  sum.datagrams.bytes_in += more.datagrams.bytes_in;
+  sum.datagrams.bytes_out += more.datagrams.bytes_out;
+}
+
+}  // namespace
+
+RemoteService::RemoteService(service::ServiceContext& context, WorkerHost& host, service::Prepared prepared,
+                             Events events)
+    : ManagedService(std::move(prepared)),
+      context_(context),
+      host_(host),
+      events_(std::move(events)),
+      number_(host.join(*this)),
+      patience_(context.loop,
+                [this] { fail("no answer from its worker within " + format_duration(kPatience)); }),
+      teller_(context.loop, [this] { tell(); }) {
+  patience_.arm(kPatience);
+  define();
+}
+
+RemoteService::~RemoteService() {
+  host_.leave(number_);
+}
+
+void RemoteService::define() {
+  host_.define(number_, config::encode_definition(*prepared_.definition, *prepared_.resolution));
+}
+
+bool RemoteService::can_become(const service::Prepared& next) const noexcept {
+  return state_ != State::Failed && ManagedService::can_become(next);
+}
+
+void RemoteService::apply(service::Prepared next) {
+  const bool same_options =
+      definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
+  prepared_ = std::move(next);
+  define();
+  if (same_options) return;
+  for (net::BoundSocket* const socket : sockets_) {
+    socket->set_backlog(definition().backlog);
+    // What cannot be set now could not be set when the socket was made, and failed the service then.
+    (void)service::prepare_plugin_socket(definition(), *socket);
+  }
+}
+
+Status RemoteService::listen_on(const std::vector<net::BoundSocket*>& sockets) {
+  std::vector<net::BoundSocket*> added;
+  for (net::BoundSocket* const socket : sockets) {
+    if (std::find(sockets_.begin(), sockets_.end(), socket) != sockets_.end()) continue;
+    if (Status status = service::prepare_plugin_socket(definition(), *socket); !status) return status;
+    added.push_back(socket);
+  }
+  sockets_ = sockets;
+  send_sockets(added);
+  return {};
+}
+
+void RemoteService::send_sockets(const std::vector<net::BoundSocket*>& sockets) {
+  for (std::size_t begin = 0; begin < sockets.size(); begin += process::kMaxMessageFds) {
+    const std::size_t end = std::min(begin + process::kMaxMessageFds, sockets.size());
+    worker::Sockets command{number_, {}};
+    std::vector<int> fds;
+    for (std::size_t i = begin; i < end; ++i) {
+      command.endpoints.push_back(index_of(*sockets[i]));
+      fds.push_back(sockets[i]->fd());
+    }
+    host_.say(command, std::move(fds));
+  }
+  worker::ListenOn command{number_, {}};
+  for (const net::BoundSocket* const socket : sockets_)
+    command.endpoints.push_back(index_of(*socket));
+  host_.say(command);
+}
+
+std::uint32_t RemoteService::index_of(const net::BoundSocket& socket) const noexcept {
+  const auto& endpoints = prepared_.resolution->endpoints;
+  const auto found = std::find(endpoints.begin(), endpoints.end(), socket.endpoint());
+  return static_cast<std::uint32_t>(found - endpoints.begin());
+}
+
+// ---- the end
+
+void RemoteService::drain() {
+  terminate(Duration::zero(), false);
+}
+
+void RemoteService::terminate(Duration grace, bool close_connections) {
+  sockets_.clear();
+  patience_.cancel();
+  state_ = State::Ending;
+  if (!host_.is_running()) return become_idle();
+  if (close_connections) {
+    host_.say(worker::Terminate{number_, grace, true});
+  } else if (grace > Duration::zero()) {
+    host_.say(worker::Terminate{number_, grace, false});
+  } else {
+    host_.say(worker::Drain{number_});
+  }
+}
+
+void RemoteService::kill() {
+  sockets_.clear();
+  patience_.cancel();
+  state_ = State::Ending;
+  if (!host_.is_running()) return become_idle();
+  host_.say(worker::Kill{number_});
+}
+
+void RemoteService::on_idle(std::function<void()> handler) {
+  on_idle_ = std::move(handler);
+  if (ended_) teller_.arm(Duration::zero());
+}
+
+void RemoteService::become_idle() {
+  ended_ = true;
+  teller_.arm(Duration::zero());
+}
+
+void RemoteService::tell() {
+  if (state_ == State::Ending) {
+    if (ended_ && on_idle_) std::exchange(on_idle_, nullptr)();
+    return;
+  }
+  if (state_ == State::Failed && sockets_.empty()) return events_.on_made();
+  if (state_ == State::Failed) return events_.on_failed(*this, failure_);
+  events_.on_made();
+}
+
+// ---- what its worker does
+
+void RemoteService::on_answer(const std::string& error) {
+  if (state_ == State::Ending || state_ == State::Failed) return;
+  if (!error.empty()) return fail(error);
+  patience_.cancel();
+  if (state_ != State::Making) return;
+  state_ = State::Working;
+  teller_.arm(Duration::zero());
+}
+
+void RemoteService::on_ended() {
+  add(before_, host_.counters(number_));
+  if (state_ == State::Ending) become_idle();
+}
+
+void RemoteService::on_lost(const service::Counters& counted) {
+  add(before_, counted);
+  if (state_ == State::Ending) become_idle();
+}
+
+void RemoteService::begin_again() {
+  if (state_ == State::Ending || state_ == State::Failed) return;
+  define();
+  if (state_ == State::Making) return;
+  patience_.arm(kPatience);
+  send_sockets(sockets_);
+}
+
+void RemoteService::fail(std::string why) {
+  if (state_ == State::Ending || state_ == State::Failed) return;
+  state_ = State::Failed;
+  patience_.cancel();
+  failure_ = std::move(why);
+  teller_.arm(Duration::zero());
+}
+
+// ---- status
+
+std::uint64_t RemoteService::active() const noexcept {
+  return host_.is_running() && !ended_ ? host_.counters(number_).active : 0;
+}
+
+service::Counters RemoteService::counters() const noexcept {
+  service::Counters sum = before_;
+  if (host_.is_running() && !ended_) {
+    const service::Counters now = host_.counters(number_);
+    add(sum, now);
+    sum.active = now.active;
+  }
+  return sum;
+}
+
+std::optional<plugin::DatagramCounters> RemoteService::datagrams() const noexcept {
+  if (!reads_datagrams()) return std::nullopt;
+  return counters().datagrams;
+}
+
+}  // namespace xsd::manager

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RemoteService: a plugin service that works in a worker process. It keeps the definition and borrows the
+// sockets, so that a new worker can be given all of it when one has died; connections that were accepted are
+// lost with the process that had them, those in the queue are not.
+//
+// Making: from its creation until the worker has answered, or ten seconds have passed, or the plugin has
+// taken its worker down. Later on the worker may die and come back; a service that cannot be made again then,
+// or brings its worker down again and again, is told of with Events::on_failed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xsd/manager/worker_host.h"
+#include "xsd/service/managed_service.h"
+
+namespace xsd::manager {
+
+class RemoteService final : public service::ManagedService {
+ public:
+  struct Events {
+    /// It is no longer being made.
+    std::function<void()> on_made;
+    /// It had been made, and does not work any more; the owner may destroy it.
+    std::function<void(RemoteService& service, const std::string& why)> on_failed;
+  };
+
+  /// Borrows the host.
+  RemoteService(service::ServiceContext& context, WorkerHost& host, service::Prepared prepared,
+                Events events);
+  ~RemoteService() override;
+
+  /// It was told to end.
+  bool is_ending() const noexcept { return state_ == State::Ending; }
+
+  bool is_making() const noexcept override { return state_ == State::Making; }
+  std::string failure() const override { return failure_; }
+  bool can_become(const service::Prepared& next) const noexcept override;
+  void apply(service::Prepared next) override;
+  Status listen_on(const std::vector<net::BoundSocket*>& sockets) override;
+  void drain() override;
+  void terminate(Duration grace, bool close_connections) override;
+  void kill() override;
+  void on_idle(std::function<void()> handler) override;
+  std::uint64_t active() const noexcept override;
+  service::Counters counters() const noexcept override;
+  std::optional<plugin::DatagramCounters> datagrams() const noexcept override;
+
+  // For the host.
+  void on_answer(const std::string& error);
+  void on_ended();
+  /// Its process has died with what it had accepted. `counted`: what its cell showed.
+  void on_lost(const service::Counters& counted);
+  /// There is a new process: everything again.
+  void begin_again();
+  /// It is the one that brings its workers down.
+  void fail(std::string why);
+
+ private:
+  enum class State : std::uint8_t { Making, Working, Ending, Failed };
+
+  void define();
+  void send_sockets(const std::vector<net::BoundSocket*>& sockets);
+  std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
+  void become_idle();
+  void tell();
+
+  service::ServiceContext& context_;
+  WorkerHost& host_;
+  Events events_;
+  State state_ = State::Making;
+  std::string failure_;
+  worker::ServiceNumber number_;
+  std::vector<net::BoundSocket*> sockets_;
+  service::Counters before_;  ///< counted by workers that have died
+  bool ended_ = false;        ///< nothing of it is left in the worker
+  std::function<void()> on_idle_;
+  reactor::Timer patience_;  ///< while making
+  reactor::Timer teller_;    ///< of what the owner is to be told, when nobody is in the middle of something
+};
+
+}  // namespace xsd::manager

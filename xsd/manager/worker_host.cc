@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/manager/worker_host.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "xsd/base/log.h"
+#include "xsd/base/number.h"
+#include "xsd/manager/remote_service.h"
+
+namespace xsd::manager {
+namespace {
+
+constexpr Duration kOldEnough = std::chrono::milliseconds(500);
+constexpr Duration kFirstRest = std::chrono::milliseconds(100);
+constexpr Duration kLongestRest = std::chrono::seconds(30);
+constexpr int kMostEarlyDeaths = 10;
+constexpr int kMostMissedPings = 2;
+constexpr Duration kLongestStop = std::chrono::seconds(6);
+// Commands that share a message; a single one may be larger.
+constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
+constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
+
+std::string ending(const reactor::ChildExit& exit) {
+  if (exit.signalled) {
+    const char* const name = sigabbrev_np(exit.code);
+    return "ended by signal " + std::to_string(exit.code) +
+           (name == nullptr ? std::string() : " (" + std::string(name) + ")");
+  }
+  return "ended with status " + std::to_string(exit.code);
+}
+
+std::uint64_t read_number(const std::uint64_t& number) noexcept {
+  return *const_cast<const volatile std::uint64_t*>(&number);
+}
+
+/// A worker may write there while we read, or anything at all: numbers are numbers.
+service::Counters read_cell(const service::Counters& cell) noexcept {
+  service::Counters copy;
+  static_assert(sizeof copy % sizeof(std::uint64_t) == 0);
+  const auto* const from = reinterpret_cast<const volatile std::uint64_t*>(&cell);
+  auto* const to = reinterpret_cast<std::uint64_t*>(&copy);
+  for (std::size_t i = 0; i < sizeof copy / sizeof(std::uint64_t); ++i)
+    to[i] = from[i];
+  copy.active = std::min(copy.active, copy.started);
+  return copy;
+}
+
+}  // namespace
+
+WorkerHost::WorkerHost(WorkerSetup& setup, std::string title)
+    : setup_(setup),
+      title_(std::move(title)),
+      resting_(setup.context.loop, [this] { start(); }),
+      flusher_(setup.context.loop, [this] { flush(); }),
+      stopped_(setup.context.loop, [this] { distrust("was stopped"); }) {}
+
+WorkerHost::~WorkerHost() {
+  channel_.reset();  // it ends by itself
+}
+
+// ---- services
+
+worker::ServiceNumber WorkerHost::join(RemoteService& service) {
+  Member member{&service, next_cell_};
+  if (free_cells_.empty()) {
+    ++next_cell_;
+  } else {
+    member.cell = free_cells_.back();
+    free_cells_.pop_back();
+  }
+  const worker::ServiceNumber number = ++setup_.last_number;
+  members_.emplace(number, member);
+  return number;
+}
+
+void WorkerHost::leave(worker::ServiceNumber number) {
+  const auto found = members_.find(number);
+  if (found == members_.end()) return;
+  found->second.service = nullptr;
+  if (is_running()) return say(worker::Kill{number});
+  free_cells_.push_back(found->second.cell);
+  members_.erase(found);
+}
+
+RemoteService* WorkerHost::find(worker::ServiceNumber number) {
+  const auto found = members_.find(number);
+  if (found == members_.end()) {
+    distrust("speaks of a service that it does not have");
+    return nullptr;
+  }
+  return found->second.service;
+}
+
+service::Counters WorkerHost::counters(worker::ServiceNumber number) const noexcept {
+  const auto found = members_.find(number);
+  if (found == members_.end() || page_.data() == nullptr) return {};
+  return read_cell(page().cells[found->second.cell]);
+}
+
+// ---- what is said
+
+void WorkerHost::define(worker::ServiceNumber number, const std::string& definition) {
+  if (!is_running()) {
+    if (!resting_.armed()) start();
+    return;  // who is new hears of all services
+  }
+  worker::append_definition(definitions_, {number, members_.at(number).cell, definition});
+  flush_later();
+}
+
+void WorkerHost::say(const worker::ToWorker& command, std::vector<int> fds) {
+  if (!is_running()) return;
+  if (outgoing_fds_.size() + fds.size() > process::kMaxMessageFds || outgoing_.size() > kFullMessage) flush();
+  worker::append(outgoing_, command);
+  outgoing_fds_.insert(outgoing_fds_.end(), fds.begin(), fds.end());
+  flush_later();
+}
+
+void WorkerHost::flush_later() {
+  if (!flusher_.armed()) flusher_.arm(Duration::zero());
+}
+
+// Definitions first: what else was said may be about services that are new in them.
+void WorkerHost::flush() {
+  flusher_.cancel();
+  if (!is_running()) return;
+  if (!definitions_.empty()) {
+    const auto memory = seal_bytes("xsd definitions", std::exchange(definitions_, {}));
+    if (!memory) return distrust("cannot be told of services: " + memory.error().text());
+    std::string message;
+    worker::append(message, worker::Definitions{});
+    const int fd = memory->get();
+    channel_->send(message, {&fd, 1});
+  }
+  if (!outgoing_.empty()) channel_->send(outgoing_, outgoing_fds_);
+  outgoing_.clear();
+  outgoing_fds_.clear();
+}
+
+void WorkerHost::set_udp_ports() {
+  say(worker::UdpPorts{setup_.udp_ports});
+}
+
+// ---- the process
+
+void WorkerHost::start() {
+  const Status started = try_start();
+  if (started) {
+    last_fault_.clear();
+    return;
+  }
+  if (last_fault_ != started.error().text()) {
+    last_fault_ = started.error().text();
+    log::error("worker {}: cannot be started: {}; trying again every {}", title_, last_fault_,
+               format_duration(kLongestRest));
+  }
+  channel_.reset();
+  resting_.arm(kLongestRest);
+}
+
+Status WorkerHost::try_start() {
+  auto page = SharedPage::create("xsd worker page", sizeof(worker::WorkerPage));
+  if (!page) return std::move(page.error());
+  auto process = setup_.starter.start({"worker", "xsd: worker " + title_, setup_.credentials});
+  if (!process) return std::move(process.error());
+  auto channel = process::Channel::create(
+      setup_.context.loop, std::move(process->channel),
+      {.on_message = [this](std::string_view message,
+                            std::vector<UniqueFd> fds) { on_message(message, std::move(fds)); },
+       .on_end =
+           [this](const std::string& why) {
+             // Its end follows, if that is the reason; else it is brought about.
+             if (!why.empty()) distrust(why);
+           }});
+  if (!channel) return std::move(channel.error());  // and it ends
+  auto child = setup_.context.children.watch(process->pid, std::move(process->pidfd),
+                                             [this](const reactor::ChildExit& exit) { on_exit(exit); });
+  if (!child) return std::move(child.error());
+  page_ = std::move(*page);
+  channel_ = std::move(*channel);
+  child_ = std::move(*child);
+  started_ = setup_.context.loop.clock().monotonic();
+  missed_pings_ = 0;
+  ping_serial_ = 0;
+  turns_ = 0;
+  rest_asked_ = false;
+  rests_ = false;
+  setup_.on_awake();
+  definitions_.clear();
+  outgoing_.clear();
+  outgoing_fds_.clear();
+
+  worker::Hello hello;
+  hello.title = title_;
+  hello.poller = static_cast<std::uint8_t>(setup_.context.loop.poller_kind());
+  hello.first_connection = ++setup_.last_process << kProcessBits;
+  std::string message;
+  worker::append(message, hello);
+  const int fds[] = {page_.fd()};
+  channel_->send(message, fds);
+  if (!setup_.udp_ports.empty()) set_udp_ports();
+  for (const auto& [number, member] : members_) {
+    if (member.service != nullptr) member.service->begin_again();
+  }
+  return {};
+}
+
+bool WorkerHost::check() {
+  if (!is_running() || rests_) return false;
+  const bool answered = read_number(page().answered_ping) == ping_serial_;
+  missed_pings_ = answered ? 0 : missed_pings_ + 1;
+  if (missed_pings_ >= kMostMissedPings) distrust("does not react");
+  if (!answered) return true;
+  if (std::exchange(rest_asked_, false)) {
+    rests_ = true;
+    return false;
+  }
+  const std::uint64_t turns = read_number(page().turns);
+  rest_asked_ = std::exchange(turns_, turns) == turns;
+  ++ping_serial_;
+  if (rest_asked_) {
+    say(worker::Rest{ping_serial_});
+  } else {
+    say(worker::Ping{ping_serial_});
+  }
+  return true;
+}
+
+void WorkerHost::look_for_stop() {
+  switch (child_.take_motion()) {
+    case reactor::ChildWatch::Motion::None:
+      return;
+    case reactor::ChildWatch::Motion::Stopped:
+      log::warning("worker {}: was stopped by a signal; it is replaced in {} unless it goes on", title_,
+                   format_duration(kLongestStop));
+      stopped_.arm(kLongestStop);
+      return;
+    case reactor::ChildWatch::Motion::Continued:
+      if (stopped_.armed()) log::info("worker {}: goes on", title_);
+      stopped_.cancel();
+      return;
+  }
+}
+
+void WorkerHost::fence(std::function<void()> done) {
+  if (!is_running()) return done();
+  fenced_.push_back(std::move(done));
+  say(worker::Fence{++fence_serial_});
+}
+
+void WorkerHost::end_fences() {
+  for (const auto& done : std::exchange(fenced_, {}))
+    done();
+}
+
+void WorkerHost::kill() noexcept {
+  (void)child_.signal(SIGKILL);  // it has ended: then there is nothing to end
+}
+
+// Whatever it may still do is of no interest any more; its end is on_exit.
+void WorkerHost::distrust(const std::string& why) {
+  if (why_killed_.empty()) why_killed_ = why;
+  kill();
+}
+
+void WorkerHost::on_exit(const reactor::ChildExit& exit) {
+  std::string how = ending(exit);
+  if (!why_killed_.empty()) how = "was killed: it " + std::exchange(why_killed_, {});
+  bury(how);
+}
+
+void WorkerHost::bury(const std::string& how) {
+  channel_.reset();
+  child_ = {};
+  stopped_.cancel();
+  end_fences();
+  std::uint64_t lost = 0;
+  const worker::ServiceNumber busy = read_number(page().busy_with);
+  const bool was_needed = std::any_of(members_.begin(), members_.end(),
+                                      [](const auto& member) { return member.second.service != nullptr; });
+  for (auto member = members_.begin(); member != members_.end();) {
+    const service::Counters counted = read_cell(page().cells[member->second.cell]);
+    lost += counted.active;
+    if (member->second.service != nullptr) {
+      member->second.service->on_lost(counted);
+      ++member;
+    } else {
+      free_cells_.push_back(member->second.cell);
+      member = members_.erase(member);
+    }
+  }
+  if (!was_needed) return;
+  const Duration age = setup_.context.loop.clock().monotonic() - started_;
+  const bool early = age < kOldEnough;
+  early_deaths_ = early ? early_deaths_ + 1 : 0;
+  rest_ = early ? std::min(std::max(rest_ * 2, kFirstRest), kLongestRest) : Duration::zero();
+  log::error("worker {}: {}; {} connections lost; {}", title_, how, lost,
+             early ? "the next one starts in " + format_duration(rest_) : "the next one starts now");
+  blame(busy, how);
+  resting_.arm(rest_);
+}
+
+/// A service that has taken its worker down when it was being made has failed; and so has the one that does
+/// it again and again.
+void WorkerHost::blame(worker::ServiceNumber number, const std::string& how) {
+  const bool again_and_again = early_deaths_ >= kMostEarlyDeaths;
+  if (again_and_again) early_deaths_ = 0;
+  const auto found = members_.find(number);
+  if (found != members_.end() && found->second.service != nullptr) {
+    if (again_and_again || found->second.service->is_making())
+      found->second.service->fail("its worker " + how);
+    return;
+  }
+  if (!again_and_again) return;
+  for (const auto& [each, member] : members_) {
+    if (member.service != nullptr) member.service->fail("its worker " + how);
+  }
+}
+
+// ---- what it says
+
+void WorkerHost::on_message(std::string_view message, std::vector<UniqueFd> fds) {
+  if (!why_killed_.empty()) return;
+  const auto events = worker::decode_from_worker(message);
+  if (!events) return distrust("sent a message that makes no sense");
+  std::span<UniqueFd> left(fds);
+  for (const worker::FromWorker& event : *events) {
+    const std::size_t count = worker::descriptors_of(event);
+    if (count > left.size()) return distrust("sent a message without its descriptors");
+    std::visit([&](const auto& one) { hear(one, left.first(count)); }, event);
+    left = left.subspan(count);
+    if (!why_killed_.empty()) return;
+  }
+}
+
+void WorkerHost::hear(const worker::Up& event, std::span<UniqueFd> /*fds*/) {
+  if (event.error.empty()) return;
+  distrust("is not safe: " + event.error);
+  for (const auto& [number, member] : members_) {
+    if (member.service != nullptr) member.service->fail("its worker is not safe: " + event.error);
+  }
+}
+
+void WorkerHost::hear(const worker::Answer& event, std::span<UniqueFd> /*fds*/) {
+  if (RemoteService* const service = find(event.service)) service->on_answer(event.error);
+}
+
+void WorkerHost::hear(const worker::Ended& event, std::span<UniqueFd> /*fds*/) {
+  RemoteService* const service = find(event.service);
+  const auto found = members_.find(event.service);
+  if (found == members_.end()) return;
+  if (service != nullptr && !service->is_ending()) return distrust("ended a service by itself");
+  if (service != nullptr) service->on_ended();
+  free_cells_.push_back(found->second.cell);
+  members_.erase(found);
+}
+
+void WorkerHost::hear(const worker::Fenced& event, std::span<UniqueFd> /*fds*/) {
+  if (event.serial == fence_serial_) end_fences();
+}
+
+void WorkerHost::hear(const worker::Awake& /*event*/, std::span<UniqueFd> /*fds*/) {
+  rests_ = false;
+  rest_asked_ = false;
+  say(worker::Ping{++ping_serial_});
+  setup_.on_awake();
+}
+
+void WorkerHost::hear(const worker::DealEnded& /*event*/, std::span<UniqueFd> /*fds*/) {}
+void WorkerHost::hear(const worker::HandOver& /*event*/, std::span<UniqueFd> /*fds*/) {}
+void WorkerHost::hear(const worker::StartProgram& /*event*/, std::span<UniqueFd> /*fds*/) {}
+void WorkerHost::hear(const worker::DropProgram& /*event*/, std::span<UniqueFd> /*fds*/) {}
+
+}  // namespace xsd::manager

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// WorkerHost: one worker process, or the place of one: it starts the process when there is something to host,
+// talks to it, notices when it dies or hangs, and gives the next one what the last one had. Owned by Workers;
+// the services in it are RemoteServices, which register here and are borrowed.
+//
+// States:
+//   empty     no services: no process
+//   running   a process is there. What it is told waits in the channel until it has made itself safe.
+//   resting   the process has died before it was 500 ms old: the next one is started after 100 ms, doubling
+//             to 30 s. One that was older is replaced at once.
+// A process that has not come to a ping after two intervals is killed, and so is one that somebody has
+// stopped for longer than that. One where nothing happens is left alone: told to rest, it says when it is
+// awake. What it says is not trusted: numbers of services that it does not have, and messages that make no
+// sense, are its end.
+//
+// Numbers: a service has one for as long as it is here, over the deaths of processes. Its cell in the page is
+// free again when the worker has said that the service is gone, or has died.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "xsd/base/shared_memory.h"
+#include "xsd/process/channel.h"
+#include "xsd/process/role.h"
+#include "xsd/reactor/child_watcher.h"
+#include "xsd/service/context.h"
+#include "xsd/worker/page.h"
+#include "xsd/worker/protocol.h"
+
+namespace xsd::manager {
+
+class RemoteService;
+
+/// What all workers of this daemon have in common; borrowed by the hosts.
+struct WorkerSetup {
+  service::ServiceContext& context;
+  process::RoleStarter starter;
+  std::optional<process::Credentials> credentials;
+  std::vector<std::uint16_t> udp_ports;
+  std::uint64_t last_number = 0;   ///< of a service
+  std::uint64_t last_process = 0;  ///< serial, for the ids of connections
+  std::function<void()> on_awake;  ///< `check` is wanted again
+};
+
+class WorkerHost {
+ public:
+  /// `title` names the plugin: "echo", or "built-in".
+  WorkerHost(WorkerSetup& setup, std::string title);
+  ~WorkerHost();
+  WorkerHost(const WorkerHost&) = delete;
+  WorkerHost& operator=(const WorkerHost&) = delete;
+
+  const std::string& title() const noexcept { return title_; }
+  bool is_empty() const noexcept { return members_.empty(); }
+  bool is_running() const noexcept { return channel_ != nullptr; }
+  pid_t pid() const noexcept { return child_.pid(); }
+
+  // For RemoteService.
+  worker::ServiceNumber join(RemoteService& service);
+  /// The service object goes; what the worker has of it is killed.
+  void leave(worker::ServiceNumber number);
+  void define(worker::ServiceNumber number, const std::string& definition);
+  void say(const worker::ToWorker& command, std::vector<int> fds = {});
+  service::Counters counters(worker::ServiceNumber number) const noexcept;
+
+  // For Workers.
+  /// Looks whether it still reacts; true if somebody should look again after an interval.
+  bool check();
+  /// Some child was stopped or goes on.
+  void look_for_stop();
+  /// `done` is called when all that was said has been done, or there is nobody to do it.
+  void fence(std::function<void()> done);
+  void set_udp_ports();
+  /// Sends what was said in this turn.
+  void flush();
+  void kill() noexcept;
+
+ private:
+  struct Member {
+    RemoteService* service = nullptr;  ///< nullptr: it has left, the worker's part has not ended yet
+    std::uint32_t cell = 0;
+  };
+
+  void start();
+  Status try_start();
+  void greet(UniqueFd page_copy);
+  void flush_later();
+  void on_message(std::string_view message, std::vector<UniqueFd> fds);
+  void hear(const worker::Up& event, std::span<UniqueFd> fds);
+  void hear(const worker::Answer& event, std::span<UniqueFd> fds);
+  void hear(const worker::Ended& event, std::span<UniqueFd> fds);
+  void hear(const worker::Fenced& event, std::span<UniqueFd> fds);
+  void hear(const worker::Awake& event, std::span<UniqueFd> fds);
+  void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
+  void hear(const worker::HandOver& event, std::span<UniqueFd> fds);
+  void hear(const worker::StartProgram& event, std::span<UniqueFd> fds);
+  void hear(const worker::DropProgram& event, std::span<UniqueFd> fds);
+  RemoteService* find(worker::ServiceNumber number);
+  void end_fences();
+  void distrust(const std::string& why);
+  void on_exit(const reactor::ChildExit& exit);
+  void bury(const std::string& how);
+  void blame(worker::ServiceNumber number, const std::string& how);
+  const worker::WorkerPage& page() const noexcept {
+    return *static_cast<const worker::WorkerPage*>(page_.data());
+  }
+
+  WorkerSetup& setup_;
+  std::string title_;
+  std::unordered_map<worker::ServiceNumber, Member> members_;
+  std::vector<std::uint32_t> free_cells_;
+  std::uint32_t next_cell_ = 0;
+
+  SharedPage page_;
+  std::unique_ptr<process::Channel> channel_;
+  std::string definitions_;
+  std::string outgoing_;
+  std::vector<int> outgoing_fds_;
+  MonotonicTime started_{};
+  std::uint64_t ping_serial_ = 0;
+  std::uint64_t turns_ = 0;  ///< that the page showed at the last look
+  int missed_pings_ = 0;
+  bool rest_asked_ = false;
+  bool rests_ = false;  ///< it says so itself when something happens
+  std::uint64_t fence_serial_ = 0;
+  std::vector<std::function<void()>> fenced_;
+  int early_deaths_ = 0;
+  Duration rest_{};
+  std::string why_killed_;
+  std::string last_fault_;  ///< of a start that failed; told once
+  reactor::Timer resting_;
+  reactor::Timer flusher_;
+  reactor::Timer stopped_;  ///< while the process is
+  reactor::ChildWatch child_;
+};
+
+}  // namespace xsd::manager

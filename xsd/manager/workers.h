@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Workers: the worker processes of the daemon: which there are, and which service goes where. The built-in
+// plugins share one; each other library has its own, so that its crash is its own. Owns the hosts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xsd/manager/remote_service.h"
+#include "xsd/manager/worker_host.h"
+#include "xsd/service/context.h"
+#include "xsd/service/managed_service.h"
+
+namespace xsd::manager {
+
+class Workers {
+ public:
+  /// `credentials` of the processes; nothing: ours. The context is borrowed.
+  Workers(service::ServiceContext& context, std::optional<process::Credentials> credentials);
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// Begins to make a plugin service.
+  std::unique_ptr<service::ManagedService> create(service::Prepared prepared, RemoteService::Events events);
+
+  /// The daemon's UDP ports have changed.
+  void set_udp_ports(std::vector<std::uint16_t> ports);
+  /// Sends what services were told in this turn, before sockets are closed.
+  void flush();
+  /// Ends hosts that have nothing to do.
+  void tidy();
+  void kill() noexcept;
+  /// SIGCHLD: a child of the daemon has ended or was stopped.
+  void look_for_stop();
+  /// `done` is called once all workers have done what they were told, at the latest after two seconds.
+  void fence(std::function<void()> done);
+
+ private:
+  WorkerHost& host_for(const service::Prepared& prepared);
+  void on_tick();
+  void end_one_fence();
+  void end_fence();
+
+  WorkerSetup setup_;
+  std::vector<std::unique_ptr<WorkerHost>> hosts_;
+  reactor::Timer ticker_;
+  std::size_t fences_left_ = 0;
+  std::function<void()> fenced_;
+  reactor::Timer fence_limit_;
+};
+
+}  // namespace xsd::manager

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// WorkerPage: what a worker shows of itself without being asked: a SharedPage that the worker writes to and
+// the master reads. Both are the same binary, so the layout is a struct. The worker is not trusted: the
+// master takes numbers from here for display and nothing else, and never follows an index.
+//
+// Each service has a cell of its own, whose index the master chose; the worker adds to it in place, so status
+// costs nobody a message, and what a worker had counted is there when it has died.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "xsd/service/counters.h"
+
+namespace xsd::worker {
+
+/// Services of one worker at a time, those that drain included.
+inline constexpr std::uint32_t kMaxCells = 16384;
+
+struct WorkerPage {
+  /// The serial of the last ping that the worker's loop has come to.
+  std::uint64_t answered_ping = 0;
+  /// Turns of its loop, those for a ping alone not counted.
+  std::uint64_t turns = 0;
+  /// The number of the service whose plugin is at work, 0 if none is; who is to blame when the worker dies.
+  std::uint64_t busy_with = 0;
+  std::array<service::Counters, kMaxCells> cells;
+};
+
+}  // namespace xsd::worker

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The language of master and worker on their Channel. A message holds one or more commands, back to back,
+// each a byte that says which and then its fields; descriptors of a message belong to its commands in their
+// order. A message that does not decode is an error of the sender: the master ends such a worker, a worker
+// that cannot understand its master ends itself.
+//
+// Services have numbers that the master gives; none is used twice in the life of a worker.
+//
+// master -> worker
+//   Hello         first, once: how to be; [page, log?, library?]
+//   Definitions   services to be made, or to become what is said here; [sealed memory]. Each is answered.
+//   Sockets       bound sockets of a service, by the index of their endpoint in its definition; [one each]
+//   ListenOn      the service listens on exactly these of them from now on; others are closed
+//   Deal          an accepted and admitted connection of a service that is dealt to shards; [it]
+//   Drain, Terminate, Kill   as service::Service has them; Ended follows when nothing is left
+//   ProgramEnded  about a program that the service had asked for
+//   Fence         answered when everything before it has been done
+//   Ping          to be shown in the page; the same, without a message
+//   Rest          a Ping, and Awake is wanted when anything happens after it
+//   UdpPorts      the daemon's own, which are not answered
+//   LogSettings   [log?]
+// worker -> master
+//   Up            it has made itself safe and loaded its plugin; or why not
+//   Answer        about a definition: it is at work, or why not
+//   Ended         the service is gone
+//   Fenced        about a Fence
+//   Awake         something has happened, for the first time since Rest; it may take long
+//   DealEnded     a dealt connection is over
+//   HandOver      a connection for another service; [it]
+//   StartProgram  a program that the service declares; [its socket]
+//   DropProgram   nobody waits for it any more
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "xsd/base/clock.h"
+#include "xsd/net/address.h"
+
+namespace xsd::worker {
+
+using ServiceNumber = std::uint64_t;
+
+struct Hello {
+  std::string title;  ///< "echo", for the log
+  std::uint8_t poller = 0;
+  std::uint8_t log_level = 0;
+  bool log_json = false;
+  bool has_log = false;      ///< a descriptor to log into; else the standard error
+  bool has_library = false;  ///< of the plugin; else the built-in ones are hosted
+  std::string library_path;  ///< for messages
+  bool needs_files = false;
+  bool needs_network = false;
+  std::uint64_t first_connection = 0;  ///< ids of connections count from here
+};
+struct Definitions {};
+struct Sockets {
+  ServiceNumber service = 0;
+  std::vector<std::uint32_t> endpoints;
+};
+struct ListenOn {
+  ServiceNumber service = 0;
+  std::vector<std::uint32_t> endpoints;
+};
+struct Deal {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+  net::SocketAddress remote;
+  net::SocketAddress local;
+};
+struct Drain {
+  ServiceNumber service = 0;
+};
+struct Terminate {
+  ServiceNumber service = 0;
+  Duration grace{};
+  bool close_connections = false;
+};
+struct Kill {
+  ServiceNumber service = 0;
+};
+struct ProgramEnded {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+  std::int32_t error = 0;
+  std::int32_t exit = 0;
+  std::int32_t signal = 0;
+};
+struct Fence {
+  std::uint64_t serial = 0;
+};
+struct Ping {
+  std::uint64_t serial = 0;
+};
+struct Rest {
+  std::uint64_t serial = 0;
+};
+struct UdpPorts {
+  std::vector<std::uint16_t> ports;
+};
+struct LogSettings {
+  std::uint8_t level = 0;
+  bool json = false;
+  bool has_log = false;
+};
+using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Deal, Drain, Terminate, Kill,
+                              ProgramEnded, Fence, Ping, Rest, UdpPorts, LogSettings>;
+
+struct Up {
+  std::string error;  ///< empty: all is well
+};
+struct Answer {
+  ServiceNumber service = 0;
+  std::string error;  ///< empty: it is at work
+};
+struct Ended {
+  ServiceNumber service = 0;
+};
+struct Fenced {
+  std::uint64_t serial = 0;
+};
+struct Awake {};
+struct DealEnded {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+};
+struct HandOver {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+  net::SocketAddress remote;
+  net::SocketAddress local;
+  std::string target;
+};
+struct StartProgram {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+  std::string program;
+  std::vector<std::string> environment;
+  std::string directory;
+};
+struct DropProgram {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+};
+using FromWorker =
+    std::variant<Up, Answer, Ended, Fenced, Awake, DealEnded, HandOver, StartProgram, DropProgram>;
+
+/// How many descriptors go with a command.
+std::size_t descriptors_of(const ToWorker& command) noexcept;
+std::size_t descriptors_of(const FromWorker& command) noexcept;
+
+/// Appends a command to a message.
+void append(std::string& message, const ToWorker& command);
+void append(std::string& message, const FromWorker& command);
+
+/// The commands of a message; nothing if it makes no sense.
+std::optional<std::vector<ToWorker>> decode_to_worker(std::string_view message);
+std::optional<std::vector<FromWorker>> decode_from_worker(std::string_view message);
+
+/// What the memory of Definitions holds.
+struct DefinitionEntry {
+  ServiceNumber service = 0;
+  std::uint32_t cell = 0;
+  std::string_view definition;  ///< config/definition_wire.h
+};
+void append_definition(std::string& memory, const DefinitionEntry& entry);
+std::optional<std::vector<DefinitionEntry>> decode_definitions(std::string_view memory);
+
+}  // namespace xsd::worker

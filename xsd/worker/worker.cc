@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/worker/worker.h"
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "xsd/base/log.h"
+#include "xsd/base/shared_memory.h"
+#include "xsd/config/definition_wire.h"
+#include "xsd/plugin/registry.h"
+#include "xsd/process/channel.h"
+#include "xsd/process/sandbox.h"
+#include "xsd/reactor/event_loop.h"
+#include "xsd/service/context.h"
+#include "xsd/service/plugin_service.h"
+#include "xsd/worker/page.h"
+#include "xsd/worker/protocol.h"
+
+namespace xsd::worker {
+namespace {
+
+constexpr int kExitInOrder = 0;
+constexpr int kExitFailed = 1;
+constexpr std::size_t kLargestDefinitions = std::size_t{256} * 1024 * 1024;
+constexpr std::size_t kRoomForOneMore = 8192;
+
+class Worker {
+ public:
+  Worker(Hello hello, SharedPage page, std::unique_ptr<reactor::EventLoop> loop)
+      : hello_(std::move(hello)),
+        page_(std::move(page)),
+        loop_(std::move(loop)),
+        context_(*loop_, process::Inheritance::capture()) {
+    context_.last_connection = hello_.first_connection;
+    context_.sockets_come_prepared = true;
+  }
+
+  /// Serves until the master is gone or wants no more.
+  int run(UniqueFd channel, const Status& ready);
+
+ private:
+  struct Slot {
+    std::unique_ptr<service::Service> service;
+    std::uint32_t cell = 0;
+    std::vector<std::unique_ptr<net::BoundSocket>> sockets;
+  };
+  using Fds = std::vector<UniqueFd>;
+
+  void on_message(std::string_view message, Fds fds);
+  void obey(const Hello& /*command*/, std::span<UniqueFd> /*fds*/) { stop("a second greeting"); }
+  void obey(const Definitions& command, std::span<UniqueFd> fds);
+  void obey(const Sockets& command, std::span<UniqueFd> fds);
+  void obey(const ListenOn& command, std::span<UniqueFd> fds);
+  void obey(const Deal& command, std::span<UniqueFd> fds);
+  void obey(const Drain& command, std::span<UniqueFd> fds);
+  void obey(const Terminate& command, std::span<UniqueFd> fds);
+  void obey(const Kill& command, std::span<UniqueFd> fds);
+  void obey(const ProgramEnded& command, std::span<UniqueFd> fds);
+  void obey(const Fence& command, std::span<UniqueFd> fds);
+  void obey(const Ping& command, std::span<UniqueFd> fds);
+  void obey(const Rest& command, std::span<UniqueFd> fds);
+  void obey(const UdpPorts& command, std::span<UniqueFd> fds);
+  void obey(const LogSettings& command, std::span<UniqueFd> fds);
+
+  void define(const DefinitionEntry& entry);
+  Status make(const DefinitionEntry& entry, service::Prepared prepared);
+  Slot* find(ServiceNumber number);
+  void end_when_idle(ServiceNumber number);
+  void forget(ServiceNumber number);
+  void tell(const FromWorker& command);
+  void tell_now();
+  void on_turn();
+  void stop(const char* why);
+  WorkerPage& page() noexcept { return *static_cast<WorkerPage*>(page_.data()); }
+
+  const Hello hello_;
+  SharedPage page_;
+  std::unique_ptr<reactor::EventLoop> loop_;
+  service::ServiceContext context_;
+  std::unique_ptr<process::Channel> channel_;
+  std::unordered_map<ServiceNumber, Slot> slots_;
+  std::string outgoing_;  ///< what is told at the end of this turn
+  bool tells_ = false;
+  bool rests_ = false;  ///< nobody looks whether we react; the next turn is told of
+  int status_ = kExitInOrder;
+};
+
+int Worker::run(UniqueFd channel, const Status& ready) {
+  auto made = process::Channel::create(
+      *loop_, std::move(channel),
+      {.on_message = [this](std::string_view message, Fds fds) { on_message(message, std::move(fds)); },
+       .on_end = [this](const std::string&) { loop_->stop(); }});
+  if (!made) return kExitFailed;
+  channel_ = std::move(*made);
+  tell(Up{ready ? std::string() : ready.error().text()});
+  if (!ready) {
+    tell_now();
+    return kExitFailed;
+  }
+  loop_->on_turn([this] { on_turn(); });
+  loop_->run();
+  slots_.clear();
+  log::flush();
+  return status_;
+}
+
+void Worker::stop(const char* why) {
+  log::error("worker {}: {}; ending", hello_.title, why);
+  status_ = kExitFailed;
+  loop_->stop();
+}
+
+void Worker::on_message(std::string_view message, Fds fds) {
+  const auto commands = decode_to_worker(message);
+  if (!commands) return stop("a message of the master makes no sense");
+  std::span<UniqueFd> left(fds);
+  for (const ToWorker& command : *commands) {
+    const std::size_t count = descriptors_of(command);
+    if (count > left.size()) return stop("a message of the master lacks descriptors");
+    std::visit([&](const auto& one) { obey(one, left.first(count)); }, command);
+    left = left.subspan(count);
+  }
+}
+
+// ---- what the master says
+
+void Worker::obey(const Definitions& /*command*/, std::span<UniqueFd> fds) {
+  const auto memory = read_sealed(fds[0].get(), kLargestDefinitions);
+  if (!memory) return stop(memory.error().text().c_str());
+  const auto entries = decode_definitions(*memory);
+  if (!entries) return stop("the definitions make no sense");
+  for (const DefinitionEntry& entry : *entries)
+    define(entry);
+}
+
+void Worker::define(const DefinitionEntry& entry) {
+  auto wired = config::decode_definition(entry.definition);
+  if (!wired || entry.cell >= kMaxCells) return stop("a definition makes no sense");
+  service::Prepared prepared;
+  prepared.plugin = plugin::find_plugin(wired->definition->plugin);
+  prepared.definition = std::move(wired->definition);
+  prepared.resolution = std::move(wired->resolution);
+  if (Slot* const slot = find(entry.service)) {
+    slot->service->apply(std::move(prepared));
+    return tell(Answer{entry.service, {}});
+  }
+  const Status made = make(entry, std::move(prepared));
+  tell(Answer{entry.service, made ? std::string() : made.error().text()});
+}
+
+Status Worker::make(const DefinitionEntry& entry, service::Prepared prepared) {
+  if (prepared.plugin == nullptr) return Error("the worker has no such plugin");
+  auto made = service::Service::create(context_, std::move(prepared));
+  if (!made) return std::move(made.error());
+  page().cells[entry.cell] = {};
+  (*made)->count_in(page().cells[entry.cell]);
+  slots_[entry.service] = {std::move(*made), entry.cell, {}};
+  return {};
+}
+
+Worker::Slot* Worker::find(ServiceNumber number) {
+  const auto found = slots_.find(number);
+  return found == slots_.end() ? nullptr : &found->second;
+}
+
+// A service that is not there any more has ended while the command was on its way.
+void Worker::obey(const Sockets& command, std::span<UniqueFd> fds) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  const auto& endpoints = slot->service->prepared().resolution->endpoints;
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    const std::uint32_t index = command.endpoints[i];
+    if (index >= endpoints.size()) return stop("a socket of no endpoint");
+    slot->sockets.push_back(
+        std::make_unique<net::BoundSocket>(net::BoundSocket::adopt(endpoints[index], std::move(fds[i]))));
+  }
+}
+
+void Worker::obey(const ListenOn& command, std::span<UniqueFd> /*fds*/) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  const auto& endpoints = slot->service->prepared().resolution->endpoints;
+  std::unordered_map<net::Endpoint, net::BoundSocket*, net::EndpointHash> have;
+  for (const auto& socket : slot->sockets)
+    have[socket->endpoint()] = socket.get();  // of two the later one, which has been bound anew
+  std::vector<net::BoundSocket*> wanted;
+  for (const std::uint32_t index : command.endpoints) {
+    if (index >= endpoints.size()) return stop("a socket of no endpoint");
+    const auto socket = have.find(endpoints[index]);
+    if (socket == have.end()) return stop("a socket that was not sent");
+    wanted.push_back(socket->second);
+  }
+  if (const Status status = slot->service->listen_on(wanted); !status)
+    return tell(Answer{command.service, status.error().text()});
+  std::erase_if(slot->sockets, [&](const auto& socket) {
+    return std::find(wanted.begin(), wanted.end(), socket.get()) == wanted.end();
+  });
+}
+
+void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
+  Slot* const slot = find(command.service);
+  const bool open = slot != nullptr &&
+                    static_cast<service::PluginService&>(*slot->service)
+                        .take(raise_fd(std::move(fds[0])), command.connection, command.remote, command.local);
+  if (!open) tell(DealEnded{command.service, command.connection});
+}
+
+void Worker::obey(const Drain& command, std::span<UniqueFd> /*fds*/) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  slot->service->drain();
+  end_when_idle(command.service);
+}
+
+void Worker::obey(const Terminate& command, std::span<UniqueFd> /*fds*/) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  slot->service->terminate(command.grace, command.close_connections);
+  end_when_idle(command.service);
+}
+
+void Worker::obey(const Kill& command, std::span<UniqueFd> /*fds*/) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  slot->service->drain();
+  slot->service->kill();
+  end_when_idle(command.service);
+}
+
+void Worker::end_when_idle(ServiceNumber number) {
+  slots_.at(number).sockets.clear();
+  slots_.at(number).service->on_idle([this, number] { forget(number); });
+}
+
+void Worker::forget(ServiceNumber number) {
+  slots_.erase(number);
+  tell(Ended{number});
+}
+
+void Worker::obey(const ProgramEnded& /*command*/, std::span<UniqueFd> /*fds*/) {}
+
+void Worker::obey(const Fence& command, std::span<UniqueFd> /*fds*/) {
+  tell(Fenced{command.serial});
+}
+
+void Worker::obey(const Ping& command, std::span<UniqueFd> /*fds*/) {
+  page().answered_ping = command.serial;
+  --page().turns;
+}
+
+void Worker::obey(const Rest& command, std::span<UniqueFd> /*fds*/) {
+  --page().turns;
+  // When all else of this turn is done: until then somebody has to look.
+  loop_->defer([this, serial = command.serial] {
+    page().answered_ping = serial;
+    rests_ = true;
+  });
+}
+
+/// Before anything else of a turn, so that what takes for ever in it is noticed.
+void Worker::on_turn() {
+  ++page().turns;
+  if (!std::exchange(rests_, false)) return;
+  std::string message;
+  append(message, Awake{});
+  channel_->send(message);
+}
+
+void Worker::obey(const UdpPorts& command, std::span<UniqueFd> /*fds*/) {
+  context_.own_addresses.set_udp_ports({command.ports.begin(), command.ports.end()});
+  context_.own_addresses.refresh();
+}
+
+void Worker::obey(const LogSettings& command, std::span<UniqueFd> /*fds*/) {
+  (void)command;
+}
+
+// ---- what it tells
+
+void Worker::tell(const FromWorker& command) {
+  append(outgoing_, command);
+  if (outgoing_.size() > process::kMaxMessage - kRoomForOneMore) return tell_now();
+  if (std::exchange(tells_, true)) return;
+  loop_->defer([this] { tell_now(); });
+}
+
+void Worker::tell_now() {
+  tells_ = false;
+  if (!outgoing_.empty()) channel_->send(outgoing_);
+  outgoing_.clear();
+}
+
+/// What makes the process safe before it does anything for anybody.
+Status make_ready(const Hello& hello) {
+  return process::enter_sandbox({.files = hello.needs_files, .network = hello.needs_network});
+}
+
+}  // namespace
+
+int run_worker(UniqueFd channel) {
+  sigset_t all;
+  sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP})
+    sigdelset(&all, fault);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  update_fd_floor();
+
+  auto first = process::receive_first_message(channel.get());
+  if (!first) return kExitInOrder;  // the master has gone, or changed its mind
+  auto commands = decode_to_worker(first->bytes);
+  Hello* const hello = commands && commands->size() == 1 ? std::get_if<Hello>(commands->data()) : nullptr;
+  if (hello == nullptr || first->fds.size() != descriptors_of(*hello)) return kExitFailed;
+  auto page = SharedPage::attach(std::move(first->fds[0]), sizeof(WorkerPage));
+  static const SystemClock kClock;
+  auto loop = reactor::EventLoop::create(static_cast<reactor::PollerKind>(hello->poller), kClock);
+  if (!page || !loop) return kExitFailed;
+  const Status ready = make_ready(*hello);
+  Worker worker(*hello, std::move(*page), std::move(*loop));
+  return worker.run(std::move(channel), ready);
+}
+
+}  // namespace xsd::worker
