@@ -15,15 +15,16 @@ ROWS = {
     "config": ["base", "net"],
     "policy": ["base", "net", "config"],
     "process": ["base", "net", "reactor", "config"],
+    "logger": ["base", "net", "reactor", "process"],
     "plugin": ["base", "net", "reactor", "config"],
-    "service": ["base", "net", "reactor", "config", "policy", "process", "plugin"],
-    "worker": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service"],
-    "manager": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "worker"],
-    "daemon": ["base", "net", "reactor", "config", "policy", "process", "plugin", "service", "worker", "manager"],
+    "service": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin"],
+    "worker": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service"],
+    "manager": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker"],
+    "daemon": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker", "manager"],
 }
 # Of config, these layers may see the definitions (values) and the grammar of arguments only, not the readers.
-TYPES_ONLY = {"policy", "process", "plugin"}
-CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/argument_piece.h"}
+TYPES_ONLY = {"policy", "process", "logger", "plugin"}
+CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/argument_piece.h", "xsd/config/plugins.h"}
 ONE_PLACE = {
     "yaml-cpp/": {"xsd/config/yaml_reader.cc"},
     "boost/": {"xsd/daemon/options.cc"},

@@ -11,6 +11,8 @@
 
 #include <unistd.h>
 
+#include "xsd/base/datagram_target.h"
+#include "xsd/base/log_channel.h"
 #include "xsd/base/text.h"
 
 namespace xsd::log {
@@ -51,11 +53,9 @@ class JsonFormatter final : public spdlog::formatter {
 // Collects spdlog's finished lines for our target, which unlike spdlog's own sinks never blocks.
 class TargetSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit TargetSink(LogTarget& target) : target_(target) {}
-
-  void write_out(Level level) noexcept {
+  void write_out(LogTarget& target, Level level) noexcept {
     constexpr std::size_t kKeptCapacity = 4096;
-    target_.write(level, {lines_.data(), lines_.size()});
+    target.write(level, {lines_.data(), lines_.size()});
     if (lines_.capacity() > kKeptCapacity) lines_ = spdlog::memory_buf_t();
     lines_.clear();
   }
@@ -65,45 +65,46 @@ class TargetSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   void flush_() override {}
 
  private:
-  LogTarget& target_;
   spdlog::memory_buf_t lines_;
 };
 
-std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
-  if (settings.json) return std::make_unique<JsonFormatter>();
-  const char* const pattern =
-      settings.target == TargetKind::Syslog ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ xsd[%P] %l: %v";
-  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n");
+/// The receiver adds time, process and level himself.
+bool is_bare(const Settings& settings) noexcept {
+  return settings.target == TargetKind::Syslog || settings.target == TargetKind::Journal ||
+         settings.target == TargetKind::Udp;
 }
 
-bool is_plain(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text.front());
-    const std::size_t length = byte < 0x80 ? 1 : utf8_sequence_length(text);
-    if (byte < 0x20 || byte == 0x7F || length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
+  if (settings.json) return std::make_unique<JsonFormatter>();
+  const char* const pattern = is_bare(settings) ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ xsd[%P] %l: %v";
+  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n");
 }
 
 struct State {
   Settings settings;
   std::unique_ptr<LogTarget> target;
+  std::unique_ptr<ChannelTarget> diversion;
+  bool is_diverted = false;  ///< false with a diversion: the target still has lines that wait
   std::shared_ptr<TargetSink> sink;
   std::unique_ptr<spdlog::logger> logger;
   std::string records;
   std::function<void()> backlog_hook;
   bool backlogged = false;
 
-  void use(const Settings& next, std::unique_ptr<LogTarget> next_target) {
-    auto next_sink = std::make_shared<TargetSink>(*next_target);
+  LogTarget& receiver() noexcept { return is_diverted ? *diversion : *target; }
+
+  void use(const Settings& next) {
+    auto next_sink = std::make_shared<TargetSink>();
     next_sink->set_formatter(make_formatter(next));
     auto next_logger = std::make_unique<spdlog::logger>("xsd", next_sink);
     next_logger->set_level(to_spdlog(next.level));
     logger = std::move(next_logger);
     sink = std::move(next_sink);
-    target = std::move(next_target);
     settings = next;
+  }
+  void use(const Settings& next, std::unique_ptr<LogTarget> next_target) {
+    use(next);
+    target = std::move(next_target);
   }
 
   void add(Level level, std::string_view text) {
@@ -116,13 +117,13 @@ struct State {
   }
 
   void write_added(Level level) noexcept {
-    sink->write_out(level);
+    sink->write_out(receiver(), level);
     after_write();
   }
 
   void after_write() noexcept {
     int number = 0;
-    const std::uint64_t dropped = target->take_dropped(number);
+    const std::uint64_t dropped = receiver().take_dropped(number);
     if (dropped > 0) {
       if (lost_ == 0) lost_reason_ = number;
       lost_ += dropped;
@@ -130,11 +131,13 @@ struct State {
       // The last write went through: tell of the gap once, where it is.
       const std::uint64_t lost = std::exchange(lost_, 0);
       logger->warn("log: {} lines were dropped: {}", lost, errno_text(lost_reason_));
-      sink->write_out(Level::Warning);
-      const std::uint64_t again = target->take_dropped(number);
+      sink->write_out(receiver(), Level::Warning);
+      const std::uint64_t again = receiver().take_dropped(number);
       if (again > 0) lost_ = lost + again - 1;
     }
-    if (!target->flush() && !backlogged) {
+    const bool nothing_waits = receiver().flush();
+    if (nothing_waits && diversion) is_diverted = true;
+    if (!nothing_waits && !backlogged) {
       backlogged = true;
       if (backlog_hook) backlog_hook();
     }
@@ -148,7 +151,11 @@ struct State {
 Result<std::unique_ptr<LogTarget>> make_target(const Settings& settings) {
   switch (settings.target) {
     case TargetKind::Syslog:
-      return SyslogTarget::create();
+      return DatagramTarget::syslog();
+    case TargetKind::Journal:
+      return DatagramTarget::journal();
+    case TargetKind::Udp:
+      return DatagramTarget::udp(settings.address);
     case TargetKind::File:
       return StreamTarget::open_file(settings.path);
     case TargetKind::Stderr:
@@ -156,12 +163,6 @@ Result<std::unique_ptr<LogTarget>> make_target(const Settings& settings) {
   }
   return StreamTarget::attach(STDERR_FILENO);
 }
-
-// Swallows everything: what is left when there is not even a standard error.
-class NullTarget final : public LogTarget {
- public:
-  void write(Level /*level*/, std::string_view /*lines*/) noexcept override {}
-};
 
 State& state() {
   static State* const kInstance = [] {
@@ -199,6 +200,95 @@ Status open(const Settings& settings) {
   return {};
 }
 
+void open_channel(UniqueFd fd, const Settings& settings) {
+  flush();
+  (void)state().target->flush();  // as above
+  state().use(settings, std::make_unique<ChannelTarget>(std::move(fd)));
+}
+
+void change_settings(const Settings& settings) {
+  flush();
+  state().use(settings);
+}
+
+const Settings& settings() noexcept {
+  return state().settings;
+}
+
+void put_settings(std::string& out, const Settings& settings) {
+  put_number(out, settings.target);
+  put_number(out, settings.level);
+  put_number(out, static_cast<std::uint8_t>(settings.json ? 1 : 0));
+}
+
+Settings get_settings(WireReader& reader) noexcept {
+  Settings settings;
+  settings.target = reader.choice(TargetKind::File);
+  settings.level = reader.choice(Level::Debug);
+  settings.json = reader.flag();
+  return settings;
+}
+
+std::string describe_target() {
+  std::string description;
+  put_settings(description, state().settings);
+  state().target->put_parts(description);
+  return description;
+}
+
+int target_descriptor() noexcept {
+  return state().target->descriptor();
+}
+
+Status adopt(std::string_view description, UniqueFd fd) {
+  WireReader reader(description);
+  const Settings settings = get_settings(reader);
+  auto target = restore_target(reader, std::move(fd));
+  if (!target) return std::move(target.error());
+  if (!reader.is_complete()) return Error("a log target that makes no sense");
+  flush();
+  (void)state().target->flush();  // as above
+  state().use(settings, std::move(*target));
+  return {};
+}
+
+void divert(UniqueFd fd) {
+  flush();
+  State& log = state();
+  log.diversion = std::make_unique<ChannelTarget>(std::move(fd));
+  log.is_diverted = false;
+  log.after_write();
+}
+
+void end_diversion(int other_end) noexcept {
+  flush();
+  State& log = state();
+  if (!log.diversion) return;
+  const std::unique_ptr<ChannelTarget> diversion = std::move(log.diversion);
+  log.is_diverted = false;
+  LineReceiver receiver;
+  const auto take = [&](pid_t sender, Level level, std::string_view lines) {
+    log.target->write_from(sender, level, lines);
+  };
+  constexpr int kMost = 65536;  // more than a socket holds
+  (void)receiver.receive(other_end, kMost, take);
+  diversion->empty_into(*log.target);
+  log.after_write();
+}
+
+void forward(pid_t sender, Level level, std::string_view lines) noexcept {
+  flush();
+  state().receiver().write_from(sender, level, lines);
+  state().after_write();
+}
+
+void add_dropped(std::uint64_t count, int number) noexcept {
+  if (count == 0) return;
+  state().receiver().add_dropped(count, number);
+  state().after_write();
+  state().after_write();  // counted by the first, told by the second
+}
+
 bool enabled(Level level) noexcept {
   return level <= state().settings.level;
 }
@@ -227,7 +317,7 @@ std::string& records() noexcept {
 }
 
 void begin_text_record(std::string& out, WallTime now) {
-  if (state().settings.target == TargetKind::Syslog) return;
+  if (is_bare(state().settings)) return;
   static const std::string kProcess = " xsd[" + std::to_string(getpid()) + "] info: ";
   append_rfc3339(out, now);
   out += kProcess;
@@ -237,7 +327,7 @@ void flush() noexcept {
   State& log = state();
   if (log.records.empty()) return;
   constexpr std::size_t kKeptCapacity = 65536;
-  log.target->write(Level::Info, log.records);
+  log.receiver().write(Level::Info, log.records);
   log.records.clear();
   if (log.records.capacity() > kKeptCapacity) log.records.shrink_to_fit();
   log.after_write();
@@ -249,7 +339,7 @@ void on_backlog(std::function<void()> hook) {
 
 bool flush_backlog() noexcept {
   State& log = state();
-  if (!log.target->flush()) return false;
+  if (!log.receiver().flush()) return false;
   log.backlogged = false;
   log.after_write();
   return !log.backlogged;

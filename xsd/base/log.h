@@ -5,9 +5,13 @@
 // are collected and leave in one write: `flush` at the end of a loop turn; a diagnostic message flushes them
 // first.
 //
-// Text lines:  2026-11-22T02:33:12.123Z xsd[812] info: echo: start ...      (syslog: only what follows the
-// level) JSON lines:  {"ts":"...","level":"info","pid":812,"message":"..."}          (records have their own
-// keys)
+// The lines may be written by another process, which gets them by a channel (log_channel.h): those of a
+// worker always, those of the master while there is a logger, which is given the target and `adopt`s it.
+// Records and messages keep their order there, too.
+//
+// Text lines:  2026-11-22T02:33:12.123Z xsd[812] info: echo: start ...      (syslog, journal and udp:
+// only what follows the level) JSON lines:  {"ts":"...","level":"info","pid":812,"message":"..."} (records
+// have their own keys)
 #pragma once
 
 #include <functional>
@@ -24,11 +28,12 @@
 
 namespace xsd::log {
 
-enum class TargetKind : std::uint8_t { Stderr, Syslog, File };
+enum class TargetKind : std::uint8_t { Stderr, Syslog, Journal, Udp, File };
 
 struct Settings {
   TargetKind target = TargetKind::Stderr;
-  std::string path;  ///< of File
+  std::string path;     ///< of File
+  std::string address;  ///< of Udp: the bytes of a sockaddr
   Level level = Level::Info;
   bool json = false;
 };
@@ -40,6 +45,34 @@ std::optional<Level> parse_level(std::string_view name) noexcept;
 /// first call messages go to the standard error. Called again with the same settings it reopens a file, for
 /// log rotation.
 Status open(const Settings& settings);
+
+/// The log of a process whose lines another one writes: `fd` is the sending end of a pair, `settings` say
+/// what the lines are like (level, form and kind of target; path and address do not matter).
+void open_channel(UniqueFd fd, const Settings& settings);
+/// There the settings have changed; the channel stays.
+void change_settings(const Settings& settings);
+const Settings& settings() noexcept;
+/// What of the settings another process needs to know, as bytes and back.
+void put_settings(std::string& out, const Settings& settings);
+Settings get_settings(WireReader& reader) noexcept;
+
+/// For a process that writes what others log. The target and the settings as bytes, and the descriptor that
+/// belongs to it (borrowed; -1: none).
+std::string describe_target();
+int target_descriptor() noexcept;
+/// Over there: makes it the log of that process.
+Status adopt(std::string_view description, UniqueFd fd);
+
+/// From now on the lines go by `fd`, as soon as nothing waits at the target any more. The target stays open.
+void divert(UniqueFd fd);
+/// The end of that: what nobody has read at the other end of the pair, and what waits here, goes to the
+/// target, and so does what comes.
+void end_diversion(int other_end) noexcept;
+
+/// Finished lines of another process.
+void forward(pid_t sender, Level level, std::string_view lines) noexcept;
+/// Lines that were lost on their way here; told in a line.
+void add_dropped(std::uint64_t count, int number) noexcept;
 
 bool enabled(Level level) noexcept;
 bool is_json() noexcept;

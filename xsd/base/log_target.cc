@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,9 +11,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
-#include <syslog.h>
 #include <unistd.h>
+
+#include "xsd/base/datagram_target.h"
 
 namespace xsd::log {
 namespace {
@@ -70,21 +69,29 @@ UniqueFd open_own_terminal(int fd) noexcept {
 
 }  // namespace
 
+void LogTarget::write(Level level, std::string_view lines) noexcept {
+  write_from(getpid(), level, lines);
+}
+
+void LogTarget::add_dropped(std::uint64_t count, int number) noexcept {
+  dropped_ += count;
+  dropped_errno_ = number;
+}
+
 std::uint64_t LogTarget::take_dropped(int& number) noexcept {
   number = dropped_errno_;
   return std::exchange(dropped_, 0);
 }
 
 void LogTarget::drop_lines(std::string_view lines, int number) noexcept {
-  dropped_ += static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
-  dropped_errno_ = number;
+  add_dropped(static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n')), number);
 }
 
 Result<std::unique_ptr<LogTarget>> StreamTarget::attach(int fd) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return Error::from_errno(errno, "standard error");
   auto make = [](UniqueFd own, Kind kind) {
-    return std::unique_ptr<LogTarget>(new StreamTarget(raise_fd(std::move(own)), kind));
+    return std::make_unique<StreamTarget>(raise_fd(std::move(own)), kind);
   };
   if (!S_ISSOCK(info.st_mode)) {
     const std::string self = "/proc/self/fd/" + std::to_string(fd);
@@ -100,7 +107,7 @@ Result<std::unique_ptr<LogTarget>> StreamTarget::attach(int fd) {
 Result<std::unique_ptr<LogTarget>> StreamTarget::open_file(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0640));
   if (!fd) return Error::from_errno(errno, "open " + path);
-  return std::unique_ptr<LogTarget>(new StreamTarget(raise_fd(std::move(fd)), Kind::NonBlocking));
+  return std::make_unique<StreamTarget>(raise_fd(std::move(fd)), Kind::NonBlocking);
 }
 
 std::size_t StreamTarget::write_some(std::string_view bytes) noexcept {
@@ -151,7 +158,7 @@ bool StreamTarget::flush() noexcept {
   return backlog_.empty();
 }
 
-void StreamTarget::write(Level /*level*/, std::string_view lines) noexcept {
+void StreamTarget::write_from(pid_t /*sender*/, Level /*level*/, std::string_view lines) noexcept {
   if (flush()) {
     while (!lines.empty()) {
       const std::size_t count = write_some(lines);
@@ -177,49 +184,23 @@ void StreamTarget::write(Level /*level*/, std::string_view lines) noexcept {
   drop_lines(lines, number);
 }
 
-std::unique_ptr<LogTarget> SyslogTarget::create(std::string path) {
-  return std::unique_ptr<LogTarget>(new SyslogTarget(std::move(path)));
+void StreamTarget::put_parts(std::string& out) const {
+  put_number(out, TargetParts::Stream);
+  put_number(out, kind_);
 }
 
-bool SyslogTarget::connect() noexcept {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return false;
-  }
-  std::memcpy(address.sun_path, path_.data(), path_.size());
-  UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return false;
-  fd_ = raise_fd(std::move(fd));
-  return true;
+void NullTarget::put_parts(std::string& out) const {
+  put_number(out, TargetParts::Null);
 }
 
-bool SyslogTarget::send(std::string_view datagram) noexcept {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    if (!fd_ && !connect()) return false;
-    if (::send(fd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
-    if (would_block(errno) || errno == ENOBUFS) return false;
-    fd_.reset();
-  }
-  return false;
-}
-
-void SyslogTarget::write(Level level, std::string_view lines) noexcept {
-  static constexpr int kPriorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-  const int priority = LOG_DAEMON | kPriorities[static_cast<std::size_t>(level)];
-  const std::string header = "<" + std::to_string(priority) + ">xsd[" + std::to_string(getpid()) + "]: ";
-  while (!lines.empty()) {
-    const std::size_t end = lines.find('\n');
-    const std::string_view line = lines.substr(0, end + 1);
-    std::string datagram = header;
-    datagram += line.substr(0, line.size() - 1);
-    if (!send(datagram)) {
-      drop_lines(line, errno);
-    }
-    lines.remove_prefix(line.size());
-  }
+Result<std::unique_ptr<LogTarget>> restore_target(WireReader& parts, UniqueFd fd) {
+  const auto what = parts.choice(TargetParts::Datagram);
+  if (!parts.failed() && what == TargetParts::Null) return std::make_unique<NullTarget>();
+  if (!parts.failed() && what == TargetParts::Datagram)
+    return DatagramTarget::restore(parts, raise_fd(std::move(fd)));
+  const auto kind = parts.choice(StreamTarget::Kind::Interrupted);
+  if (parts.failed() || !fd) return Error("a log target that makes no sense");
+  return std::make_unique<StreamTarget>(raise_fd(std::move(fd)), kind);
 }
 
 }  // namespace xsd::log

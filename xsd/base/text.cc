@@ -80,6 +80,17 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+bool is_plain(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t length = byte < 0x80 ? 1 : utf8_sequence_length(text);
+    if (byte < 0x20 || byte == 0x7F || length == 0 || is_unsafe_sequence(text.substr(0, length)))
+      return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string quoted(std::string_view text, std::size_t limit) {
   const bool cut = text.size() > limit;
   if (cut) text = text.substr(0, limit);

@@ -16,7 +16,11 @@ namespace xsd {
 /// code points.
 void append_escaped(std::string& out, std::string_view text);
 
-/// The same between single quotes (a single quote inside is escaped), at most `limit` bytes of it, then
+/// True if there is nothing in `text` that append_escaped would change, but for backslashes.
+bool is_plain(std::string_view text) noexcept;
+
+/// As append_escaped, between single quotes (a single quote inside is escaped), at most `limit` bytes of it,
+/// then
 /// "...".
 std::string quoted(std::string_view text, std::size_t limit = 200);
 

@@ -28,4 +28,11 @@ bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noe
          log_on_failure == other.log_on_failure;
 }
 
+std::vector<std::string> default_plugin_dirs() {
+  constexpr std::string_view kEverywhere = "/usr/lib/xsd/plugins";
+  std::vector<std::string> folders{XSD_PLUGIN_DIR};
+  if (folders.front() != kEverywhere) folders.emplace_back(kEverywhere);
+  return folders;
+}
+
 }  // namespace xsd::config

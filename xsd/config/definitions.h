@@ -170,6 +170,8 @@ struct ServiceDefinition {
   bool means_the_same(const ServiceDefinition& other) const noexcept;
 };
 
+struct PluginImage;
+
 /// A definition on this machine, now.
 struct Resolution {
   std::vector<net::Endpoint> endpoints;  ///< `*` is two; ranges are spelt out; --port-offset is in
@@ -177,21 +179,37 @@ struct Resolution {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
+  std::shared_ptr<const PluginImage> plugin_image;  ///< plugins.h; nullptr: no plugin, or a built-in one
 };
 
 enum class WorkersMode : std::uint8_t { Auto, Zero };
 
 struct LogSettings {
-  enum class Target : std::uint8_t { Stderr, Syslog, File };
+  enum class Target : std::uint8_t { Stderr, Syslog, Journal, Udp, File };
   Target target = Target::Stderr;
   std::string path;            ///< of File
+  std::string host;            ///< of Udp: a literal address without brackets, or a name
+  std::uint16_t port = 0;      ///< of Udp
+  net::SocketAddress address;  ///< of Udp: what they are on this machine now; unspecified if nobody could say
   std::string level = "info";  ///< error warning info debug
   bool json = false;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
+/// Who the processes of the daemon that need no privileges run as.
+struct RoleUser {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  friend bool operator==(const RoleUser&, const RoleUser&) = default;
+};
+/// The folder of this installation, and the one that is the same everywhere.
+std::vector<std::string> default_plugin_dirs();
+
 struct DaemonSettings {
   std::string user;  ///< empty: `xsd`, else `nobody`
+  /// The same on this machine; nothing if the daemon is not root, or if there is no such user.
+  std::optional<RoleUser> role_user;
+  bool role_user_is_nobody = false;  ///< for want of a better one
   std::string pid_file = "/run/xsd/xsd.pid";
   bool pid_file_written = false;  ///< named in the file, so failing to make it is an error
   std::string control_socket = "/run/xsd/control.sock";
@@ -199,7 +217,7 @@ struct DaemonSettings {
   Limit max_processes{4096};
   Duration stop_timeout = std::chrono::seconds(10);
   bool watch = false;
-  std::vector<std::string> plugin_dirs{"/usr/lib/xsd/plugins"};
+  std::vector<std::string> plugin_dirs = default_plugin_dirs();
   LogSettings log;
   /// Keys written in the file that take effect only with later work, for the info line.
   std::vector<std::string> without_effect_yet;

@@ -235,6 +235,15 @@ Encoded log_target(const DaemonSettings& daemon) {
       return "stderr";
     case LogSettings::Target::Syslog:
       return "syslog";
+    case LogSettings::Target::Journal:
+      return "journal";
+    case LogSettings::Target::Udp: {
+      const bool is_v6 = daemon.log.host.find(':') != std::string::npos;
+      return "{udp: " +
+             yaml_scalar((is_v6 ? "[" + daemon.log.host + "]" : daemon.log.host) + ":" +
+                         std::to_string(daemon.log.port)) +
+             "}";
+    }
     case LogSettings::Target::File:
       return "{file: " + yaml_scalar(daemon.log.path) + "}";
   }

@@ -366,13 +366,36 @@ void plugin_dirs(DecodeInput& in, const YamlNode& value) {
   }
 }
 
+namespace {
+// HOST:PORT, [ADDRESS]:PORT
+void udp_target(DecodeInput& in, const YamlNode& value) {
+  constexpr std::string_view kWanted = "HOST:PORT";
+  const auto scalar = scalar_of(in, value, kWanted);
+  if (!scalar) return;
+  const std::size_t colon = scalar->rfind(':');
+  if (colon == std::string_view::npos) return refuse_value(in, value, kWanted, "the port is missing");
+  ListenSpec spec;
+  if (Status status = parse_listen_host(scalar->substr(0, colon), false, spec); !status)
+    return in.sink.error(value.where, std::move(status.error()).text());
+  if (spec.host == "*" || !spec.interface_name.empty())
+    return refuse_value(in, value, kWanted, "it is one host that the log is sent to");
+  const auto port = numeric_ports(scalar->substr(colon + 1));
+  if (!port || port->first != port->last || port->first == 0)
+    return refuse_value(in, value, kWanted, "the port is a number from 1 to 65535");
+  LogSettings& log = in.daemon->log;
+  log.target = LogSettings::Target::Udp;
+  log.host = spec.host;
+  log.port = port->first;
+}
+}  // namespace
+
 void log_target(DecodeInput& in, const YamlNode& value) {
-  constexpr std::string_view kWanted = "stderr, syslog or {file: PATH}";
+  constexpr std::string_view kWanted = "stderr, syslog, journal, {file: PATH} or {udp: HOST:PORT}";
   LogSettings& log = in.daemon->log;
   if (value.is_map()) {
     if (value.members.size() != 1) return refuse_value(in, value, kWanted);
     const YamlNode::Member& member = value.members.front();
-    if (member.key == "udp") return in.sink.error(member.where, not_available("udp"));
+    if (member.key == "udp") return udp_target(in, member.value);
     if (member.key != "file") {
       return in.sink.error(
           member.where, "unknown log target " + quoted(member.key) + ", known are " + std::string(kWanted));
@@ -387,7 +410,7 @@ void log_target(DecodeInput& in, const YamlNode& value) {
   } else if (equals_ignoring_case(*scalar, "syslog")) {
     log.target = LogSettings::Target::Syslog;
   } else if (equals_ignoring_case(*scalar, "journal")) {
-    in.sink.error(value.where, not_available("journal"));
+    log.target = LogSettings::Target::Journal;
   } else {
     refuse_value(in, value, kWanted,
                  scalar->find('/') != std::string_view::npos ? "a file is written {file: PATH}" : "");

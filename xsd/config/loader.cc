@@ -4,6 +4,7 @@
 #include "xsd/base/clock.h"
 #include "xsd/base/text.h"
 #include "xsd/config/cached_file.h"
+#include "xsd/config/daemon_names.h"
 #include "xsd/config/decode.h"
 #include "xsd/config/endpoint_index.h"
 #include "xsd/config/file_list.h"
@@ -12,6 +13,7 @@
 #include "xsd/config/name_service.h"
 #include "xsd/config/resolve.h"
 #include "xsd/config/settings_table.h"
+#include "xsd/config/shown_text.h"
 #include "xsd/config/yaml_reader.h"
 
 #include <algorithm>
@@ -39,9 +41,11 @@ class Loader::Impl {
   Impl(LoadOptions options, std::unique_ptr<NameService> names)
       : options_(std::move(options)),
         machine_(std::move(names)),
-        names_(answers_, *machine_),
-        resolver_(names_, ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
-                                       options_.only_checks}) {
+        names_(answers_.names, *machine_),
+        resolver_(names_, answers_.plugins,
+                  ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
+                               options_.only_checks}),
+        daemon_names_(options_.as_root, options_.only_checks) {
     while (options_.path.size() > 1 && options_.path.ends_with('/'))
       options_.path.pop_back();
     if (options_.path.starts_with('/')) return;
@@ -68,19 +72,19 @@ class Loader::Impl {
   Progress step(Duration budget) {
     const MonotonicTime end = clock_.monotonic() + budget;
     std::size_t cheap = 0;
-    while (stage_ != Stage::Done && stage_ != Stage::Names) {
+    while (stage_ != Stage::Done && stage_ != Stage::Answers) {
       const bool was_cheap = work();
       if (was_cheap && ++cheap % kCheapUnits != 0) continue;
       if (clock_.monotonic() >= end) break;
     }
-    if (stage_ == Stage::Names) return Progress::NeedsNames;
+    if (stage_ == Stage::Answers) return Progress::NeedsAnswers;
     return stage_ == Stage::Done ? Progress::Done : Progress::More;
   }
 
-  const NameAnswers& questions() const { return answers_; }
+  const Answers& questions() const { return answers_; }
 
-  void answer(NameAnswers answers) {
-    if (stage_ != Stage::Names) return;
+  void answer(Answers answers) {
+    if (stage_ != Stage::Answers) return;
     answers_ = std::move(answers);
     stage_ = Stage::Services;
   }
@@ -91,22 +95,36 @@ class Loader::Impl {
       const Progress progress = step(std::chrono::hours(1));
       if (progress == Progress::Done) return take();
       if (progress == Progress::More) continue;
-      NameAnswers answers = std::move(answers_);
-      ask_all(*machine_, answers);
+      Answers answers = std::move(answers_);
+      ask_all(*machine_, answers.names);
+      if (options_.ask_plugins && !answers.plugins.questions().empty()) options_.ask_plugins(answers);
       answer(std::move(answers));
     }
   }
 
-  Snapshot take() { return std::exchange(snapshot_, {}); }
-
-  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
-    resolver_.add_questions(definition, out);
+  Snapshot load_main_alone() {
+    begin();
+    load_main();
+    snapshot_.services.clear();
+    services_known_ = false;  // so no list of ids can be held against them
+    finish();
+    stage_ = Stage::Done;
+    return take();
   }
 
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const NameAnswers& answers,
+  const PluginRules& plugin_rules() const { return plugin_rules_; }
+
+  Snapshot take() { return std::exchange(snapshot_, {}); }
+
+  void add_questions(const ServiceDefinition& definition, Answers& out) const {
+    resolver_.add_questions(definition, out);
+    add_plugin_rules(out);
+  }
+
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const Answers& answers,
                                             std::vector<Diagnostic>& diagnostics) {
-    LearnedNames names(answers, *machine_);
-    Resolver resolver(names, resolver_.rules());
+    LearnedNames names(answers.names, *machine_);
+    Resolver resolver(names, answers.plugins, resolver_.rules());
     resolver.refresh();
     std::vector<MachineFault> faults;
     auto resolution = resolver.resolve(definition, main_path(), faults);
@@ -114,12 +132,12 @@ class Loader::Impl {
       diagnostics.push_back(
           diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
     }
-    forget_text();
+    shown_.forget();
     return resolution;
   }
 
  private:
-  enum class Stage : std::uint8_t { Main, Files, Questions, Names, Services, Finish, Done };
+  enum class Stage : std::uint8_t { Main, Files, Questions, Answers, Services, Finish, Done };
 
   struct Report {
     std::string path;
@@ -153,7 +171,7 @@ class Loader::Impl {
         finish_questions();
         return true;
       case Stage::Services:
-        if (next_ == 0) check_daemon_user();
+        if (next_ == 0) resolve_daemon();
         if (next_ < snapshot_.services.size()) {
           check_service(next_++);
           return true;
@@ -164,7 +182,7 @@ class Loader::Impl {
         finish();
         stage_ = Stage::Done;
         return false;
-      case Stage::Names:
+      case Stage::Answers:
       case Stage::Done:
         break;
     }
@@ -189,21 +207,18 @@ class Loader::Impl {
     stage_ = Stage::Files;
     const std::string path = absolute(options_.path);
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0) {
-      reject({}, Error::from_errno(errno, "cannot open").text());
-      return;
-    }
+    if (stat(path.c_str(), &info) != 0) return reject({}, Error::from_errno(errno, "cannot open").text());
     if (info.st_uid != trust_.trusted_owner) cache_.clear();  // who is trusted was another
     trust_ = {options_.as_root, info.st_uid};
     const bool is_folder = S_ISDIR(info.st_mode);
     // Which of the two it is decides what every service inherits; nobody changes that in passing.
     if (is_folder_.value_or(is_folder) != is_folder) {
-      reject({}, is_folder ? "is a folder now and was a file at the start"
-                           : "is a file now and was a folder at the start");
-      return;
+      return reject({}, is_folder ? "is a folder now and was a file at the start"
+                                  : "is a file now and was a folder at the start");
     }
     is_folder_ = is_folder;
     if (is_folder) {
+      keep_plugin_rules();
       snapshot_.watched_folders.push_back(path);
       include(options_.path + "/*.yaml", {"*.yaml", {}});
       return;
@@ -211,6 +226,7 @@ class Loader::Impl {
     snapshot_.watched_folders.push_back(folder_of(path));
     if (!read_main(path)) return;
     snapshot_.daemon = main_.decoded.daemon;
+    if (!snapshot_.rejected) keep_plugin_rules();
     add_services(main_.decoded.services, 0);
     const std::string base =
         options_.path.find('/') == std::string::npos ? "" : folder_of(options_.path) + "/";
@@ -221,11 +237,9 @@ class Loader::Impl {
     }
   }
 
-  // What was decoded with other defaults is worth nothing.
-  void reset_main() {
-    main_ = {};
-    main_known_ = false;
-    cache_.clear();
+  void keep_plugin_rules() {
+    const DaemonSettings& daemon = snapshot_.daemon;
+    plugin_rules_ = {daemon.plugin_dirs, options_.as_root, trust_.trusted_owner, daemon.user};
   }
 
   bool read_main(const std::string& path) {
@@ -241,7 +255,8 @@ class Loader::Impl {
     if (main_.mark.has_text(source->text) && main_known_) {
       main_.mark = mark_of(*source, now);
     } else {
-      reset_main();
+      main_ = {};
+      cache_.clear();  // what was decoded with other defaults is worth nothing
       main_.mark = mark_of(*source, now);
       main_known_ = true;
       DiagnosticSink sink(options_.path, source->text);
@@ -370,24 +385,29 @@ class Loader::Impl {
 
   void finish_questions() {
     next_ = 0;
-    if (!daemon_user().empty()) answers_.add({NameQuestion::Kind::User, daemon_user()});
-    answers_.sort();
-    stage_ = answers_.questions().empty() ? Stage::Services : Stage::Names;
+    daemon_names_.add_questions(snapshot_.daemon, answers_.names);
+    add_plugin_rules(answers_);
+    answers_.names.sort();
+    stage_ = answers_.empty() ? Stage::Services : Stage::Answers;
   }
 
-  const std::string& daemon_user() const { return snapshot_.daemon.user; }
+  void add_plugin_rules(Answers& out) const {
+    if (out.plugins.questions().empty()) return;
+    out.plugins.rules = plugin_rules_;
+    if (options_.as_root) add_role_user_questions(plugin_rules_.user, out.names);
+  }
 
-  void check_daemon_user() {
-    if (daemon_user().empty()) return;
-    const NameAnswer answer = names_.ask({NameQuestion::Kind::User, daemon_user()});
-    if (answer.found()) return;
-    const ValueOrigin* const origin = origin_of(snapshot_.daemon.origins, "user");
-    const Position where = origin != nullptr ? origin->where : Position{};
-    std::string message = "user " + quoted(daemon_user()) + " not found" + answer.remark();
-    if (answer.state == NameAnswer::State::NotFound) return reject(where, std::move(message));
-    // That nobody could say is no reason to refuse everything else.
-    reports_.front().diagnostics.push_back(
-        diagnose(Severity::Warning, options_.path, where, std::move(message)));
+  void resolve_daemon() {
+    std::vector<DaemonNames::Fault> faults;
+    daemon_names_.resolve(snapshot_.daemon, names_, faults);
+    for (DaemonNames::Fault& fault : faults) {
+      if (fault.rejects) {
+        reject(fault.where, std::move(fault.message));
+      } else {
+        reports_.front().diagnostics.push_back(
+            diagnose(Severity::Warning, options_.path, fault.where, std::move(fault.message)));
+      }
+    }
   }
 
   void check_service(std::size_t index) {
@@ -450,29 +470,12 @@ class Loader::Impl {
     reports_[pending_[index].report].diagnostics.push_back(std::move(diagnostic));
   }
 
-  // A diagnostic for a file whose text is not kept: it is read again for the line to show, if it is still
-  // the same.
   Diagnostic diagnose(Severity severity, const std::string& file, Position where, std::string message) {
-    if (where.line > 0 && text_path_ != file) {
-      text_path_ = file;
-      text_.clear();
-      const auto source = read_source_file(absolute(file), "", TrustRules{});
-      const auto cached = cache_.find(file);
-      const TextMark* const mark = cached != cache_.end()  ? &cached->second.mark
-                                   : file == options_.path ? &main_.mark
-                                                           : nullptr;
-      if (source && mark != nullptr && mark->has_text(source->text)) text_ = source->text;
-    }
-    DiagnosticSink sink(file, where.line > 0 ? std::string_view(text_) : std::string_view{});
-    severity == Severity::Error ? sink.error(where, std::move(message))
-                                : sink.warning(where, std::move(message));
-    return std::move(sink.take().front());
-  }
-
-  void forget_text() {
-    text_path_.clear();
-    text_.clear();
-    text_.shrink_to_fit();
+    const auto cached = cache_.find(file);
+    const TextMark* const mark = cached != cache_.end()  ? &cached->second.mark
+                                 : file == options_.path ? &main_.mark
+                                                         : nullptr;
+    return shown_.diagnose(severity, file, absolute(file), mark, where, std::move(message));
   }
 
   void finish() {
@@ -499,7 +502,7 @@ class Loader::Impl {
     ids_ = {};
     index_.clear();
     answers_ = {};
-    forget_text();
+    shown_.forget();
   }
 
   void check_listed(const std::vector<ListedId>& listed, std::string_view key) {
@@ -523,9 +526,10 @@ class Loader::Impl {
   LoadOptions options_;
   std::string prefix_;  ///< what makes a relative path absolute
   std::unique_ptr<NameService> machine_;
-  NameAnswers answers_;  ///< of this load; before it has them, its questions
+  Answers answers_;  ///< of this load; before it has them, its questions
   LearnedNames names_;
   Resolver resolver_;
+  DaemonNames daemon_names_;
   SystemClock clock_;
 
   std::unordered_map<std::string, CachedFile> cache_;  ///< by the path as shown
@@ -535,6 +539,7 @@ class Loader::Impl {
 
   Stage stage_ = Stage::Done;
   Snapshot snapshot_;
+  PluginRules plugin_rules_;       ///< by the main file as it was when it was good
   std::optional<bool> is_folder_;  ///< options_.path, since the first load that saw it
   TrustRules trust_;
   bool services_known_ = false;  ///< the main file and all lists of files could be read
@@ -544,8 +549,7 @@ class Loader::Impl {
   std::unordered_map<std::string, std::size_t> ids_;
   EndpointIndex index_;
   std::unordered_set<std::string> folder_warnings_;
-  std::string text_path_;
-  std::string text_;
+  ShownText shown_;
 };
 
 Loader::Loader(LoadOptions options) : Loader(std::move(options), make_system_name_service()) {}
@@ -561,11 +565,11 @@ Loader::Progress Loader::step(Duration budget) {
   return impl_->step(budget);
 }
 
-const NameAnswers& Loader::questions() const {
+const Answers& Loader::questions() const {
   return impl_->questions();
 }
 
-void Loader::answer(NameAnswers answers) {
+void Loader::answer(Answers answers) {
   impl_->answer(std::move(answers));
 }
 
@@ -577,12 +581,19 @@ Snapshot Loader::load() {
   return impl_->load();
 }
 
-void Loader::add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
+Snapshot Loader::load_main() {
+  return impl_->load_main_alone();
+}
+
+PluginRules Loader::plugin_rules() const {
+  return impl_->plugin_rules();
+}
+
+void Loader::add_questions(const ServiceDefinition& definition, Answers& out) const {
   impl_->add_questions(definition, out);
 }
 
-std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition,
-                                                  const NameAnswers& answers,
+std::shared_ptr<const Resolution> Loader::resolve(const ServiceDefinition& definition, const Answers& answers,
                                                   std::vector<Diagnostic>& diagnostics) {
   return impl_->resolve(definition, answers, diagnostics);
 }

@@ -5,8 +5,8 @@
 // --dump-config, start and reload are this one path.
 //
 // Loading is cut into steps, so that a reload never keeps the loop busy for longer than one file's parse.
-// What names mean is not asked in a step, since that may take seconds: once the files are read the load
-// stands still with all its questions until somebody hands over what was learned.
+// What names mean and what plugins say is not asked in a step, since that may take seconds: once the files
+// are read the load stands still with all its questions until somebody hands over what was learned.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "xsd/config/answers.h"
 #include "xsd/config/definitions.h"
 #include "xsd/config/diagnostic.h"
-#include "xsd/config/names.h"
 #include "xsd/config/resolve.h"
 #include "xsd/config/source_file.h"
 
@@ -35,9 +35,10 @@ struct LoadOptions {
   /// --check and --dump-config, which need no root: whether the daemon could change to a service's user is
   /// not their question.
   bool only_checks = false;
-  /// What the daemon can host, sorted by name; an unknown name is an error at the `plugin:` key ("not
-  /// found").
+  /// The built-in ones, sorted by name; others are libraries, and asked about.
   std::vector<KnownPlugin> known_plugins;
+  /// Asks about plugins and waits for the answers; for `load`. The names have theirs already.
+  std::function<void(Answers&)> ask_plugins;
 };
 
 /// One service of a snapshot, good or not.
@@ -74,29 +75,33 @@ class Loader {
   ~Loader();
 
   enum class Progress : std::uint8_t {
-    More,        ///< call `step` again
-    NeedsNames,  ///< it goes on after `answer`
-    Done,        ///< the snapshot is complete
+    More,          ///< call `step` again
+    NeedsAnswers,  ///< it goes on after `answer`
+    Done,          ///< the snapshot is complete
   };
 
   /// Begins anew; a load that was under way is dropped.
   void begin();
   /// Goes on for about `budget` (at least one unit of work: one file parsed, or some files found unchanged).
-  /// Never asks anybody what a name means.
+  /// Never asks anybody anything.
   Progress step(Duration budget);
-  /// While it needs names: what it wants to know, at least one thing.
-  const NameAnswers& questions() const;
+  /// While it needs answers: what it wants to know, at least one thing.
+  const Answers& questions() const;
   /// The same with what was learned. What is Unknown there counts as not found in this load.
-  void answer(NameAnswers answers);
+  void answer(Answers answers);
   Snapshot take();
 
-  /// All at once, asking the names directly: for a process that serves nobody.
+  /// All at once, asking directly: for a process that serves nobody.
   Snapshot load();
+  /// The main file alone: a snapshot without services.
+  Snapshot load_main();
+  /// Where that file, or the configuration of the last load, has plugin libraries.
+  PluginRules plugin_rules() const;
 
   /// What depends on the machine, again, for one definition: for the retries of a service that failed on it.
   /// First the questions are added to `out` (perhaps none), then it is resolved by their answers.
-  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const;
-  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const NameAnswers& answers,
+  void add_questions(const ServiceDefinition& definition, Answers& out) const;
+  std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, const Answers& answers,
                                             std::vector<Diagnostic>& diagnostics);
 
  private:

@@ -2,10 +2,17 @@
 #include "xsd/config/names.h"
 
 #include "xsd/base/number.h"
+#include "xsd/base/text.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace xsd::config {
+namespace {
+
+constexpr const char* kUsualRoleUsers[] = {"xsd", "nobody"};
+
+}  // namespace
 
 std::string NameAnswer::remark() const {
   return state == State::Unknown && !why.empty() ? " (" + why + ")" : "";
@@ -27,6 +34,30 @@ std::optional<std::uint32_t> account_number(std::string_view account) noexcept {
   const auto number = parse_unsigned(account);
   if (!number || *number >= 0xFFFF'FFFFU) return std::nullopt;
   return static_cast<std::uint32_t>(*number);
+}
+
+void add_role_user_questions(const std::string& written, NameAnswers& out) {
+  if (!written.empty()) return out.add({NameQuestion::Kind::User, written});
+  for (const char* const usual : kUsualRoleUsers)
+    out.add({NameQuestion::Kind::User, usual});
+}
+
+Result<UserEntry> find_role_user(const std::string& written, const NameAnswers& answers) {
+  std::vector<std::string> names(std::begin(kUsualRoleUsers), std::end(kUsualRoleUsers));
+  if (!written.empty()) names = {written};
+  std::string remark;
+  for (const std::string& name : names) {
+    NameAnswer answer = answers.find({NameQuestion::Kind::User, name});
+    const auto number = account_number(name);
+    if (number && answer.state == NameAnswer::State::NotFound) {  // as with a service's `user`
+      answer.state = NameAnswer::State::Found;
+      answer.user = UserEntry{"", *number, *number};
+    }
+    if (answer.found() && answer.user.uid == 0) return Error("user " + quoted(name) + " is root");
+    if (answer.found()) return answer.user;
+    if (remark.empty()) remark = answer.remark();
+  }
+  return Error("user " + quoted(names.back()) + " not found" + remark);
 }
 
 void NameAnswers::add(NameQuestion question) {

@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+#include "xsd/base/result.h"
 #include "xsd/net/address.h"
 
 namespace xsd::config {
@@ -68,6 +69,14 @@ struct NameAnswer {
 
 /// An account that is written as a number; as xinetd has it, numbers are never names.
 std::optional<std::uint32_t> account_number(std::string_view account) noexcept;
+
+class NameAnswers;
+
+/// Who worker processes and their like are if the daemon is root: `written` (of `daemon: user`), or if that
+/// is empty `xsd`, else `nobody`.
+void add_role_user_questions(const std::string& written, NameAnswers& out);
+/// The error says that there is none, or why nobody could say; root is none either.
+Result<UserEntry> find_role_user(const std::string& written, const NameAnswers& answers);
 
 /// The questions of a load, each once, and what was learned about them.
 class NameAnswers {

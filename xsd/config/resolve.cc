@@ -117,25 +117,49 @@ class Resolver::Work {
   }
 
   void check_plugin() {
-    const auto& known = rules_.known_plugins;
-    const auto found = std::find_if(known.begin(), known.end(),
-                                    [&](const auto& one) { return one.name == definition_.plugin; });
-    if (found != known.end()) {
-      if (!found->has_settings && !definition_.settings.members.empty())
-        fault("settings", {}, "plugin " + quoted(definition_.plugin) + " has no settings");
+    const std::string& name = definition_.plugin;
+    const KnownPlugin* const builtin = resolver_.find_builtin(name);
+    if (builtin != nullptr && !builtin->has_settings) {
+      if (!definition_.settings.members.empty())
+        fault("settings", {}, "plugin " + quoted(name) + " has no settings");
       return;
     }
+    const PluginAnswer& answer = resolver_.plugins_.find(name);
+    if (answer.is_missing) return plugin_not_found();
+    if (!answer.fault.empty()) {
+      faults_.push_back({definition_.server_where, "plugin " + quoted(name) + " " + answer.fault});
+      return;
+    }
+    for (const SettingsFault& wrong : resolver_.plugins_.find_faults(name, definition_.settings)) {
+      if (wrong.where == Position{} && origin_of(definition_.origins, "settings") == nullptr) {
+        faults_.push_back({definition_.server_where, wrong.text});
+      } else {
+        fault("settings", wrong.where, wrong.text);
+      }
+    }
+    if (answer.image == nullptr) return;
+    for (const ListenSpec& spec : definition_.listen) {
+      const bool is_datagram = spec.transport == net::Transport::Datagram;
+      if (is_datagram ? answer.image->datagrams : answer.image->streams) continue;
+      faults_.push_back({spec.where, "plugin " + quoted(name) + " serves no " +
+                                         (is_datagram ? "datagrams" : "streams") + ": " +
+                                         quoted(to_string(spec))});
+    }
+    resolution_.plugin_image = answer.image;
+  }
+
+  void plugin_not_found() {
     std::vector<std::string_view> words;
-    words.reserve(known.size());
-    for (const KnownPlugin& plugin : known)
+    for (const KnownPlugin& plugin : rules_.known_plugins)
       words.push_back(plugin.name);
+    words.insert(words.end(), resolver_.plugins_.libraries.begin(), resolver_.plugins_.libraries.end());
     const auto nearest = nearest_word(definition_.plugin, words);
     const bool internal = origin_of(definition_.origins, "plugin") == nullptr;
     std::string message =
         (internal ? "internal service " : "plugin ") + quoted(definition_.plugin) + " not found";
     if (!nearest.empty()) {
       message += ", did you mean " + quoted(nearest) + "?";
-    } else if (!known.empty()) {
+    } else if (!words.empty()) {
       message += ", there are";
       for (const std::string_view name : words)
         message.append(" ").append(name);
@@ -340,13 +364,23 @@ std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& def
   return Work(*this, definition, main_file, faults).run();
 }
 
-void Resolver::add_questions(const ServiceDefinition& definition, NameAnswers& out) const {
+const KnownPlugin* Resolver::find_builtin(std::string_view name) const noexcept {
+  const auto& known = rules_.known_plugins;
+  const auto found =
+      std::find_if(known.begin(), known.end(), [name](const KnownPlugin& one) { return one.name == name; });
+  return found != known.end() ? &*found : nullptr;
+}
+
+void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) const {
   const auto add = [&out](std::optional<NameQuestion> question) {
-    if (question) out.add(std::move(*question));
+    if (question) out.names.add(std::move(*question));
   };
   if (definition.kind == ServiceKind::Program) {
     add(user_question(definition, rules_.as_root));
     add(group_question(definition));
+  } else if (const auto* const builtin = find_builtin(definition.plugin);
+             builtin == nullptr || builtin->has_settings) {
+    out.plugins.add(definition.plugin, definition.settings);
   }
   for (const ListenSpec& spec : definition.listen) {
     add(port_question(spec));

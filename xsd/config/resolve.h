@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "xsd/config/answers.h"
 #include "xsd/config/definitions.h"
 #include "xsd/config/name_service.h"
 
@@ -21,10 +22,10 @@ struct MachineFault {
   std::string message;
 };
 
-/// A plugin that the daemon can host.
+/// A plugin that is part of the program.
 struct KnownPlugin {
   std::string name;
-  bool has_settings = false;
+  bool has_settings = false;  ///< so it is asked about those of each service
 };
 
 struct ResolveRules {
@@ -36,8 +37,9 @@ struct ResolveRules {
 
 class Resolver {
  public:
-  /// `names` is borrowed.
-  Resolver(NameService& names, ResolveRules rules) : names_(names), rules_(std::move(rules)) {}
+  /// Names and what was learned of plugins are borrowed.
+  Resolver(NameService& names, const PluginAnswers& plugins, ResolveRules rules)
+      : names_(names), plugins_(plugins), rules_(std::move(rules)) {}
 
   const ResolveRules& rules() const noexcept { return rules_; }
 
@@ -48,15 +50,19 @@ class Resolver {
   std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::string_view main_file,
                                             std::vector<MachineFault>& faults);
 
-  /// What `resolve` will ask `names` about this definition.
-  void add_questions(const ServiceDefinition& definition, NameAnswers& out) const;
+  /// What `resolve` will ask about this definition.
+  void add_questions(const ServiceDefinition& definition, Answers& out) const;
 
  private:
   class Work;
   /// Empty if `path` can be executed (or is a folder, if `folder`), else why not.
   const std::string& look_at(const std::string& chroot, const std::string& path, bool folder);
 
+  /// nullptr if there is no built-in plugin of this name.
+  const KnownPlugin* find_builtin(std::string_view name) const noexcept;
+
   NameService& names_;
+  const PluginAnswers& plugins_;
   ResolveRules rules_;
   std::unordered_map<std::string, std::string> looked_at_;
 };

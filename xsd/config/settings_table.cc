@@ -189,16 +189,16 @@ constexpr SettingsRow kRows[] = {
     never("mdns", "announcement by multicast DNS", "announcing services by multicast DNS is not supported (xinetd never did it either): remove the line"),
 
     // daemon:
-    inert(daemon("user", {"name or number", "xsd if it exists, else nobody", "the user of the worker processes if the daemon is root", "xsd"}, de::account_field<&D::user>, en::text_field<&D::user>)),
+    daemon("user", {"name or number", "xsd if it exists, else nobody", "the user of the processes of a daemon that is root that need no privileges", "xsd"}, de::account_field<&D::user>, en::text_field<&D::user>),
     daemon("pid_file", {"path", "/run/xsd/xsd.pid", "where the process id of the daemon is written", "/run/xsd/xsd.pid"}, de::daemon_path_field<&D::pid_file>, en::text_field<&D::pid_file>),
     inert(daemon("control_socket", {"path", "/run/xsd/control.sock", "where xsdctl reaches the daemon", "/run/xsd/control.sock"}, de::daemon_path_field<&D::control_socket>, en::text_field<&D::control_socket>)),
-    inert(daemon("workers", {"auto or 0", "auto", "auto: plugins run in processes of their own; 0: in the daemon itself", "auto"}, de::workers, en::workers)),
+    daemon("workers", {"auto or 0", "auto", "auto: a process of its own writes the log; 0: the daemon itself does", "auto"}, de::workers, en::workers),
     daemon("max_processes", {"number or unlimited", "4096", "how many programs of all services run at a time", "1000"}, de::limit_field<&D::max_processes, 1>, en::limit_field<&D::max_processes>),
     daemon("stop_timeout", {"duration", "10s", "the time between TERM and KILL, and what connections get to finish when the daemon stops", "30s"}, de::duration_field<&D::stop_timeout>, en::duration_field<&D::stop_timeout>),
     daemon("watch", {"boolean", "false", "apply changes of the service folder without a signal", "true"}, de::boolean_field<&D::watch>, en::boolean_field<&D::watch>),
-    inert(daemon("plugin_dirs", {"list of folders", "[/usr/lib/xsd/plugins]", "where plugin libraries are", "[/usr/lib/xsd/plugins]"}, de::plugin_dirs, en::text_list_field<&D::plugin_dirs>)),
+    daemon("plugin_dirs", {"list of folders", "LIBDIR/xsd/plugins of the installation, then /usr/lib/xsd/plugins", "where plugin libraries are; the first folder that has one of the name wins", "[/usr/lib/xsd/plugins]"}, de::plugin_dirs, en::text_list_field<&D::plugin_dirs>),
     daemon("log", {"map", "", "the daemon's own log", "{target: syslog, level: info}"}, nullptr, nullptr),
-    daemon("log.target", {"stderr, syslog or {file: PATH}", "stderr", "where the log goes", "{file: /var/log/xsd.log}"}, de::log_target, en::log_target),
+    daemon("log.target", {"stderr, syslog, journal, {file: PATH} or {udp: HOST:PORT}", "stderr", "where the log goes", "{file: /var/log/xsd.log}"}, de::log_target, en::log_target),
     daemon("log.level", {"error, warning, info or debug", "info", "what is logged", "debug"}, de::log_level, en::log_level),
     daemon("log.format", {"text or json", "text", "the form of the lines", "json"}, de::log_format, en::log_format),
 };

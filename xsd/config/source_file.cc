@@ -18,16 +18,6 @@
 namespace xsd::config {
 namespace {
 
-FileStamp make_stamp(const struct stat& info) noexcept {
-  FileStamp stamp;
-  stamp.device = info.st_dev;
-  stamp.inode = info.st_ino;
-  stamp.size = info.st_size;
-  stamp.modified = info.st_mtim;
-  stamp.changed = info.st_ctim;
-  return stamp;
-}
-
 Error not_regular(mode_t mode) {
   std::string_view what = "something else";
   if (S_ISDIR(mode)) what = "a folder";

@@ -11,24 +11,11 @@
 #include <sys/types.h>
 
 #include "xsd/base/result.h"
+#include "xsd/config/file_stamp.h"
 
 namespace xsd::config {
 
 inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 20;
-
-/// What tells whether a file is still the one that was read.
-struct FileStamp {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t size = 0;
-  timespec modified{};
-  timespec changed{};
-  friend bool operator==(const FileStamp& a, const FileStamp& b) noexcept {
-    return a.device == b.device && a.inode == b.inode && a.size == b.size &&
-           a.modified.tv_sec == b.modified.tv_sec && a.modified.tv_nsec == b.modified.tv_nsec &&
-           a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
-  }
-};
 
 /// What of a folder decides whether its files are trusted.
 struct FolderState {

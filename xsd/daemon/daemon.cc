@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -23,11 +24,6 @@ bool inherits_orphans() {
   return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper != 0);
 }
 
-std::optional<process::Credentials> worker_credentials() {
-  if (geteuid() != 0) return std::nullopt;
-  return process::Credentials{65534, 65534, {}};
-}
-
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words)
@@ -35,16 +31,59 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
+log::Settings make_log_settings(const Options& options, const config::LogSettings& written) {
+  using Target = config::LogSettings::Target;
+  log::Settings settings;
+  settings.level = options.log_level.value_or(log::parse_level(written.level).value_or(log::Level::Info));
+  settings.json = options.log_json.value_or(written.json);
+  if (options.log_file && *options.log_file != "-") {
+    settings.target = log::TargetKind::File;
+    settings.path = *options.log_file;
+    return settings;
+  }
+  const Target target = options.log_file ? Target::Stderr : written.target;
+  switch (target) {
+    case Target::File:
+      settings.target = log::TargetKind::File;
+      settings.path = written.path;
+      break;
+    case Target::Journal:
+      settings.target = log::TargetKind::Journal;
+      break;
+    case Target::Syslog:
+      settings.target = log::TargetKind::Syslog;
+      break;
+    case Target::Udp:
+      if (!written.address.is_ip()) break;
+      settings.target = log::TargetKind::Udp;
+      settings.address.assign(reinterpret_cast<const char*>(written.address.raw()),
+                              written.address.raw_length());
+      break;
+    case Target::Stderr:
+      break;
+  }
+  // Who detaches has no standard error to write to.
+  if (settings.target == log::TargetKind::Stderr && options.detach) settings.target = log::TargetKind::Syslog;
+  return settings;
+}
+
 }  // namespace
 
-config::LoadOptions make_load_options(const Options& options) {
+config::LoadOptions make_load_options(const Options& options, const process::Inheritance& inheritance,
+                                      manager::PluginCache& plugins) {
   config::LoadOptions load{.path = options.config,
                            .port_offset = options.port_offset,
                            .as_root = geteuid() == 0,
                            .only_checks = options.mode != Mode::Serve,
-                           .known_plugins = {}};
-  for (const plugin::PluginEntry& entry : plugin::builtin_plugins())
-    load.known_plugins.push_back({.name = std::string(entry.name)});
+                           .known_plugins = {},
+                           .ask_plugins = [&inheritance, &plugins](config::Answers& answers) {
+                             manager::ask_plugins_now(answers, inheritance, plugins);
+                           }};
+  for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) {
+    const xsd_plugin calls = plugin::known_part(*entry.plugin);
+    load.known_plugins.push_back({.name = std::string(entry.name),
+                                  .has_settings = calls.setting_count > 0 || calls.validate != nullptr});
+  }
   return load;
 }
 
@@ -60,31 +99,52 @@ Daemon::Daemon(Options options, process::Inheritance inheritance, Detacher detac
     : options_(std::move(options)),
       inheritance_(std::move(inheritance)),
       detacher_(std::move(detacher)),
-      loader_(make_load_options(options_)) {}
+      loader_(make_load_options(options_, inheritance_, plugins_)) {}
 
 Daemon::~Daemon() {
   log::on_backlog(nullptr);
 }
 
 Status Daemon::open_log(const config::LogSettings& settings) {
-  log::Settings next;
-  next.level = options_.log_level.value_or(log::parse_level(settings.level).value_or(log::Level::Info));
-  next.json = options_.log_json.value_or(settings.json);
-  if (options_.log_file && *options_.log_file != "-") {
-    next.target = log::TargetKind::File;
-    next.path = *options_.log_file;
-  } else if (!options_.log_file && settings.target == config::LogSettings::Target::File) {
-    next.target = log::TargetKind::File;
-    next.path = settings.path;
-  } else if ((!options_.log_file && settings.target == config::LogSettings::Target::Syslog) ||
-             options_.detach) {
-    next.target = log::TargetKind::Syslog;
-  }
-  return log::open(next);
+  if (Status status = log::open(make_log_settings(options_, settings)); !status) return status;
+  if (logger_) logger_->on_target();
+  return {};
 }
 
 void Daemon::reopen_log(const config::LogSettings& settings) {
   if (Status status = open_log(settings); !status) log::error("{}; the old log stays", status.error().text());
+}
+
+bool Daemon::has_roles() const {
+  return options_.workers.value_or(settings_.workers) == config::WorkersMode::Auto;
+}
+
+void Daemon::start_roles() {
+  if (!has_roles()) return;
+  if (options_.detach) null_ = raise_fd(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)));
+  if (null_) context_->roles.set_standard_error(null_.get());
+  auto user = process::role_credentials(settings_);
+  if (!user) {
+    log::warning("user: {}; the daemon writes the log and hosts plugins itself", user.error().text());
+    return;
+  }
+  if (settings_.role_user_is_nobody)
+    log::warning("user: there is no user 'xsd'; processes that need no privileges run as 'nobody'");
+  logger_ = std::make_unique<logger::LoggerProcess>(*loop_, context_->children, context_->roles, *user);
+  manager_->use_workers(std::move(*user));
+  context_->logger = logger_.get();
+  logger_->start();
+}
+
+void Daemon::adjust_roles(const config::DaemonSettings& next) {
+  if (!options_.workers && next.workers != settings_.workers)
+    log::info("workers: takes effect at the next start");
+  if (next.role_user == settings_.role_user) return;
+  log::info("user: takes effect for processes that are started from now on");
+  auto user = process::role_credentials(next);
+  if (!user || !logger_) return;
+  logger_->set_user(*user);
+  manager_->use_workers(std::move(*user));
 }
 
 Status Daemon::make_pid_file(const config::DaemonSettings& settings) {
@@ -117,7 +177,7 @@ Status Daemon::make_loop() {
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
   inherits_orphans_ = inherits_orphans();
   manager_ = std::make_unique<manager::ServiceManager>(
-      *context_, loader_,
+      *context_, loader_, plugins_,
       manager::ServiceManager::Hooks{
           .on_settings = [this](const config::Snapshot& snapshot) { on_settings(snapshot); },
           .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
@@ -149,8 +209,7 @@ int Daemon::run() {
   if (Status status = open_log(settings_.log); !status) return fail(status.error());
   if (!no_pid_file_.empty()) log::info("no pid file: {}", no_pid_file_);
   tell_what_has_no_effect(settings_);
-  if (options_.workers.value_or(settings_.workers) == config::WorkersMode::Auto)
-    manager_->use_workers(worker_credentials());
+  start_roles();
   const manager::Summary summary = manager_->start(std::move(snapshot));
   if (!stopping_)
     log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
@@ -182,6 +241,7 @@ void Daemon::on_settings(const config::Snapshot& snapshot) {
   const config::DaemonSettings& next = snapshot.daemon;
   if (context_ && manager_->generation() > 0) {
     if (next.log != settings_.log) reopen_log(next.log);
+    adjust_roles(next);
     if (next.pid_file != settings_.pid_file && !options_.pid_file)
       log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);

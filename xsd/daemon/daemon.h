@@ -14,17 +14,20 @@
 #include "xsd/daemon/notifier.h"
 #include "xsd/daemon/options.h"
 #include "xsd/daemon/pid_file.h"
+#include "xsd/logger/logger_process.h"
 #include "xsd/manager/folder_watcher.h"
 #include "xsd/manager/service_manager.h"
 #include "xsd/process/exec_plan.h"
+#include "xsd/process/role.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/reactor/signal_source.h"
 #include "xsd/service/context.h"
 
 namespace xsd::daemon {
 
-/// What the loader needs to know of this process.
-config::LoadOptions make_load_options(const Options& options);
+/// What the loader needs to know of this process. What is borrowed outlives the loader.
+config::LoadOptions make_load_options(const Options& options, const process::Inheritance& inheritance,
+                                      manager::PluginCache& plugins);
 
 /// Every diagnostic of a snapshot, for people or as one JSON object a line.
 void print_diagnostics(const config::Snapshot& snapshot, bool json, std::FILE* stream);
@@ -41,6 +44,10 @@ class Daemon {
  private:
   Status open_log(const config::LogSettings& settings);
   void reopen_log(const config::LogSettings& settings);
+  /// The processes of ours that are roles, as far as they do not depend on services.
+  void start_roles();
+  void adjust_roles(const config::DaemonSettings& next);
+  bool has_roles() const;
   Status make_pid_file(const config::DaemonSettings& settings);
   Status make_loop();
   void reap_orphans();
@@ -57,6 +64,7 @@ class Daemon {
   Detacher detacher_;
   Notifier notifier_;
   SystemClock clock_;
+  manager::PluginCache plugins_;
   config::Loader loader_;
   config::DaemonSettings settings_;
   std::unique_ptr<PidFile> pid_file_;
@@ -65,7 +73,9 @@ class Daemon {
   std::optional<reactor::Timer> log_retry_;
   std::unique_ptr<reactor::SignalSource> signals_;
   std::unique_ptr<service::ServiceContext> context_;
-  bool inherits_orphans_ = false;  ///< as PID 1 or a subreaper
+  bool inherits_orphans_ = false;                  ///< as PID 1 or a subreaper
+  UniqueFd null_;                                  ///< the standard error of roles, if we detach
+  std::unique_ptr<logger::LoggerProcess> logger_;  ///< goes after all who log
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
   bool stopping_ = false;

@@ -15,8 +15,8 @@
 #include "xsd/daemon/detach.h"
 #include "xsd/daemon/exit_status.h"
 #include "xsd/daemon/options.h"
+#include "xsd/daemon/plugin_list.h"
 #include "xsd/daemon/roles.h"
-#include "xsd/plugin/registry.h"
 #include "xsd/process/spawner.h"
 
 namespace xsd::daemon {
@@ -46,8 +46,9 @@ int finish_output(int status) {
                          : Error("standard output: cannot write"));
 }
 
-int check(const Options& options) {
-  config::Loader loader(make_load_options(options));
+int check(const Options& options, const process::Inheritance& inheritance) {
+  manager::PluginCache plugins;
+  config::Loader loader(make_load_options(options, inheritance, plugins));
   const config::Snapshot snapshot = loader.load();
   const bool json = options.log_json.value_or(false);
   print_diagnostics(snapshot, json, stdout);
@@ -58,8 +59,9 @@ int check(const Options& options) {
   return snapshot.errors > 0 || snapshot.rejected ? kExitConfig : kExitSuccess;
 }
 
-int dump_config(const Options& options) {
-  config::Loader loader(make_load_options(options));
+int dump_config(const Options& options, const process::Inheritance& inheritance) {
+  manager::PluginCache plugins;
+  config::Loader loader(make_load_options(options, inheritance, plugins));
   const config::Snapshot snapshot = loader.load();
   print_diagnostics(snapshot, false, stderr);
   if (snapshot.rejected) return kExitConfig;
@@ -68,17 +70,6 @@ int dump_config(const Options& options) {
   if (text.size() > config::kMaxFileSize)
     (void)std::fputs("xsd: warning: this is more than 1 MiB and cannot be read back as one file\n", stderr);
   return snapshot.errors > 0 ? kExitConfig : kExitSuccess;
-}
-
-int list_plugins() {
-  for (const plugin::PluginEntry& entry : plugin::builtin_plugins()) {
-    const char* const serves = entry.streams() && entry.datagrams() ? "tcp udp"
-                               : entry.streams()                    ? "tcp"
-                                                                    : "udp";
-    (void)std::printf("%-12s built-in  %-8s  %s\n", std::string(entry.name).c_str(), serves,
-                      std::string(entry.description).c_str());
-  }
-  return kExitSuccess;
 }
 
 int serve(Options options, process::Inheritance inheritance) {
@@ -106,11 +97,11 @@ int run(int argc, const char* const* argv) {
   Options options = std::move(std::get<Options>(parsed));
   switch (options.mode) {
     case Mode::Check:
-      return finish_output(check(options));
+      return finish_output(check(options, inheritance));
     case Mode::DumpConfig:
-      return finish_output(dump_config(options));
+      return finish_output(dump_config(options, inheritance));
     case Mode::Plugins:
-      return finish_output(list_plugins());
+      return finish_output(list_plugins(options, inheritance));
     case Mode::Serve:
       break;
   }

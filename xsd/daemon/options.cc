@@ -34,7 +34,7 @@ po::options_description describe_options() {
   add("control-socket", text("PATH"), "where xsdctl will reach the daemon (no effect yet)");
   add("port-offset", text("N"), "add N to every port, to run without root (default: 0)");
   add("poller", text("NAME"), "epoll, poll or select (default: epoll)");
-  add("workers", text("MODE"), "auto, or 0: plugins run in the daemon itself (today they always do)");
+  add("workers", text("MODE"), "auto, or 0: the daemon writes its log itself (default: auto)");
   add("log-level", text("LEVEL"), "error, warning, info or debug (default: info)");
   add("log-format", text("FORMAT"), "text or json (default: text)");
   add("log-file", text("PATH"), "log to a file, or - for the standard error");
@@ -81,6 +81,7 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
     if (const auto path = value(name); path && path->empty())
       return usage_error(bad_value(name, *path, "a path"));
   }
+  options.config_given = given.contains("config");
   if (const auto path = value("config")) options.config = make_absolute(*path);
   if (const auto path = value("pid-file")) options.pid_file = make_absolute(*path);
   if (const auto path = value("control-socket")) options.control_socket = make_absolute(*path);

@@ -18,6 +18,7 @@ enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins };
 struct Options {
   Mode mode = Mode::Serve;
   std::string config = "/etc/xsd/xsd.yaml";  ///< absolute
+  bool config_given = false;                 ///< it was asked for, not just taken
   bool detach = false;
   std::optional<std::string> pid_file;        ///< absolute
   std::optional<std::string> control_socket;  ///< absolute

@@ -2,12 +2,15 @@
 #include "xsd/daemon/roles.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string_view>
 
 #include "xsd/base/unique_fd.h"
 #include "xsd/daemon/exit_status.h"
+#include "xsd/logger/logger.h"
 #include "xsd/process/role.h"
+#include "xsd/worker/probe.h"
 #include "xsd/worker/worker.h"
 
 namespace xsd::daemon {
@@ -21,9 +24,8 @@ struct Role {
 
 // xsd --role NAME TITLE
 constexpr int kArguments = 4;
-constexpr Role kRoles[] = {
-    {"worker", worker::run_worker},
-};
+constexpr std::array kRoles = {Role{"logger", logger::run_logger}, Role{"probe", worker::run_probe},
+                               Role{"worker", worker::run_worker}};
 
 int fail(const char* text) {
   (void)std::fprintf(stderr, "xsd: %s\n", text);
@@ -38,9 +40,9 @@ bool is_role(int argc, const char* const* argv) noexcept {
 
 int run_role(int argc, const char* const* argv) {
   if (argc != kArguments) return fail("a role is started by the daemon only");
-  const auto role = std::find_if(std::begin(kRoles), std::end(kRoles),
+  const auto role = std::find_if(kRoles.begin(), kRoles.end(),
                                  [&](const Role& known) { return known.name == std::string_view(argv[2]); });
-  if (role == std::end(kRoles)) return fail("there is no such role");
+  if (role == kRoles.end()) return fail("there is no such role");
   auto channel = process::enter_role(argv[3]);
   if (!channel) return fail(channel.error().text().c_str());
   return role->run(std::move(*channel));

@@ -36,7 +36,8 @@ std::string_view state_name(ServiceState state) noexcept {
   return kNames[static_cast<std::size_t>(state)];
 }
 
-ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader& loader, Hooks hooks)
+ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader& loader, PluginCache& plugins,
+                               Hooks hooks)
     : context_(context),
       loader_(loader),
       hooks_(std::move(hooks)),
@@ -48,7 +49,7 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
                        if (on_stopped_) std::exchange(on_stopped_, nullptr)();
                      }),
       stepper_(context.loop, [this] { step(); }),
-      names_(context.loop, context.children),
+      inquiry_(context.loop, context.children, context.roles, plugins),
       retrier_(context.loop, [this] { go_on_retrying(); }) {}
 
 ServiceManager::~ServiceManager() {
@@ -62,7 +63,9 @@ ServiceManager::~ServiceManager() {
 }
 
 void ServiceManager::use_workers(std::optional<process::Credentials> credentials) {
+  if (workers_) return workers_->set_credentials(std::move(credentials));
   workers_ = std::make_unique<Workers>(context_, std::move(credentials));
+  context_.plugins_work_elsewhere = true;
 }
 
 ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
@@ -98,13 +101,17 @@ void ServiceManager::on_child_signal() {
   if (workers_) workers_->look_for_stop();
 }
 
+void ServiceManager::on_log_change() {
+  if (workers_) workers_->set_log();
+}
+
 bool ServiceManager::is_waiting() const noexcept {
   return phase_ == Phase::Settling || (phase_ == Phase::Preparing && transition_->is_waiting());
 }
 
 void ServiceManager::begin_reload() {
   reload_wanted_ = false;
-  names_.cancel();
+  inquiry_.cancel();
   put_off_retries();
   phase_ = Phase::Loading;
   if (hooks_.on_reload_begin) hooks_.on_reload_begin();
@@ -120,9 +127,9 @@ void ServiceManager::load_some() {
   switch (loader_.step(kStepBudget)) {
     case config::Loader::Progress::More:
       return step_later();
-    case config::Loader::Progress::NeedsNames:
+    case config::Loader::Progress::NeedsAnswers:
       phase_ = Phase::Asking;
-      return names_.ask(loader_.questions(), [this](config::NameAnswers answers) {
+      return inquiry_.ask(loader_.questions(), [this](config::Answers answers) {
         loader_.answer(std::move(answers));
         phase_ = Phase::Loading;
         load_some();
@@ -340,22 +347,22 @@ ServiceManager::Entry* ServiceManager::find_to_retry(const std::string& id) {
 
 void ServiceManager::go_on_retrying() {
   if (phase_ != Phase::Quiet) return put_off_retries();
-  if (names_.busy()) return;  // the others first; then it goes on
+  if (inquiry_.busy()) return;  // the others first; then it goes on
   asked_.empty() ? ask_for_retries() : retry_some();
 }
 
 void ServiceManager::ask_for_retries() {
-  config::NameAnswers questions;
+  config::Answers questions;
   for (const std::string& id : std::exchange(due_, {})) {
     const Entry* const entry = find_to_retry(id);
     if (entry == nullptr) continue;
     loader_.add_questions(*entry->wanted, questions);
     asked_.push_back(id);
   }
-  questions.sort();
-  if (questions.questions().empty()) return retry_some();
-  names_.ask(std::move(questions), [this](config::NameAnswers answers) {
-    retry_names_ = std::move(answers);
+  questions.names.sort();
+  if (questions.empty()) return retry_some();
+  inquiry_.ask(std::move(questions), [this](config::Answers answers) {
+    retry_answers_ = std::move(answers);
     retry_some();
   });
 }
@@ -368,13 +375,13 @@ void ServiceManager::retry_some() {
     if (Entry* const entry = find_to_retry(id)) retry(*entry);
     if (context_.loop.clock().monotonic() >= end) break;
   }
-  if (asked_.empty()) retry_names_ = {};
+  if (asked_.empty()) retry_answers_ = {};
   if (!asked_.empty() || !due_.empty()) retrier_.arm(Duration::zero());
 }
 
 void ServiceManager::put_off_retries() {
   retrier_.cancel();
-  retry_names_ = {};
+  retry_answers_ = {};
   for (const std::string& id : due_)
     asked_.push_back(id);
   due_.clear();
@@ -385,7 +392,7 @@ void ServiceManager::put_off_retries() {
 
 void ServiceManager::retry(Entry& entry) {
   std::vector<config::Diagnostic> diagnostics;
-  auto resolution = loader_.resolve(*entry.wanted, retry_names_, diagnostics);
+  auto resolution = loader_.resolve(*entry.wanted, retry_answers_, diagnostics);
   if (resolution == nullptr) {
     const std::string why =
         diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
@@ -575,7 +582,7 @@ void ServiceManager::stop(std::function<void()> done) {
   stopping_ = true;
   phase_ = Phase::Quiet;
   stepper_.cancel();
-  names_.cancel();
+  inquiry_.cancel();
   retrier_.cancel();
   on_stopped_ = std::move(done);
   transition_.reset();
@@ -613,7 +620,7 @@ void ServiceManager::stop_now() {
   stopping_ = true;
   phase_ = Phase::Quiet;
   stepper_.cancel();
-  names_.cancel();
+  inquiry_.cancel();
   retrier_.cancel();
   for (auto& [id, entry] : entries_) {
     if (entry.service) stop_service_now(*entry.service);

@@ -3,15 +3,15 @@
 // ServiceManager: all services of the daemon and their way from one configuration to the next. It owns the
 // listening sockets and the services; it decides nothing about connections.
 //
-// A reload runs in small steps between turns of the loop: load (one file a step) -> wait until a helper has
-// asked what names mean -> diagnostics to the log -> plan: prepare all that changes and bind what is new
-// (transition.h) -> commit, service by service, and let go of what is old -> one summary line. Each service
-// is a transaction of its own: one that cannot be prepared or bound keeps what it has and is tried again
-// after 1 s, doubling to 60 s. Reloads asked for while one runs become one more, which starts when it is
-// done.
+// A reload runs in small steps between turns of the loop: load (one file a step) -> wait until others have
+// asked what names mean and what plugins say -> diagnostics to the log -> plan: prepare all that changes and
+// bind what is new (transition.h) -> commit, service by service, and let go of what is old -> one summary
+// line. Each service is a transaction of its own: one that cannot be prepared or bound keeps what it has and
+// is tried again after 1 s, doubling to 60 s. Reloads asked for while one runs become one more, which starts
+// when it is done.
 //
-// Services whose time to be tried again has come have their names asked together, one helper at a time. A
-// reload is the better try: it drops what waits for names, and what it leaves failed is tried after it.
+// Services whose time to be tried again has come have their questions asked together. A reload is the better
+// try: it drops what waits for answers, and what it leaves failed is tried after it.
 #pragma once
 
 #include <deque>
@@ -24,7 +24,7 @@
 
 #include "xsd/config/loader.h"
 #include "xsd/manager/diagnostic_log.h"
-#include "xsd/manager/name_helper.h"
+#include "xsd/manager/inquiry.h"
 #include "xsd/manager/plan.h"
 #include "xsd/manager/socket_table.h"
 #include "xsd/manager/transition.h"
@@ -68,10 +68,11 @@ class ServiceManager {
     std::function<void()> on_reload_end;
   };
 
-  /// Both borrowed.
-  ServiceManager(service::ServiceContext& context, config::Loader& loader, Hooks hooks);
+  /// Borrowed, but for the hooks.
+  ServiceManager(service::ServiceContext& context, config::Loader& loader, PluginCache& plugins, Hooks hooks);
 
-  /// From now on plugin services work in worker processes of this identity (nothing: ours). Before `start`.
+  /// Plugin services work in worker processes, and those that are started from now on have this identity
+  /// (nothing: ours). First called before `start`, or never.
   void use_workers(std::optional<process::Credentials> credentials);
   ~ServiceManager();
   ServiceManager(const ServiceManager&) = delete;
@@ -84,6 +85,8 @@ class ServiceManager {
   void request_reload();
   /// A child was stopped, goes on, or has ended.
   void on_child_signal();
+  /// The log was opened with other settings.
+  void on_log_change();
   bool reloading() const noexcept { return phase_ != Phase::Quiet; }
 
   /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest
@@ -135,7 +138,7 @@ class ServiceManager {
   void run(std::size_t action);
   void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, Obstacle obstacle);
   void schedule_retry(Entry& entry);
-  // A retry: its timer -> due_ -> (the helper is free) -> asked_ -> (answers) -> retry.
+  // A retry: its timer -> due_ -> (nothing is asked) -> asked_ -> (answers) -> retry.
   /// The entry of a service that waits to be tried again; nullptr if it no longer does.
   Entry* find_to_retry(const std::string& id);
   void go_on_retrying();
@@ -184,10 +187,10 @@ class ServiceManager {
   reactor::Timer stop_deadline_;
   reactor::Timer stepper_;
 
-  NameHelper names_;
-  std::vector<std::string> due_;     ///< services to be tried again once the helper is free
-  std::deque<std::string> asked_;    ///< those whose names are being asked, then those left to be tried
-  config::NameAnswers retry_names_;  ///< what was learned for them
+  Inquiry inquiry_;
+  std::vector<std::string> due_;   ///< services to be tried again once nothing else is being asked
+  std::deque<std::string> asked_;  ///< those that are being asked about, then those left to be tried
+  config::Answers retry_answers_;  ///< what was learned for them
   reactor::Timer retrier_;
 };
 

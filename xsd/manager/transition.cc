@@ -32,7 +32,7 @@ tl::expected<Ready, Obstacle> make_ready(service::ServiceContext& context, Socke
     sockets.release(current.id, current.held);
     return tl::unexpected(std::move(obstacle));
   };
-  auto prepared = service::prepare(std::move(definition), std::move(resolution), context.inheritance);
+  auto prepared = service::prepare(std::move(definition), std::move(resolution), context);
   if (!prepared) return fail({place + prepared.error().text(), false, {}, {}, {}});
   auto bound =
       sockets.bind_all(prepared->resolution->endpoints, prepared->definition->backlog, current.id, may_take);

@@ -49,9 +49,10 @@ service::Counters read_cell(const service::Counters& cell) noexcept {
 
 }  // namespace
 
-WorkerHost::WorkerHost(WorkerSetup& setup, std::string title)
+WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image)
     : setup_(setup),
-      title_(std::move(title)),
+      image_(std::move(image)),
+      title_(image_ ? image_->name : "built-in"),
       resting_(setup.context.loop, [this] { start(); }),
       flusher_(setup.context.loop, [this] { flush(); }),
       stopped_(setup.context.loop, [this] { distrust("was stopped"); }) {}
@@ -163,7 +164,7 @@ void WorkerHost::start() {
 Status WorkerHost::try_start() {
   auto page = SharedPage::create("xsd worker page", sizeof(worker::WorkerPage));
   if (!page) return std::move(page.error());
-  auto process = setup_.starter.start({"worker", "xsd: worker " + title_, setup_.credentials});
+  auto process = setup_.context.roles.start({"worker", "xsd: worker " + title_, setup_.credentials});
   if (!process) return std::move(process.error());
   auto channel = process::Channel::create(
       setup_.context.loop, std::move(process->channel),
@@ -192,19 +193,45 @@ Status WorkerHost::try_start() {
   outgoing_.clear();
   outgoing_fds_.clear();
 
-  worker::Hello hello;
-  hello.title = title_;
-  hello.poller = static_cast<std::uint8_t>(setup_.context.loop.poller_kind());
-  hello.first_connection = ++setup_.last_process << kProcessBits;
-  std::string message;
-  worker::append(message, hello);
-  const int fds[] = {page_.fd()};
-  channel_->send(message, fds);
+  if (Status status = greet(); !status) return status;
   if (!setup_.udp_ports.empty()) set_udp_ports();
   for (const auto& [number, member] : members_) {
     if (member.service != nullptr) member.service->begin_again();
   }
   return {};
+}
+
+Status WorkerHost::greet() {
+  if (setup_.context.logger != nullptr && log_ == nullptr) {
+    auto feed = logger::LineFeed::create(*setup_.context.logger);
+    if (!feed) return std::move(feed.error());
+    log_ = std::move(*feed);
+  }
+  worker::Hello hello;
+  hello.title = title_;
+  hello.poller = static_cast<std::uint8_t>(setup_.context.loop.poller_kind());
+  log::put_settings(hello.log_settings, log::settings());
+  hello.has_log = log_ != nullptr;
+  hello.first_connection = ++setup_.last_process << kProcessBits;
+  std::vector<int> fds = {page_.fd()};
+  if (log_) fds.push_back(log_->sending_end());
+  if (image_) {
+    hello.has_library = true;
+    hello.library_path = image_->path;
+    hello.needs_files = (image_->needs & XSD_NEEDS_FILES) != 0;
+    hello.needs_network = (image_->needs & XSD_NEEDS_NETWORK) != 0;
+    fds.push_back(image_->fd.get());
+  }
+  std::string message;
+  worker::append(message, hello);
+  channel_->send(message, fds);
+  return {};
+}
+
+void WorkerHost::set_log() {
+  worker::LogSettings command;
+  log::put_settings(command.log_settings, log::settings());
+  say(command);
 }
 
 bool WorkerHost::check() {

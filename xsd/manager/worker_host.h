@@ -27,6 +27,8 @@
 #include <vector>
 
 #include "xsd/base/shared_memory.h"
+#include "xsd/config/plugins.h"
+#include "xsd/logger/feed.h"
 #include "xsd/process/channel.h"
 #include "xsd/process/role.h"
 #include "xsd/reactor/child_watcher.h"
@@ -41,7 +43,6 @@ class RemoteService;
 /// What all workers of this daemon have in common; borrowed by the hosts.
 struct WorkerSetup {
   service::ServiceContext& context;
-  process::RoleStarter starter;
   std::optional<process::Credentials> credentials;
   std::vector<std::uint16_t> udp_ports;
   std::uint64_t last_number = 0;   ///< of a service
@@ -51,13 +52,13 @@ struct WorkerSetup {
 
 class WorkerHost {
  public:
-  /// `title` names the plugin: "echo", or "built-in".
-  WorkerHost(WorkerSetup& setup, std::string title);
+  /// `image`: the library of the plugin; nullptr: the built-in ones.
+  WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image);
   ~WorkerHost();
   WorkerHost(const WorkerHost&) = delete;
   WorkerHost& operator=(const WorkerHost&) = delete;
 
-  const std::string& title() const noexcept { return title_; }
+  const config::PluginImage* image() const noexcept { return image_.get(); }
   bool is_empty() const noexcept { return members_.empty(); }
   bool is_running() const noexcept { return channel_ != nullptr; }
   pid_t pid() const noexcept { return child_.pid(); }
@@ -78,6 +79,7 @@ class WorkerHost {
   /// `done` is called when all that was said has been done, or there is nobody to do it.
   void fence(std::function<void()> done);
   void set_udp_ports();
+  void set_log();
   /// Sends what was said in this turn.
   void flush();
   void kill() noexcept;
@@ -90,7 +92,7 @@ class WorkerHost {
 
   void start();
   Status try_start();
-  void greet(UniqueFd page_copy);
+  Status greet();
   void flush_later();
   void on_message(std::string_view message, std::vector<UniqueFd> fds);
   void hear(const worker::Up& event, std::span<UniqueFd> fds);
@@ -113,12 +115,14 @@ class WorkerHost {
   }
 
   WorkerSetup& setup_;
-  std::string title_;
+  std::shared_ptr<const config::PluginImage> image_;
+  std::string title_;  ///< for the log
   std::unordered_map<worker::ServiceNumber, Member> members_;
   std::vector<std::uint32_t> free_cells_;
   std::uint32_t next_cell_ = 0;
 
   SharedPage page_;
+  std::unique_ptr<logger::LineFeed> log_;  ///< what the worker logs; nullptr if we log by ourselves
   std::unique_ptr<process::Channel> channel_;
   std::string definitions_;
   std::string outgoing_;

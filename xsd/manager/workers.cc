@@ -9,13 +9,11 @@ namespace {
 // Two missed pings are a hang: it is noticed within nine seconds.
 constexpr Duration kPingInterval = std::chrono::seconds(3);
 constexpr Duration kFenceLimit = std::chrono::seconds(2);
-constexpr const char* kBuiltIn = "built-in";
 
 }  // namespace
 
 Workers::Workers(service::ServiceContext& context, std::optional<process::Credentials> credentials)
     : setup_{context,
-             process::RoleStarter(context.spawner, context.inheritance),
              std::move(credentials),
              {},
              0,
@@ -32,11 +30,18 @@ std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepa
   return std::make_unique<RemoteService>(setup_.context, host, std::move(prepared), std::move(events));
 }
 
-WorkerHost& Workers::host_for(const service::Prepared& /*prepared*/) {
-  const auto found =
-      std::find_if(hosts_.begin(), hosts_.end(), [](const auto& host) { return host->title() == kBuiltIn; });
+WorkerHost& Workers::host_for(const service::Prepared& prepared) {
+  const auto& image = prepared.resolution->plugin_image;
+  const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    return config::is_same_image(host->image(), image.get());
+  });
   if (found != hosts_.end()) return **found;
-  return *hosts_.emplace_back(std::make_unique<WorkerHost>(setup_, kBuiltIn));
+  return *hosts_.emplace_back(std::make_unique<WorkerHost>(setup_, image));
+}
+
+void Workers::set_log() {
+  for (const auto& host : hosts_)
+    host->set_log();
 }
 
 void Workers::set_udp_ports(std::vector<std::uint16_t> ports) {

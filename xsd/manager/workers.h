@@ -27,6 +27,12 @@ class Workers {
 
   /// The daemon's UDP ports have changed.
   void set_udp_ports(std::vector<std::uint16_t> ports);
+  /// Of processes that are started from now on.
+  void set_credentials(std::optional<process::Credentials> credentials) {
+    setup_.credentials = std::move(credentials);
+  }
+  /// The settings of the log have changed.
+  void set_log();
   /// Sends what services were told in this turn, before sockets are closed.
   void flush();
   /// Ends hosts that have nothing to do.

@@ -16,12 +16,16 @@ const xsd_plugin* xsd_builtin_time(void);
 namespace xsd::plugin {
 namespace {
 
-PluginEntry entry_of(const xsd_plugin* plugin) {
-  const xsd_plugin calls = known_part(*plugin);
-  return {calls.name, calls.description, plugin};
+std::string_view text_or_empty(const char* text) noexcept {
+  return text != nullptr ? text : "";
 }
 
 }  // namespace
+
+PluginEntry make_entry(const xsd_plugin* plugin) {
+  const xsd_plugin calls = known_part(*plugin);
+  return {calls.name, text_or_empty(calls.description), plugin, text_or_empty(calls.version)};
+}
 
 xsd_plugin known_part(const xsd_plugin& plugin) noexcept {
   xsd_plugin known{};
@@ -31,17 +35,19 @@ xsd_plugin known_part(const xsd_plugin& plugin) noexcept {
 
 bool PluginEntry::streams() const noexcept {
   const xsd_plugin calls = known_part(*plugin);
-  return calls.on_open != nullptr || calls.on_data != nullptr || calls.on_writable != nullptr;
+  return calls.on_open != nullptr || calls.on_data != nullptr || calls.on_writable != nullptr ||
+         calls.on_readable != nullptr;
 }
 
 bool PluginEntry::datagrams() const noexcept {
-  return known_part(*plugin).on_datagram != nullptr;
+  const xsd_plugin calls = known_part(*plugin);
+  return calls.on_datagram != nullptr || calls.on_datagrams != nullptr;
 }
 
 const std::vector<PluginEntry>& builtin_plugins() {
   static const std::vector<PluginEntry> kPlugins{
-      entry_of(xsd_builtin_chargen()), entry_of(xsd_builtin_daytime()), entry_of(xsd_builtin_discard()),
-      entry_of(xsd_builtin_echo()),    entry_of(xsd_builtin_time()),
+      make_entry(xsd_builtin_chargen()), make_entry(xsd_builtin_daytime()), make_entry(xsd_builtin_discard()),
+      make_entry(xsd_builtin_echo()),    make_entry(xsd_builtin_time()),
   };
   return kPlugins;
 }

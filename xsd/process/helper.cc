@@ -62,14 +62,13 @@ std::string ending(const reactor::ChildExit& exit) {
   return {};
 }
 
-// A child that has just been forked and that nobody can watch. Killed, it ends without running anything.
+}  // namespace
+
 void end_unwatched(pid_t pid) noexcept {
   (void)kill(pid, SIGKILL);
   while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
-
-}  // namespace
 
 bool write_all(int fd, std::string_view bytes) noexcept {
   while (!bytes.empty()) {

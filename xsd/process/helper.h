@@ -69,6 +69,9 @@ class Helper {
   reactor::Timer deadline_;
 };
 
+/// Kills and reaps a child of ours that has just been started and that nobody can watch.
+void end_unwatched(pid_t pid) noexcept;
+
 /// Writes all of it to a blocking descriptor; false if that fails. For the work of a Helper.
 bool write_all(int fd, std::string_view bytes) noexcept;
 

@@ -51,13 +51,21 @@ Result<RoleProcess> RoleStarter::start(const RoleRequest& request) {
   if (getrlimit(RLIMIT_NOFILE, &files.value) != 0) return Error::from_errno(errno, "getrlimit");
   plan.limits = {files};
   auto spawned = spawner_.spawn(plan, {.socket = pair->second.get(),
-                                       .standard_error = STDERR_FILENO,
+                                       .standard_error = standard_error_,
                                        .transport = net::Transport::SeqPacket,
                                        .remote = {},
                                        .local = {},
                                        .connection_id = "0"});
   if (!spawned) return Error::from_errno(spawned.error().error, spawned.error().text(plan));
   return RoleProcess{spawned->pid, std::move(spawned->pidfd), std::move(pair->first)};
+}
+
+Result<std::optional<Credentials>> role_credentials(const config::DaemonSettings& settings) {
+  std::optional<Credentials> credentials;
+  if (geteuid() != 0) return credentials;
+  if (!settings.role_user) return Error("there is neither a user 'xsd' nor 'nobody'");
+  credentials = Credentials{settings.role_user->uid, settings.role_user->gid, {}};
+  return credentials;
 }
 
 Result<UniqueFd> enter_role(const char* title) {

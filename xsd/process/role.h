@@ -2,8 +2,8 @@
 //
 // A role: this same program, executed anew from /proc/self/exe, as a child with a task of its own (`worker`,
 // `logger`, `probe`): what must not share the master's memory or rights. It gets one end of a channel as its
-// standard input and output, the master's standard error, an unprivileged user, a session of its own, and of
-// the environment what the language, the time zone and the loader need.
+// standard input and output, the master's standard error (a daemon that detaches: nothing), an unprivileged
+// user, a session of its own, and of the environment what the language, the time zone and the loader need.
 //
 // The child: `main` sees kRoleOption first, and calls `enter_role`, which takes the channel away from the
 // standard descriptors (a library that prints must not write into it), asks to die with the master, and names
@@ -14,6 +14,7 @@
 #include <string>
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
@@ -40,12 +41,19 @@ struct RoleProcess {
 class RoleStarter {
  public:
   RoleStarter(Spawner& spawner, const Inheritance& inheritance);
+  /// What roles get for it; ours unless this is said. Borrowed.
+  void set_standard_error(int fd) noexcept { standard_error_ = fd; }
   Result<RoleProcess> start(const RoleRequest& request);
 
  private:
   Spawner& spawner_;
+  int standard_error_ = STDERR_FILENO;
   std::vector<std::string> environment_;
 };
+
+/// Who the roles of a daemon with these settings run as; nothing if it is not root, and they run as it does.
+/// The error says that root has nobody to be.
+Result<std::optional<Credentials>> role_credentials(const config::DaemonSettings& settings);
 
 /// In the child, before anything else: our end of the channel. The error says that this is no role that a
 /// daemon has started.

@@ -31,7 +31,7 @@ constexpr const char* kAlways[] = {
     "nanosleep", "clock_nanosleep", "clock_nanosleep_time64", "epoll_create1", "epoll_ctl", "epoll_wait",
     "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6",
     "pselect6_time64", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_settime64",
-    "timerfd_gettime",
+    "timerfd_gettime", "setitimer",
     // bytes
     "read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev", "pwritev2",
     "sendfile", "sendfile64", "splice", "tee", "vmsplice", "copy_file_range", "pipe2", "pipe", "close",

@@ -16,9 +16,14 @@
 #include "xsd/policy/access_log.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/process/process_group.h"
+#include "xsd/process/role.h"
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
+
+namespace xsd::logger {
+class LoggerProcess;
+}
 
 namespace xsd::service {
 
@@ -102,6 +107,7 @@ struct ServiceContext {
       : loop(event_loop),
         inheritance(std::move(inherited)),
         children(loop),
+        roles(spawner, inheritance),
         groups(loop),
         records(loop),
         gate(loop),
@@ -112,6 +118,7 @@ struct ServiceContext {
   const process::Inheritance inheritance;
   reactor::ChildWatcher children;
   process::Spawner spawner;
+  process::RoleStarter roles;
   process::GroupSweeper groups;
   RecordLog records;
   AcceptGate gate;
@@ -119,7 +126,10 @@ struct ServiceContext {
   OwnAddresses own_addresses;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
-  bool sockets_come_prepared = false;  ///< the master has set their options (in a worker)
+  bool sockets_come_prepared = false;   ///< the master has set their options (in a worker)
+  bool plugins_work_elsewhere = false;  ///< in workers (in their master)
+  /// Writes the log and reads the programs' standard errors; nullptr where this process does that itself.
+  logger::LoggerProcess* logger = nullptr;
 };
 
 }  // namespace xsd::service

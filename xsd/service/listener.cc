@@ -122,8 +122,8 @@ bool Listener::accept_one() {
 
 void Listener::on_fault(std::string_view call, int error) {
   if (std::exchange(fault_, error) != error) {
-    log::error("{}: {} on {}: {}; trying again every second", owner_.name(), call,
-               endpoint().to_string(), errno_text(error));
+    log::error("{}: {} on {}: {}; trying again every second", owner_.name(), call, endpoint().to_string(),
+               errno_text(error));
   }
   hold(kByPause);
   pause_.arm(kPause);

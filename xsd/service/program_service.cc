@@ -103,7 +103,7 @@ Result<int> ProgramService::standard_error() {
       break;
   }
   if (!stderr_pipe_) {
-    auto pipe = StderrPipe::create(context_.loop, name());
+    auto pipe = StderrPipe::create(context_.loop, context_.logger, name());
     if (!pipe) {
       if (is_lack_of_descriptors(pipe.error().number())) return std::move(pipe.error());
       log::warning("{}: {}; standard error is thrown away", name(), pipe.error().text());

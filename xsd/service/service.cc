@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "xsd/base/text.h"
+#include "xsd/config/plugins.h"
+#include "xsd/plugin/library.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
 
@@ -32,15 +34,22 @@ std::string_view limit_key(policy::Reason reason) noexcept {
 
 Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> definition,
                          std::shared_ptr<const config::Resolution> resolution,
-                         const process::Inheritance& inheritance) {
+                         const ServiceContext& context) {
   Prepared prepared{std::move(definition), std::move(resolution), nullptr, nullptr};
   if (prepared.definition->kind == config::ServiceKind::Plugin) {
-    prepared.plugin = plugin::find_plugin(prepared.definition->plugin);
-    if (prepared.plugin == nullptr)
-      return Error("plugin " + quoted(prepared.definition->plugin) + " not found");
+    if (context.plugins_work_elsewhere) return prepared;
+    const std::string& name = prepared.definition->plugin;
+    if (const auto& image = prepared.resolution->plugin_image) {
+      auto loaded = plugin::load_library(name, image->path, image->fd.get());
+      if (!loaded) return Error("plugin " + quoted(name) + " " + loaded.error().text());
+      prepared.plugin = *loaded;
+    } else {
+      prepared.plugin = plugin::find_plugin(name);
+      if (prepared.plugin == nullptr) return Error("plugin " + quoted(name) + " not found");
+    }
     return prepared;
   }
-  auto plan = process::make_exec_plan(*prepared.definition, *prepared.resolution, inheritance);
+  auto plan = process::make_exec_plan(*prepared.definition, *prepared.resolution, context.inheritance);
   if (!plan) return std::move(plan.error());
   prepared.plan = std::move(*plan);
   return prepared;
@@ -61,7 +70,8 @@ bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& now = definition();
   const config::ServiceDefinition& then = *next.definition;
   return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
-         now.settings == then.settings;
+         now.settings == then.settings &&
+         config::is_same_image(prepared_.resolution->plugin_image.get(), next.resolution->plugin_image.get());
 }
 
 bool ManagedService::reads_datagrams() const noexcept {

@@ -74,8 +74,7 @@ void fields(Walk& walk, Command& c) {
   if constexpr (kIs<Command, Hello>) {
     walk.text(c.title, kLongestName);
     walk.number(c.poller);
-    walk.number(c.log_level);
-    walk.flag(c.log_json);
+    walk.text(c.log_settings, kLongestText);
     walk.flag(c.has_log);
     walk.flag(c.has_library);
     walk.text(c.library_path, kLongestPath);
@@ -110,9 +109,7 @@ void fields(Walk& walk, Command& c) {
   } else if constexpr (kIs<Command, UdpPorts>) {
     walk.numbers(c.ports);
   } else if constexpr (kIs<Command, LogSettings>) {
-    walk.number(c.level);
-    walk.flag(c.json);
-    walk.flag(c.has_log);
+    walk.text(c.log_settings, kLongestText);
   } else if constexpr (kIs<Command, Up>) {
     walk.text(c.error, kLongestText);
   } else if constexpr (kIs<Command, Answer>) {
@@ -173,7 +170,6 @@ std::size_t descriptors_of(const ToWorker& command) noexcept {
   if (const auto* const hello = std::get_if<Hello>(&command))
     return 1U + (hello->has_log ? 1U : 0U) + (hello->has_library ? 1U : 0U);
   if (const auto* const sockets = std::get_if<Sockets>(&command)) return sockets->endpoints.size();
-  if (const auto* const log = std::get_if<LogSettings>(&command)) return log->has_log ? 1 : 0;
   return std::holds_alternative<Definitions>(command) || std::holds_alternative<Deal>(command) ? 1 : 0;
 }
 

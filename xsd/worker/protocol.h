@@ -19,7 +19,7 @@
 //   Ping          to be shown in the page; the same, without a message
 //   Rest          a Ping, and Awake is wanted when anything happens after it
 //   UdpPorts      the daemon's own, which are not answered
-//   LogSettings   [log?]
+//   LogSettings   have changed
 // worker -> master
 //   Up            it has made itself safe and loaded its plugin; or why not
 //   Answer        about a definition: it is at work, or why not
@@ -49,8 +49,7 @@ using ServiceNumber = std::uint64_t;
 struct Hello {
   std::string title;  ///< "echo", for the log
   std::uint8_t poller = 0;
-  std::uint8_t log_level = 0;
-  bool log_json = false;
+  std::string log_settings;  ///< log::put_settings
   bool has_log = false;      ///< a descriptor to log into; else the standard error
   bool has_library = false;  ///< of the plugin; else the built-in ones are hosted
   std::string library_path;  ///< for messages
@@ -104,9 +103,7 @@ struct UdpPorts {
   std::vector<std::uint16_t> ports;
 };
 struct LogSettings {
-  std::uint8_t level = 0;
-  bool json = false;
-  bool has_log = false;
+  std::string log_settings;
 };
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Deal, Drain, Terminate, Kill,
                               ProgramEnded, Fence, Ping, Rest, UdpPorts, LogSettings>;

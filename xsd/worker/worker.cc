@@ -10,7 +10,10 @@
 
 #include "xsd/base/log.h"
 #include "xsd/base/shared_memory.h"
+#include "xsd/base/text.h"
+#include "xsd/base/wire.h"
 #include "xsd/config/definition_wire.h"
+#include "xsd/plugin/library.h"
 #include "xsd/plugin/registry.h"
 #include "xsd/process/channel.h"
 #include "xsd/process/sandbox.h"
@@ -30,9 +33,11 @@ constexpr std::size_t kRoomForOneMore = 8192;
 
 class Worker {
  public:
-  Worker(Hello hello, SharedPage page, std::unique_ptr<reactor::EventLoop> loop)
+  Worker(Hello hello, SharedPage page, const plugin::PluginEntry* plugin,
+         std::unique_ptr<reactor::EventLoop> loop)
       : hello_(std::move(hello)),
         page_(std::move(page)),
+        plugin_(plugin),
         loop_(std::move(loop)),
         context_(*loop_, process::Inheritance::capture()) {
     context_.last_connection = hello_.first_connection;
@@ -79,6 +84,7 @@ class Worker {
 
   const Hello hello_;
   SharedPage page_;
+  const plugin::PluginEntry* plugin_;  ///< that was loaded; nullptr: the built-in ones
   std::unique_ptr<reactor::EventLoop> loop_;
   service::ServiceContext context_;
   std::unique_ptr<process::Channel> channel_;
@@ -141,7 +147,8 @@ void Worker::define(const DefinitionEntry& entry) {
   auto wired = config::decode_definition(entry.definition);
   if (!wired || entry.cell >= kMaxCells) return stop("a definition makes no sense");
   service::Prepared prepared;
-  prepared.plugin = plugin::find_plugin(wired->definition->plugin);
+  const std::string& name = wired->definition->plugin;
+  prepared.plugin = plugin_ != nullptr && plugin_->name == name ? plugin_ : plugin::find_plugin(name);
   prepared.definition = std::move(wired->definition);
   prepared.resolution = std::move(wired->resolution);
   if (Slot* const slot = find(entry.service)) {
@@ -276,7 +283,10 @@ void Worker::obey(const UdpPorts& command, std::span<UniqueFd> /*fds*/) {
 }
 
 void Worker::obey(const LogSettings& command, std::span<UniqueFd> /*fds*/) {
-  (void)command;
+  WireReader reader(command.log_settings);
+  const log::Settings settings = log::get_settings(reader);
+  if (!reader.is_complete()) return stop("settings of the log make no sense");
+  log::change_settings(settings);
 }
 
 // ---- what it tells
@@ -294,9 +304,26 @@ void Worker::tell_now() {
   outgoing_.clear();
 }
 
-/// What makes the process safe before it does anything for anybody.
-Status make_ready(const Hello& hello) {
-  return process::enter_sandbox({.files = hello.needs_files, .network = hello.needs_network});
+/// What makes the process safe before it does anything for anybody; then the plugin, which runs code when it
+/// is loaded.
+Status make_ready(const Hello& hello, std::vector<UniqueFd>& fds, const plugin::PluginEntry*& plugin) {
+  WireReader reader(hello.log_settings);
+  const log::Settings settings = log::get_settings(reader);
+  if (!reader.is_complete()) return Error("settings of the log make no sense");
+  if (hello.has_log) {
+    log::open_channel(raise_fd(std::move(fds[1])), settings);
+  } else {
+    log::change_settings(settings);
+  }
+  if (Status safe = process::enter_sandbox({.files = hello.needs_files, .network = hello.needs_network});
+      !safe)
+    return safe;
+  if (!hello.has_library) return {};
+  const UniqueFd library = raise_fd(std::move(fds.back()));
+  auto loaded = plugin::load_library(hello.title, hello.library_path, library.get());
+  if (!loaded) return std::move(loaded.error()).within("plugin " + quoted(hello.title));
+  plugin = *loaded;
+  return {};
 }
 
 }  // namespace
@@ -318,8 +345,9 @@ int run_worker(UniqueFd channel) {
   static const SystemClock kClock;
   auto loop = reactor::EventLoop::create(static_cast<reactor::PollerKind>(hello->poller), kClock);
   if (!page || !loop) return kExitFailed;
-  const Status ready = make_ready(*hello);
-  Worker worker(*hello, std::move(*page), std::move(*loop));
+  const plugin::PluginEntry* plugin = nullptr;
+  const Status ready = make_ready(*hello, first->fds, plugin);
+  Worker worker(*hello, std::move(*page), plugin, std::move(*loop));
   return worker.run(std::move(channel), ready);
 }
 

@@ -19,9 +19,8 @@ constexpr std::size_t kShownLines = 60;
 constexpr Milliseconds kLastGrace{3000};
 constexpr int kStep = 200;
 
-bool is_about_reload(std::string_view line) {
-  return contains(line, ": reload: ");
-}
+constexpr std::string_view kReloadMark = ": reload: ";
+constexpr Milliseconds kOnItsWay{1000};
 
 }  // namespace
 
@@ -131,13 +130,20 @@ std::string Daemon::wait_reload(Milliseconds deadline) {
   const SteadyTime end = std::chrono::steady_clock::now() + deadline;
   if (!wait_notification("RELOADING=1", deadline)) return {};
   if (!wait_notification("READY=1", Milliseconds(milliseconds_until(end)))) return {};
+  // The line is on its way to the logger, with all that was said before it.
+  (void)eventually([&] { return count_reload_lines() > reload_lines_; }, kOnItsWay);
+  reload_lines_ = count_reload_lines();
   return last_reload_line();
+}
+
+std::size_t Daemon::count_reload_lines() const {
+  return log_lines(kReloadMark).size();
 }
 
 std::string Daemon::last_reload_line() const {
   const std::vector<std::string> lines = split_lines(log());
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-    if (is_about_reload(*line)) return *line;
+    if (contains(*line, kReloadMark)) return *line;
   }
   return "(no line about a reload in the log)";
 }

@@ -74,6 +74,7 @@ class Daemon {
   /// Reads one datagram; false at the deadline or when the daemon has ended.
   bool receive_notification(SteadyTime end);
   std::string last_reload_line() const;
+  std::size_t count_reload_lines() const;
 
   std::filesystem::path folder_;
   std::filesystem::path log_file_;
@@ -81,6 +82,7 @@ class Daemon {
   int notify_ = -1;
   std::vector<std::string> notifications_;
   std::unique_ptr<Process> process_;
+  std::size_t reload_lines_ = 0;  ///< in the log, when it was looked for one last
   bool end_expected_ = false;
 };
 

@@ -39,6 +39,19 @@ std::vector<std::string> stat_fields(pid_t pid) {
   return fields;
 }
 
+std::vector<pid_t> all_children_of(pid_t pid, bool zombies) {
+  std::vector<pid_t> children;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", error)) {
+    const auto candidate = to_number(entry.path().filename().string());
+    if (!candidate) continue;
+    const std::vector<std::string> fields = stat_fields(*candidate);
+    if (fields.size() < 2 || fields[1] != std::to_string(pid)) continue;
+    if (zombies || fields[0] != "Z") children.push_back(*candidate);
+  }
+  return children;
+}
+
 }  // namespace
 
 std::map<int, std::string> open_fds(pid_t pid) {
@@ -56,16 +69,22 @@ std::size_t fd_count(pid_t pid) {
   return open_fds(pid).size();
 }
 
-std::vector<pid_t> children_of(pid_t pid, bool zombies) {
-  std::vector<pid_t> children;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", error)) {
-    const auto candidate = to_number(entry.path().filename().string());
-    if (!candidate) continue;
-    const std::vector<std::string> fields = stat_fields(*candidate);
-    if (fields.size() < 2 || fields[1] != std::to_string(pid)) continue;
-    if (zombies || fields[0] != "Z") children.push_back(*candidate);
+bool is_role(pid_t pid) {
+  // Its second argument, from the exec on.
+  return contains(read_file(folder_of(pid) / "cmdline"), std::string_view("\0--role\0", 8));
+}
+
+pid_t role_of(pid_t daemon, std::string_view role) {
+  const std::string words = std::string("\0--role\0", 8) + std::string(role) + '\0';
+  for (const pid_t child : all_children_of(daemon, false)) {
+    if (contains(read_file(folder_of(child) / "cmdline"), words)) return child;
   }
+  return 0;
+}
+
+std::vector<pid_t> children_of(pid_t pid, bool zombies) {
+  std::vector<pid_t> children = all_children_of(pid, zombies);
+  std::erase_if(children, is_role);
   return children;
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -15,8 +16,10 @@ namespace xsd::test {
 /// Descriptor -> what it is (`socket:[123]`, `/dev/null`, `anon_inode:[eventpoll]`).
 std::map<int, std::string> open_fds(pid_t pid);
 std::size_t fd_count(pid_t pid);
-/// Children that are not zombies, or with `zombies` all.
+/// Children that are not zombies, or with `zombies` all; without the daemon's own roles (logger).
 std::vector<pid_t> children_of(pid_t pid, bool zombies = false);
+/// The daemon's own child with this task ("logger"), 0 if there is none.
+pid_t role_of(pid_t daemon, std::string_view role);
 std::size_t zombie_count(pid_t parent);
 /// A field of /proc/PID/status, e.g. "Uid", "VmRSS", "Threads", "SigIgn"; trimmed.
 std::string status_field(pid_t pid, const std::string& name);

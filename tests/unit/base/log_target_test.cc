@@ -219,7 +219,7 @@ class SyslogReceiver {
 
 TEST_F(LogTargetTest, syslog_gets_a_datagram_a_line_with_its_priority) {
   const SyslogReceiver receiver(path("log"));
-  const auto target = SyslogTarget::create(path("log"));
+  const auto target = *DatagramTarget::syslog(path("log"));
   target->write(Level::Warning, "one\ntwo\n");
   const std::string head = "<28>xsd[" + std::to_string(getpid()) + "]: ";
   EXPECT_EQ(receiver.next(), head + "one");
@@ -227,7 +227,7 @@ TEST_F(LogTargetTest, syslog_gets_a_datagram_a_line_with_its_priority) {
 }
 
 TEST_F(LogTargetTest, syslog_finds_a_receiver_that_was_restarted_and_counts_what_was_lost) {
-  const auto target = SyslogTarget::create(path("log"));
+  const auto target = *DatagramTarget::syslog(path("log"));
   target->write(Level::Info, "nobody listens\n");
   int number = 0;
   EXPECT_EQ(target->take_dropped(number), 1U);

@@ -23,6 +23,7 @@
 #include "xsd/config/decode.h"
 #include "xsd/config/loader.h"
 #include "xsd/config/name_service.h"
+#include "xsd/config/settings_wire.h"
 
 namespace xsd::config {
 
@@ -84,11 +85,41 @@ class FakeNames final : public NameService {
   std::vector<NameQuestion> asked;
 };
 
-/// Of a machine where echo has settings.
+/// Of a machine where greeter has settings.
 inline const std::vector<KnownPlugin>& known_plugins() {
-  static const std::vector<KnownPlugin> kPlugins{
-      {"chargen"}, {"daytime"}, {"discard"}, {"echo", true}, {"time"}};
+  static const std::vector<KnownPlugin> kPlugins{{"chargen"}, {"daytime"},       {"discard"},
+                                                 {"echo"},    {"greeter", true}, {"time"}};
   return kPlugins;
+}
+
+/// On this machine greeter likes all settings, `library` is a library that serves streams and has a fault in
+/// any `bad`, and `broken` cannot be loaded.
+inline void answer_about_plugins(PluginAnswers& answers) {
+  answers.libraries = {"broken", "library"};
+  for (std::size_t i = 0; i < answers.questions().size(); ++i) {
+    const PluginQuestion& question = answers.questions()[i];
+    PluginAnswer answer;
+    answer.is_missing = question.plugin != "greeter" && question.plugin != "library";
+    if (question.plugin == "broken") answer = PluginAnswer::faulty("crashed when it was loaded (signal 11)");
+    if (question.plugin == "library") {
+      auto image = std::make_shared<PluginImage>();
+      image->name = "library";
+      image->streams = true;
+      answer.image = std::move(image);
+    }
+    for (const std::string& bytes : question.settings) {
+      WireReader reader(bytes);
+      const SettingsNode settings = get_settings(reader);
+      EXPECT_TRUE(reader.is_complete());
+      answer.settings.emplace_back();
+      if (question.plugin != "library") continue;
+      for (const auto& [key, value] : settings.members) {
+        if (key == "bad") answer.settings.back().push_back({value.key_where, "'bad' is bad"});
+      }
+      if (settings.members.empty()) answer.settings.back().push_back({{}, "'good' is missing"});
+    }
+    answers.set(i, std::move(answer));
+  }
 }
 
 /// A folder with a main file `xsd.yaml` and a service folder `conf.d`, gone at the end.
@@ -127,6 +158,7 @@ inline LoadOptions load_options(std::string path, bool as_root = true) {
   options.path = std::move(path);
   options.as_root = as_root;
   options.known_plugins = known_plugins();
+  options.ask_plugins = [](Answers& answers) { answer_about_plugins(answers.plugins); };
   return options;
 }
 

@@ -473,7 +473,7 @@ include: [a.yaml, "/etc/more/*.yaml"]
   EXPECT_TRUE(d.watch);
   EXPECT_THAT(d.plugin_dirs, ElementsAre("/a", "/etc/xsd/b"));
   EXPECT_EQ(d.log, (LogSettings{LogSettings::Target::File, "/etc/xsd/log/xsd.log", "warning", true}));
-  EXPECT_THAT(d.without_effect_yet, ElementsAre("user", "control_socket", "workers", "plugin_dirs"));
+  EXPECT_THAT(d.without_effect_yet, ElementsAre("user", "control_socket", "workers"));
   EXPECT_EQ(main.include.size(), 2U);
 }
 

@@ -89,7 +89,7 @@ services:
     log_on_failure-: [ATTEMPT]
     backlog: 5
   - service: plug
-    plugin: echo
+    plugin: greeter
     listen: udp://127.0.0.1:8
     settings: {a: [1, {b: ~}, [], {}], "c d": "no", e: "x: y"}
     idle_timeout: 90s

@@ -335,17 +335,18 @@ TEST_F(LoaderTest, resolves_one_service_again) {
   write("conf.d/a.yaml", "service: a\nplugin: echo\nlisten: tcp://*:mine\n");
   const Snapshot snapshot = loader().load();
   const ServiceDefinition& definition = *snapshot.services[0].definition;
-  NameAnswers answers;
+  Answers answers;
   loader().add_questions(definition, answers);
-  EXPECT_THAT(answers.questions(), ElementsAre(NameQuestion{NameQuestion::Kind::TcpPort, "mine"}));
-  ask_all(*names_, answers);
+  EXPECT_TRUE(answers.plugins.questions().empty());
+  EXPECT_THAT(answers.names.questions(), ElementsAre(NameQuestion{NameQuestion::Kind::TcpPort, "mine"}));
+  ask_all(*names_, answers.names);
   std::vector<Diagnostic> diagnostics;
   EXPECT_EQ(loader().resolve(definition, answers, diagnostics), nullptr);
   EXPECT_EQ(shown(diagnostics, folder_.root()),
             "conf.d/a.yaml:3:9: error: port 'mine' not found in the services database (tcp)\nlisten: "
             "tcp://*:mine\n        ^\n");
   names_->ports["mine/tcp"] = 4000;
-  ask_all(*names_, answers);
+  ask_all(*names_, answers.names);
   diagnostics.clear();
   EXPECT_NE(loader().resolve(definition, answers, diagnostics), nullptr);
   EXPECT_THAT(diagnostics, IsEmpty());
@@ -379,15 +380,15 @@ TEST_F(LoaderTest, waits_for_the_names_and_asks_nobody_itself) {
   loader().begin();
   while (loader().step(Duration::zero()) == Loader::Progress::More) {
   }
-  ASSERT_EQ(loader().step(Duration::zero()), Loader::Progress::NeedsNames);  // however often it is asked
-  NameAnswers answers = loader().questions();
+  ASSERT_EQ(loader().step(Duration::zero()), Loader::Progress::NeedsAnswers);  // however often it is asked
+  Answers answers = loader().questions();
   std::vector<std::string> texts;
-  for (const NameQuestion& question : answers.questions())
+  for (const NameQuestion& question : answers.names.questions())
     texts.push_back(question.text);
   EXPECT_THAT(texts, ElementsAre("games", "me", "telnet", "v4.example", "nowhere.example"));
   EXPECT_THAT(names_->asked, IsEmpty());
 
-  ask_all(*names_, answers);
+  ask_all(*names_, answers.names);
   names_->asked.clear();
   loader().answer(std::move(answers));
   while (loader().step(Duration::zero()) == Loader::Progress::More) {
@@ -409,8 +410,8 @@ TEST_F(LoaderTest, leaves_the_others_alone_when_nobody_answers) {
   loader().begin();
   while (loader().step(Duration::zero()) == Loader::Progress::More) {
   }
-  NameAnswers answers = loader().questions();
-  answers.give_up("no answer within 5s");
+  Answers answers = loader().questions();
+  answers.names.give_up("no answer within 5s");
   loader().answer(std::move(answers));
   while (loader().step(Duration::zero()) != Loader::Progress::Done) {
   }

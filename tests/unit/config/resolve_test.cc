@@ -30,7 +30,11 @@ class ResolveTest : public testing::Test {
   std::shared_ptr<const Resolution> resolve(const std::string& text, bool as_root = true, unsigned offset = 0,
                                             const Inherited& inherited = {}) {
     const Decoded decoded = decode_text(text, as_root, inherited);
-    Resolver resolver(names_, {as_root, offset, known_plugins()});
+    Resolver resolver(names_, plugins_, {as_root, offset, known_plugins()});
+    Answers answers;
+    resolver.add_questions(decoded.only(), answers);
+    answer_about_plugins(answers.plugins);
+    plugins_ = answers.plugins;
     faults_.clear();
     return resolver.resolve(decoded.only(), "xsd.yaml", faults_);
   }
@@ -39,6 +43,7 @@ class ResolveTest : public testing::Test {
   }
 
   FakeNames names_;
+  PluginAnswers plugins_;
   std::vector<MachineFault> faults_;
 };
 
@@ -100,7 +105,7 @@ TEST_F(ResolveTest, refuses_settings_that_a_plugin_does_not_have) {
   constexpr std::string_view kSettings = "\nlisten: tcp://*:7\nsettings: {greeting: hello}\n";
   EXPECT_EQ(fault("service: x\nplugin: time" + std::string(kSettings)), "plugin 'time' has no settings");
   EXPECT_EQ(faults_.at(0).where, (Position{4, 1}));
-  EXPECT_NE(resolve("service: x\nplugin: echo" + std::string(kSettings)), nullptr);
+  EXPECT_NE(resolve("service: x\nplugin: greeter" + std::string(kSettings)), nullptr);
 }
 
 TEST_F(ResolveTest, knows_the_plugins) {
@@ -108,7 +113,45 @@ TEST_F(ResolveTest, knows_the_plugins) {
             "plugin 'ecko' not found, did you mean 'echo'?");
   EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
   EXPECT_EQ(fault("service: servers\ntype: INTERNAL\nport: 7\n"),
-            "internal service 'servers' not found, there are chargen daytime discard echo time");
+            "internal service 'servers' not found, there are chargen daytime discard echo greeter time "
+            "broken library");
+  EXPECT_EQ(fault("service: x\nplugin: librray\nlisten: tcp://*:7\n"),
+            "plugin 'librray' not found, did you mean 'library'?");
+}
+
+TEST_F(ResolveTest, takes_the_library_of_a_plugin) {
+  EXPECT_EQ(resolve("service: x\nplugin: echo\nlisten: tcp://*:7\n")->plugin_image, nullptr);
+  const auto resolution = resolve("service: x\nplugin: library\nlisten: tcp://*:7\nsettings: {good: yes}\n");
+  ASSERT_NE(resolution, nullptr);
+  ASSERT_NE(resolution->plugin_image, nullptr);
+  EXPECT_EQ(resolution->plugin_image->name, "library");
+}
+
+TEST_F(ResolveTest, says_what_is_wrong_with_a_library_at_its_name) {
+  EXPECT_EQ(fault("service: x\nplugin: broken\nlisten: tcp://*:7\n"),
+            "plugin 'broken' crashed when it was loaded (signal 11)");
+  EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
+  EXPECT_EQ(fault("service: x\nplugin: library\nsettings: {good: yes}\nlisten: [tcp://*:7, udp://*:7]\n"),
+            "plugin 'library' serves no datagrams: 'udp://*:7'");
+  EXPECT_EQ(faults_.at(0).where, (Position{4, 21}));
+}
+
+TEST_F(ResolveTest, says_what_is_wrong_with_the_settings_at_their_place) {
+  EXPECT_EQ(fault("service: x\nplugin: library\nlisten: tcp://*:7\nsettings:\n  good: 1\n  bad: 2\n"),
+            "'bad' is bad");
+  EXPECT_EQ(faults_.at(0).where, (Position{6, 3}));
+  EXPECT_EQ(fault("service: x\nplugin: library\nlisten: tcp://*:7\nsettings: {}\n"), "'good' is missing");
+  EXPECT_EQ(faults_.at(0).where, (Position{4, 1}));
+  EXPECT_EQ(fault("service: x\nplugin: library\nlisten: tcp://*:7\n"), "'good' is missing");
+  EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
+}
+
+TEST_F(ResolveTest, knows_nothing_of_a_plugin_that_nobody_asked_about) {
+  std::vector<MachineFault> faults;
+  const PluginAnswers none;
+  const Decoded decoded = decode_text("service: x\nplugin: library\nlisten: tcp://*:7\n");
+  EXPECT_EQ(Resolver(names_, none, {true, 0, known_plugins()}).resolve(decoded.only(), "", faults), nullptr);
+  EXPECT_EQ(faults.at(0).message, "plugin 'library' was not looked for");
 }
 
 TEST_F(ResolveTest, takes_on_the_ids_of_the_user_as_root) {
@@ -160,17 +203,17 @@ TEST_F(ResolveTest, collects_every_question_that_it_asks) {
           const Decoded decoded = decode_text(text, as_root);
           if (decoded.services.at(0).definition == nullptr) continue;  // root without a user
           const ServiceDefinition& definition = decoded.only();
-          Resolver direct(names_, {as_root, 0, known_plugins()});
-          NameAnswers answers;
+          Resolver direct(names_, plugins_, {as_root, 0, known_plugins()});
+          Answers answers;
           direct.add_questions(definition, answers);
-          answers.sort();
-          ask_all(names_, answers);
-          LearnedNames learned(answers, names_);
+          answers.names.sort();
+          ask_all(names_, answers.names);
+          LearnedNames learned(answers.names, names_);
           std::vector<MachineFault> expected;
           std::vector<MachineFault> faults;
           const auto by_asking = direct.resolve(definition, "", expected);
           const auto by_learning =
-              Resolver(learned, {as_root, 0, known_plugins()}).resolve(definition, "", faults);
+              Resolver(learned, plugins_, {as_root, 0, known_plugins()}).resolve(definition, "", faults);
           ASSERT_EQ(faults.size(), expected.size());
           for (std::size_t i = 0; i < faults.size(); ++i)
             EXPECT_EQ(faults[i].message, expected[i].message);
@@ -191,10 +234,10 @@ TEST_F(ResolveTest, asks_nobody_about_numbers_and_stars) {
        {"service: x\nplugin: echo\nlisten: [\"tcp://*:7\", tcp://127.0.0.1:9000-9010, unix:///run/x]\n",
         "service: x\nserver: /bin/true\nuser: 5\ngroup: 5\nlisten: \"tcp://[::1]:7\"\n",
         "service: x\nserver: /bin/true\nuser: 5\ngroup: 5\nlisten: \"tcp://*%lo:7\"\n"}) {
-    NameAnswers answers;
-    Resolver resolver(names_, {true, 0, known_plugins()});
+    Answers answers;
+    Resolver resolver(names_, plugins_, {true, 0, known_plugins()});
     resolver.add_questions(decode_text(text).only(), answers);
-    EXPECT_THAT(answers.questions(), IsEmpty()) << text;
+    EXPECT_TRUE(answers.empty()) << text;
     faults_.clear();
     EXPECT_NE(resolver.resolve(decode_text(text).only(), "", faults_), nullptr) << text;
   }
@@ -204,12 +247,13 @@ TEST_F(ResolveTest, asks_nobody_about_numbers_and_stars) {
 TEST_F(ResolveTest, says_of_whom_nobody_could_say_anything) {
   const auto unlearned = [this](const std::string& text) {
     const Decoded decoded = decode_text(text);
-    NameAnswers answers;
-    Resolver(names_, {true, 0, known_plugins()}).add_questions(decoded.only(), answers);
-    answers.give_up("no answer within 5s");
-    LearnedNames learned(answers, names_);
+    Answers answers;
+    Resolver(names_, plugins_, {true, 0, known_plugins()}).add_questions(decoded.only(), answers);
+    answers.names.give_up("no answer within 5s");
+    LearnedNames learned(answers.names, names_);
     faults_.clear();
-    EXPECT_EQ(Resolver(learned, {true, 0, known_plugins()}).resolve(decoded.only(), "", faults_), nullptr);
+    EXPECT_EQ(Resolver(learned, plugins_, {true, 0, known_plugins()}).resolve(decoded.only(), "", faults_),
+              nullptr);
     return faults_.empty() ? std::string() : faults_.front().message;
   };
   EXPECT_EQ(unlearned(program("user: games\n")), "user 'games' not found (no answer within 5s)");
@@ -269,7 +313,7 @@ TEST_F(ResolveTest, looks_again_after_refresh) {
   const TestFolder folder;
   const std::string path = folder.path("run");
   const Decoded decoded = decode_text("service: x\nlisten: tcp://*:7\nuser: nobody\nserver: " + path + "\n");
-  Resolver resolver(names_, {true, 0, {}});
+  Resolver resolver(names_, plugins_, {true, 0, {}});
   EXPECT_EQ(resolver.resolve(decoded.only(), "", faults_), nullptr);
   folder.write("run", "");
   ::chmod(path.c_str(), 0755);

@@ -127,7 +127,7 @@ TEST(SettingsTable, knows_what_has_no_effect_yet) {
   for (const SettingsRow& row : settings_table()) {
     if (row.no_effect_yet) names.push_back(row.name);
   }
-  EXPECT_THAT(names, testing::ElementsAre("user", "control_socket", "workers", "plugin_dirs"));
+  EXPECT_THAT(names, testing::ElementsAre("user", "control_socket", "workers"));
 }
 
 TEST(SettingsTable, has_examples_that_decode) {

@@ -112,7 +112,7 @@ class ProgramServiceTest : public testing::Test {
     loop_ = std::move(loop);
     context_.emplace(*loop_, process::Inheritance::capture());
     auto prepared = prepare(std::make_shared<const config::ServiceDefinition>(definition_),
-                            std::make_shared<const config::Resolution>(), context_->inheritance);
+                            std::make_shared<const config::Resolution>(), *context_);
     ASSERT_TRUE(prepared) << prepared.error().text();
     auto made = Service::create(*context_, std::move(*prepared));
     ASSERT_TRUE(made) << made.error().text();

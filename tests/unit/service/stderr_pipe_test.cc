@@ -27,7 +27,7 @@ class StderrPipeTest : public testing::Test {
     folder_ = mkdtemp(name);
     EXPECT_TRUE(log::open({.target = log::TargetKind::File, .path = folder_ + "/log"}));
     loop_ = std::move(*reactor::EventLoop::create(reactor::PollerKind::Epoll, clock_));
-    pipe_ = std::move(*StderrPipe::create(*loop_, "game"));
+    pipe_ = std::move(*StderrPipe::create(*loop_, nullptr, "game"));
   }
   ~StderrPipeTest() override {
     EXPECT_TRUE(log::open({}));

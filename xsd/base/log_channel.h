@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lines on their way from the process that made them to the one that writes them, by a SOCK_SEQPACKET pair.
+// One message is
+//
+//     u8 level | u32 process id of the sender | whole lines, each ended by '\n'
+//
+// and has at most kMaxLogMessage bytes. ChannelTarget is the sending end, LineReceiver the receiving one,
+// which does not trust what it gets: a sender may be a process that runs somebody's plugin.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "xsd/base/log_target.h"
+
+namespace xsd::log {
+
+inline constexpr std::size_t kMaxLogMessage = std::size_t{32} * 1024;
+
+/// What the receiver does not take now waits here; when that is full, lines are dropped and counted. A line
+/// that is longer than a message is dropped.
+class ChannelTarget final : public LogTarget {
+ public:
+  static constexpr std::size_t kMaxBacklog = 65536;
+
+  explicit ChannelTarget(UniqueFd fd) : fd_(raise_fd(std::move(fd))) {}
+
+  void write_from(pid_t sender, Level level, std::string_view lines) noexcept override;
+  bool flush() noexcept override;
+  /// What waits goes to `other`, in order.
+  void empty_into(LogTarget& other) noexcept;
+  void put_parts(std::string& out) const override;
+  int descriptor() const noexcept override { return fd_.get(); }
+
+ private:
+  struct Portion {
+    pid_t sender;
+    Level level;
+    std::string lines;
+  };
+  bool send(pid_t sender, Level level, std::string_view lines) noexcept;
+  void keep(pid_t sender, Level level, std::string_view lines, int number) noexcept;
+
+  UniqueFd fd_;
+  std::deque<Portion> backlog_;
+  std::size_t backlog_size_ = 0;
+};
+
+class LineReceiver {
+ public:
+  /// Lines of one sender and level.
+  using Taker = std::function<void(pid_t sender, Level level, std::string_view lines)>;
+  enum class State : std::uint8_t {
+    More,   ///< `most` messages were read
+    Empty,  ///< there are no more now
+    Ended,  ///< the sender is gone
+  };
+
+  LineReceiver();
+  /// Reads at most `most` messages from `fd`, without waiting, and hands over what is in them.
+  State receive(int fd, int most, const Taker& take) noexcept;
+  /// Lines, or messages, since the last call that made no sense and were left out.
+  std::uint64_t take_bad() noexcept { return std::exchange(bad_, 0); }
+
+ private:
+  /// Hands over what was collected.
+  void hand_over(const Taker& take);
+  /// Collects them, those that are not plain lines left out.
+  void add_plain(std::string_view lines) noexcept;
+
+  pid_t sender_ = 0;
+  Level level_ = Level::Info;
+  std::vector<char> buffer_;  ///< lines of several messages of the same sender and level
+  std::size_t size_ = 0;
+  std::uint64_t bad_ = 0;
+};
+
+}  // namespace xsd::log

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the master says to the logger by their channel (process/channel.h), and what the logger answers. One
+// message is a Say and what belongs to it, and at most one descriptor:
+//
+//     Target      description (log::describe_target)  | the target's descriptor, if it has one
+//     AddLines    u32 id                              | the receiving end of a pair (base/log_channel.h)
+//     AddPipe     u32 id | text service | text begun  | the reading end of a pipe; `begun` was read already
+//     Remove      u32 id                                what is still there is logged first
+//     Ready                                             the logger: it writes
+//     Failed      text                                  the logger: it cannot, and ends
+//
+// The end of the channel tells the logger to write what is there and to end.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace xsd::logger {
+
+enum class Say : std::uint8_t { Target, AddLines, AddPipe, Remove, Ready, Failed };
+
+using FeedId = std::uint32_t;
+
+struct Message {
+  Say say = Say::Ready;
+  FeedId id = 0;
+  std::string text{};   ///< description, or why it failed
+  std::string name{};   ///< of the service
+  std::string begun{};  ///< a line that is not whole yet
+};
+
+std::string encode(const Message& message);
+/// Nothing if the bytes make no sense.
+std::optional<Message> decode(std::string_view bytes);
+
+}  // namespace xsd::logger
