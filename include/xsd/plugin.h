@@ -250,7 +250,7 @@ struct xsd_host {
    * -EAGAIN: nothing there now. -EPIPE: the connection is broken or closed. -EINVAL: no on_readable, or no
    * length. */
   int64_t (*read)(struct xsd_connection* connection, void* buffer, size_t length);
-  /* The same without taking them. */
+  /* The same without taking them, or the end. */
   int64_t (*peek)(struct xsd_connection* connection, void* buffer, size_t length);
   /* Whether anything is read from the peer at all (1, at first) or it has to wait (0). The idle timeout goes
    * on meanwhile. */

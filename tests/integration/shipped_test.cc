@@ -7,7 +7,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "tests/integration/harness/harness.h"
 
@@ -17,23 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr unsigned kNobody = 65534;
 constexpr std::uint16_t kEcho = 7;
 constexpr std::uint16_t kDiscard = 9;
 constexpr std::uint16_t kDaytime = 13;
 constexpr std::uint16_t kAnother = 14;  // for a service of the test
-
-void become_nobody() {
-  if (setgid(kNobody) != 0 || setuid(kNobody) != 0) _exit(99);
-}
-
-/// Empty if the daemon's binary can be run by everybody.
-std::string why_not_as_nobody() {
-  if (!is_root()) return "needs root";
-  if (run_xsd({"--version"}, {.in_child = become_nobody}).status != 0)
-    return "the build folder is closed to others";
-  return {};
-}
 
 /// An offset with which the enabled services and one more get free ports.
 std::uint16_t free_offset() {

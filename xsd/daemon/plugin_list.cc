@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/daemon/plugin_list.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -74,15 +74,34 @@ void add_library_lines(const config::PluginRules& rules, const process::Inherita
   }
 }
 
-std::string text_of(const Line& line) {
-  const std::string where = line.path.empty() ? "built-in" : line.path;
-  if (!line.fault.empty()) return fmt::format("{:<12} {}  error: {}\n", line.name, where, line.fault);
-  return fmt::format("{:<12} {}  {:<8} {:<8}  {}\n", line.name, where,
-                     line.version.empty() ? "-" : line.version,
-                     line.streams && line.datagrams ? "tcp udp"
-                     : line.streams                 ? "tcp"
-                                                    : "udp",
-                     line.description);
+std::string place_of(const Line& line) {
+  return line.path.empty() ? "built-in" : line.path;
+}
+
+std::string_view transports_of(const Line& line) {
+  if (line.streams && line.datagrams) return "tcp udp";
+  return line.streams ? "tcp" : "udp";
+}
+
+void print_text(const std::vector<Line>& lines) {
+  std::size_t name = 0;
+  std::size_t place = 0;
+  std::size_t version = 1;
+  for (const Line& line : lines) {
+    name = std::max(name, line.name.size());
+    place = std::max(place, place_of(line).size());
+    version = std::max(version, line.version.size());
+  }
+  for (const Line& line : lines) {
+    std::string text = fmt::format("{:<{}}  {:<{}}  ", line.name, name, place_of(line), place);
+    if (!line.fault.empty()) {
+      text += "error: " + line.fault;
+    } else {
+      text += fmt::format("{:<{}}  {:<7}  {}", line.version.empty() ? "-" : line.version, version,
+                          transports_of(line), line.description);
+    }
+    (void)std::fputs((text + "\n").c_str(), stdout);
+  }
 }
 
 std::string json_of(const Line& line) {
@@ -128,9 +147,12 @@ int list_plugins(const Options& options, const process::Inheritance& inheritance
   }
   std::vector<Line> lines = builtin_lines();
   add_library_lines(rules, inheritance, lines);
-  const bool json = options.log_json.value_or(false);
+  if (!options.log_json.value_or(false)) {
+    print_text(lines);
+    return kExitSuccess;
+  }
   for (const Line& line : lines)
-    (void)std::fputs((json ? json_of(line) : text_of(line)).c_str(), stdout);
+    (void)std::fputs(json_of(line).c_str(), stdout);
   return kExitSuccess;
 }
 

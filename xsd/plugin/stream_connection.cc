@@ -93,8 +93,9 @@ std::int64_t StreamConnection::read(char* buffer, std::size_t length, bool take)
   if (peer_ended_) return 0;
   const std::int64_t got = receive(buffer, length, take ? 0 : MSG_PEEK);
   if (got < 0) return broken_ ? -EPIPE : -EAGAIN;
+  if (!take) return got;
+  if (got > 0) count_input(static_cast<std::size_t>(got));
   if (got == 0) peer_ended_ = true;
-  if (take) count_input(static_cast<std::size_t>(got));
   touch();
   return got;
 }

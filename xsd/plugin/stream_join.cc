@@ -21,6 +21,12 @@ constexpr std::size_t kSpliceLength = std::size_t{64} * 1024;
 constexpr ssize_t kShortSplice = 16 * 1024;
 constexpr unsigned kSpliceFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
+/// What a splice from a socket says where recv may do better. Any other error is one of the connection's, and
+/// told only once.
+bool is_for_recv(int error) noexcept {
+  return is_transient(error) || error == EINVAL || error == ENOSYS || error == EPERM;
+}
+
 struct Pipe {
   UniqueFd in;
   UniqueFd out;
@@ -76,6 +82,7 @@ void StreamConnection::carry() noexcept {
   while (budget > 0 && to->takes_carried()) {
     const ssize_t moved =
         splice(socket_.get(), nullptr, to->extras_->pipe_in.get(), nullptr, kSpliceLength, kSpliceFlags);
+    if (moved < 0 && !is_for_recv(errno)) return fail();
     if (moved <= 0) return carry_copy(*to);
     const auto count = static_cast<std::size_t>(moved);
     count_input(count);

@@ -53,6 +53,8 @@ OpenOutcome StreamSet::open(UniqueFd socket, std::uint64_t id, const net::Socket
     if (connection.ended_) defer_reports();
     return outcome;
   }
+  // It may have been joined all the same.
+  if (connection.extras_) connection.part(EndCause::Finished);
   std::erase(touched_, &connection);
   (connection.ended_ ? ended_ : live_).erase(connection.place_);
   return outcome;

@@ -56,6 +56,11 @@ constexpr const char* kFiles[] = {
     "fdatasync", "sync_file_range", "fchmod",     "link",      "linkat",    "symlink",   "symlinkat",
     "utimensat", "ftruncate64",     "truncate64", "fchmodat"};
 
+#ifdef XSD_SANITIZED
+// The runtimes of the sanitizers look at themselves; a build for tests only.
+constexpr const char* kForSanitizers[] = {"ptrace", "wait4",          "waitid", "kill",   "prctl",  "clone",
+                                          "clone3", "sched_getparam", "open",   "openat", "openat2"};
+#else
 // Nothing that serves ever needs these: who calls one is not himself any more.
 constexpr const char* kDeadly[] = {
     "execve",      "execveat",       "ptrace",       "process_vm_readv", "process_vm_writev",
@@ -67,11 +72,6 @@ constexpr const char* kDeadly[] = {
     "setreuid",    "setregid",       "setgroups",    "capset",           "personality",
     "vfork",       "fork",           "pidfd_getfd",  "settimeofday",     "clock_settime",
     "sethostname"};
-
-#ifdef XSD_SANITIZED
-// The runtimes of the sanitizers look at themselves; a build for tests only.
-constexpr const char* kForSanitizers[] = {"ptrace", "wait4",          "waitid", "kill",   "prctl",  "clone",
-                                          "clone3", "sched_getparam", "open",   "openat", "openat2"};
 #endif
 
 constexpr int kNameMemory = 0x53564d41;  // PR_SET_VMA, where the headers know it

@@ -61,3 +61,22 @@ sed 's/^  free(state);/  (void)state; xsd_function_that_nobody_has();/; s/^struc
 if cc -shared -fPIC $(pkg-config --cflags xsd-plugin) missing.c $(pkg-config --libs xsd-plugin) -o missing.so 2>/dev/null; then
   fail "a library with an undefined symbol was built"
 fi
+
+# Served by the daemon, with the files of the guide but for the path of the folder and the port. As root, plugins are hosted in workers
+# only, and the guide is about --workers 0.
+command -v nc >/dev/null || exit 0
+as_user=
+[ "$(id -u)" != 0 ] || as_user="setpriv --reuid 65534 --regid 65534 --clear-groups"
+chmod 755 "$work"
+mkdir -m 777 run
+block yaml 1 | sed "s|tcp://127.0.0.1:7000|unix://$work/hello/run/socket|" >hello.yaml
+block yaml 2 | sed "s|/home/you/hello|$work/hello|" >xsd.yaml
+grep -q "$work/hello/run/socket" hello.yaml && grep -q "plugin_dirs: \[$work/hello\]" xsd.yaml || fail "the guide has other files now"
+xsd=$(find "$work/prefix" -path '*bin/xsd')
+$as_user "$xsd" --version >/dev/null 2>&1 || exit 0 # the folder for temporary files is closed to others
+"$xsd" --check -c xsd.yaml || fail "--check"
+$as_user "$xsd" -d -c xsd.yaml --pid-file run/pid --log-file run/log --workers 0 || { cat run/log; fail "the daemon does not start"; }
+trap 'kill "$(cat "$work/hello/run/pid")"; rm -rf "$work"' EXIT
+answer=$(echo Ann | nc -N -U run/socket)
+[ "$answer" = "good day
+you said: Ann" ] || { cat run/log; fail "hello answers: $answer"; }

@@ -1,47 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A plugin in C++17 that uses the standard library: its templates are symbols that no visibility hides.
+// A plugin in C++17, with plugin.hpp and the standard library: its templates are symbols that no visibility
+// hides.
 #include <algorithm>
 #include <cctype>
 #include <map>
 #include <regex>
 #include <string>
+#include <string_view>
 
-#include "xsd/plugin.h"
+#include "xsd/plugin.hpp"
 
 namespace {
 
-const xsd_host* host = nullptr;
-std::map<std::string, std::string> answers{{"HELLO\n", "HELLO YOURSELF\n"}};
+struct Service;
 
-int start(const xsd_host* given, xsd_service* /*service*/, void** /*state*/) {
-  host = given;
-  return 0;
-}
+struct Session {
+  Session(xsd::api::Connection given, Service& of) : connection(given), service(of) {}
+  void on_data(std::string_view data);
 
-void on_data(void* /*state*/, xsd_connection* connection, const void* data, std::size_t length) {
-  static const std::regex kLine("[^\n]*\n");
-  std::string text(static_cast<const char*>(data), length);
+  xsd::api::Connection connection;
+  Service& service;
+};
+
+struct Service {
+  using Sessions = xsd::api::Sessions<Session>;
+  static constexpr const char* description = "answers in capitals";
+
+  explicit Service(xsd::api::Host /*host*/) {}
+
+  const std::regex line{"[^\n]*\n"};
+  std::map<std::string, std::string> answers{{"HELLO\n", "HELLO YOURSELF\n"}};
+};
+
+void Session::on_data(std::string_view data) {
+  std::string text(data);
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
-  if (std::regex_match(text, kLine) && answers.count(text) > 0) text = answers[text];
-  (void)host->write(connection, text.data(), text.size());
+  if (std::regex_match(text, service.line) && service.answers.count(text) > 0) text = service.answers[text];
+  (void)connection.write(text);
 }
-
-xsd_plugin make_plugin() {
-  xsd_plugin made{};
-  made.size = sizeof made;
-  made.api_version = XSD_PLUGIN_API_VERSION;
-  made.name = "shout";
-  made.description = "answers in capitals";
-  made.start = start;
-  made.on_data = on_data;
-  return made;
-}
-
-const xsd_plugin plugin = make_plugin();
 
 }  // namespace
 
-extern "C" {
-XSD_PLUGIN_REGISTER(shout, plugin)
-}
+XSD_PLUGIN(shout, Service)

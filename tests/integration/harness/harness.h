@@ -26,6 +26,7 @@
 #include "tests/integration/harness/eventually.h"
 #include "tests/integration/harness/json_line.h"
 #include "tests/integration/harness/load.h"
+#include "tests/integration/harness/nobody.h"
 #include "tests/integration/harness/own_network.h"
 #include "tests/integration/harness/ports.h"
 #include "tests/integration/harness/proc.h"

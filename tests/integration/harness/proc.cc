@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/harness/proc.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <optional>
@@ -86,6 +87,12 @@ std::vector<pid_t> children_of(pid_t pid, bool zombies) {
   std::vector<pid_t> children = all_children_of(pid, zombies);
   std::erase_if(children, is_role);
   return children;
+}
+
+std::string command_line(pid_t pid) {
+  std::string text = read_file("/proc/" + std::to_string(pid) + "/cmdline");
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  return text;
 }
 
 std::size_t zombie_count(pid_t parent) {

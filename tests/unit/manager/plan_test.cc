@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "xsd/config/plugins.h"
+
 namespace xsd::manager {
 namespace {
 
@@ -74,6 +76,25 @@ TEST_F(PlanTest, changes_what_means_something_else) {
 TEST_F(PlanTest, changes_what_resolves_to_something_else) {
   runs("echo");
   wants("echo").resolution = resolve(8);
+  EXPECT_EQ(plan(), "change:echo");
+}
+
+TEST_F(PlanTest, changes_what_uses_another_library) {
+  const auto with_inode = [](ino_t inode) {
+    auto image = std::make_shared<config::PluginImage>();
+    image->name = "echo";
+    image->stamp.inode = inode;
+    auto resolution = std::make_shared<config::Resolution>(*resolve(7));
+    resolution->plugin_image = std::move(image);
+    return resolution;
+  };
+  runs("echo");
+  running_["echo"].resolution = with_inode(1);
+  wants("echo").resolution = with_inode(1);
+  EXPECT_EQ(plan(), "keep:echo");
+  snapshot_.services[0].resolution = with_inode(2);
+  EXPECT_EQ(plan(), "change:echo");
+  snapshot_.services[0].resolution = resolve(7);
   EXPECT_EQ(plan(), "change:echo");
 }
 

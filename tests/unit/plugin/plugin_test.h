@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -90,11 +91,16 @@ class PluginTest : public ::testing::TestWithParam<reactor::PollerKind> {
   explicit PluginTest(reactor::PollerKind kind)
       : loop(std::move(reactor::EventLoop::create(kind, clock).value())) {
     probe = {};
+    // As the daemon does: sendfile and splice know no MSG_NOSIGNAL.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &pipe, nullptr);
   }
   PluginTest() : PluginTest(reactor::PollerKind::Epoll) {}
 
-  void start(const PluginEntry& entry, std::optional<Duration> idle_timeout = std::nullopt) {
-    HostedOptions options;
+  void start(const PluginEntry& entry, std::optional<Duration> idle_timeout = std::nullopt,
+             HostedOptions options = {}) {
     options.service = "the-service";
     options.idle_timeout = idle_timeout;
     options.on_stream_end = [this](const StreamEnd& end) {

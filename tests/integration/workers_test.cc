@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Worker processes: what they may do, and what becomes of services and clients when one dies, hangs or was
+// never safe (rows lif_3, lif_4, lif_7, sec_1, sec_2 and plg_2 of reliability.md).
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/integration/harness/harness.h"
+
+namespace xsd::test {
+namespace {
+
+using testing::AnyOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+class Workers : public testing::Test {
+ protected:
+  void write_services() const {
+    folder_.write("conf.d/echo.yaml", echo_service("echo", echo_));
+    folder_.write("conf.d/daytime.yaml", plugin_service("daytime", "daytime", daytime_));
+    folder_.write("conf.d/cat.yaml", program_service("cat", cat_, {"/bin/cat"}));
+  }
+  /// The worker of this name; 0 if there is none.
+  static pid_t worker_of(const Daemon& daemon, const std::string& name = "built-in") {
+    for (const pid_t child : children_of(daemon.pid())) {
+      if (command_line(child).find("xsd: worker " + name) != std::string::npos) return child;
+    }
+    return 0;
+  }
+  static bool is_replaced(const Daemon& daemon, pid_t old) {
+    return eventually([&] {
+      const pid_t now = worker_of(daemon);
+      return now != 0 && now != old;
+    });
+  }
+
+  TempFolder folder_;
+  std::uint16_t echo_ = free_port();
+  std::uint16_t daytime_ = free_port();
+  std::uint16_t cat_ = free_port();
+};
+
+TEST_F(Workers, are_unprivileged_and_filtered) {
+  write_services();
+  Daemon daemon(folder_);
+  const pid_t worker = worker_of(daemon);
+  ASSERT_NE(worker, 0);
+  EXPECT_THAT(status_field(worker, "Uid"), Not(HasSubstr(is_root() ? "0\t" : "none")));
+  EXPECT_EQ(status_field(worker, "NoNewPrivs"), "1");
+  EXPECT_EQ(status_field(worker, "Seccomp"), "2");
+  for (const char* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    EXPECT_EQ(status_field(worker, set), "0000000000000000") << set;
+  EXPECT_TRUE(echoes(echo_));
+}
+
+TEST_F(Workers, none_is_started_where_nothing_needs_one) {
+  folder_.write("conf.d/cat.yaml", program_service("cat", cat_, {"/bin/cat"}));
+  Daemon daemon(folder_);
+  EXPECT_EQ(worker_of(daemon), 0);
+  write_services();
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("started 2"));
+  EXPECT_TRUE(echoes(echo_));
+  const pid_t worker = worker_of(daemon);
+  EXPECT_NE(worker, 0);
+  folder_.remove("conf.d/echo.yaml");
+  folder_.remove("conf.d/daytime.yaml");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stopped 2"));
+  EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
+}
+
+TEST_F(Workers, workers_0_serves_the_same_in_the_master_itself) {
+  write_services();
+  Daemon daemon(folder_, {.arguments = {"--workers", "0"}});
+  EXPECT_TRUE(echoes(echo_));
+  EXPECT_THAT(ask(daytime_), HasSubstr(":"));
+  EXPECT_THAT(children_of(daemon.pid()), IsEmpty());
+  EXPECT_EQ(daemon.stop(), 0);
+}
+
+TEST_F(Workers, a_dead_one_is_replaced_and_only_its_connections_are_lost) {
+  write_services();
+  Daemon daemon(folder_);
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  const pid_t worker = worker_of(daemon);
+  Client held(echo_);
+  ASSERT_TRUE(echoes(held));
+  Client program(cat_);
+  ASSERT_TRUE(echoes(program));
+  ASSERT_TRUE(eventually([&] { return elapsed(begin) >= Milliseconds(600); })) << "old enough to be replaced at once";
+  ASSERT_EQ(kill(worker, SIGSEGV), 0);
+  EXPECT_THAT(held.wait_end(), AnyOf(Ending::Closed, Ending::Reset));
+  EXPECT_TRUE(is_replaced(daemon, worker));
+  EXPECT_TRUE(echoes(echo_));
+  EXPECT_THAT(ask(daytime_), HasSubstr(":"));
+  EXPECT_TRUE(echoes(program)) << "a program is nobody's business there";
+  EXPECT_TRUE(daemon.wait_log("worker built-in: ended by signal 11 (SEGV); 1 connections lost"));
+  // Nothing that was counted is forgotten.
+  EXPECT_THAT(daemon.state("state: echo:"), Contains(HasSubstr("started=2")));
+}
+
+TEST_F(Workers, killed_under_load_twenty_times_they_lose_only_what_they_had_accepted) {
+  write_services();
+  Daemon daemon(folder_);
+  EchoLoad load(4, [&] { return echo_; });
+  for (int i = 0; i < 20; ++i) {
+    const pid_t worker = worker_of(daemon);
+    ASSERT_NE(worker, 0);
+    const std::uint64_t before = load.served();
+    ASSERT_TRUE(eventually([&] { return load.served() > before + 20; }));
+    ASSERT_EQ(kill(worker, SIGKILL), 0);
+    ASSERT_TRUE(is_replaced(daemon, worker));
+    // The port never closes: who connects meanwhile waits in its queue.
+    EXPECT_TRUE(echoes(echo_));
+  }
+  const EchoLoad::Totals totals = load.stop();
+  EXPECT_EQ(totals.refused, 0U) << totals.first_error;
+  EXPECT_LE(totals.wrong, 20U * 4U) << totals.first_error;
+  EXPECT_TRUE(daemon.running());
+}
+
+TEST_F(Workers, a_stopped_one_is_replaced) {
+  write_services();
+  Daemon daemon(folder_);
+  const pid_t worker = worker_of(daemon);
+  ASSERT_EQ(kill(worker, SIGSTOP), 0);
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(echoes(echo_, {.deadline = kDeadline}));
+  EXPECT_LT(elapsed(begin), Milliseconds(10000));
+  EXPECT_TRUE(daemon.wait_log("was stopped"));
+  EXPECT_NE(worker_of(daemon), worker);
+}
+
+TEST_F(Workers, one_that_is_stopped_for_a_moment_goes_on) {
+  write_services();
+  Daemon daemon(folder_);
+  const pid_t worker = worker_of(daemon);
+  Client held(echo_);
+  ASSERT_TRUE(echoes(held));
+  ASSERT_EQ(kill(worker, SIGSTOP), 0);
+  EXPECT_TRUE(daemon.wait_log("was stopped by a signal"));
+  ASSERT_EQ(kill(worker, SIGCONT), 0);
+  EXPECT_TRUE(daemon.wait_log("goes on"));
+  EXPECT_TRUE(echoes(held));
+  EXPECT_EQ(worker_of(daemon), worker);
+}
+
+TEST_F(Workers, end_with_a_master_that_is_killed_and_the_ports_are_free_at_once) {
+  write_services();
+  pid_t worker = 0;
+  {
+    Daemon daemon(folder_);
+    worker = worker_of(daemon);
+    ASSERT_EQ(kill(worker, SIGSTOP), 0);
+    ASSERT_EQ(kill(daemon.pid(), SIGKILL), 0);
+    (void)daemon.wait_exit();
+    EXPECT_TRUE(eventually([&] { return !is_alive(worker); }, Milliseconds(1000)));
+  }
+  Daemon again(folder_);
+  EXPECT_TRUE(echoes(echo_));
+}
+
+TEST_F(Workers, end_in_order_with_the_daemon) {
+  write_services();
+  Daemon daemon(folder_);
+  const pid_t worker = worker_of(daemon);
+  EXPECT_TRUE(echoes(echo_));
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
+  EXPECT_THAT(daemon.log(), Not(HasSubstr("error")));
+  EXPECT_THAT(daemon.log_lines("echo: end"), SizeIs(1)) << "the last records are there";
+}
+
+TEST_F(Workers, one_that_cannot_be_made_safe_serves_nobody) {
+  if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
+  write_services();
+  for (const char* const fault : {"seccomp:error=ENOSYS", "seccomp:error=EPERM", "capset:error=EPERM"}) {
+    const std::string call = std::string(fault).substr(0, std::string_view(fault).find(':'));
+    Daemon daemon(folder_, {.start = {.strace = {"-e", "trace=" + call, "-e", std::string("inject=") + fault}}});
+    EXPECT_TRUE(daemon.wait_log("its worker is not safe")) << fault;
+    EXPECT_FALSE(echoes(echo_, {.deadline = Milliseconds(300)})) << fault;
+    EXPECT_EQ(ask(cat_, "programs are served\n"), "programs are served\n");
+    EXPECT_THAT(daemon.state("state: echo:"), Contains(HasSubstr("failed")));
+    daemon.end_tracing();
+  }
+}
+
+// Whatever parses what a client sent is not the master.
+TEST_F(Workers, the_master_never_reads_what_a_client_sent) {
+  if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
+  write_services();
+  folder_.write("conf.d/udp.yaml", "service: udp\nplugin: echo\nlisten: [\"" + udp(echo_) + "\"]\n");
+  Daemon daemon(
+      folder_,
+      {.start = {.strace = {"-s", "200", "-e", "trace=read,readv,recvfrom,recvmsg,recvmmsg,pread64,splice"}}});
+  EXPECT_TRUE(echoes(echo_));
+  EXPECT_TRUE(udp_echoes(echo_));
+  EXPECT_EQ(ask(cat_, "from the client\n"), "from the client\n");
+  (void)daemon.hup_and_wait();
+  EXPECT_EQ(daemon.stop(), 0);
+  daemon.end_tracing();
+  bool somebody_read_it = false;
+  for (const std::string& line : split_lines(daemon.strace_text())) {
+    const bool masters = line.starts_with(std::to_string(daemon.pid()) + " ");
+    somebody_read_it = somebody_read_it || line.find("from the client") != std::string::npos;
+    if (!masters) continue;
+    EXPECT_THAT(line, Not(HasSubstr("from the client")));
+    EXPECT_THAT(line, Not(HasSubstr("recvfrom(")));
+  }
+  EXPECT_TRUE(somebody_read_it) << "the trace shows what is read";
+}
+
+}  // namespace
+}  // namespace xsd::test

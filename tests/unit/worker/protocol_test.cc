@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/worker/protocol.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "xsd/config/definition_wire.h"
+
+namespace xsd::worker {
+namespace {
+
+using testing::ElementsAre;
+
+net::SocketAddress address(const char* text, std::uint16_t port) {
+  return *net::SocketAddress::parse(text, port);
+}
+
+TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
+  std::string message;
+  append(message, ToWorker(Hello{.title = "chat",
+                                 .poller = 2,
+                                 .log_settings = "x",
+                                 .has_log = true,
+                                 .has_library = true,
+                                 .library_path = "/p/chat.so",
+                                 .needs_files = true,
+                                 .needs_network = false,
+                                 .first_connection = 7}));
+  append(message, ToWorker(ListenOn{3, {0, 2, 5}}));
+  append(message, ToWorker(Deal{3, 9, address("192.0.2.7", 40000), address("::1", 7)}));
+  append(message, ToWorker(Terminate{3, std::chrono::seconds(10), true}));
+  const auto commands = decode_to_worker(message);
+  ASSERT_TRUE(commands);
+  ASSERT_EQ(commands->size(), 4U);
+  const auto& hello = std::get<Hello>((*commands)[0]);
+  EXPECT_EQ(hello.title, "chat");
+  EXPECT_EQ(hello.library_path, "/p/chat.so");
+  EXPECT_TRUE(hello.needs_files);
+  EXPECT_FALSE(hello.needs_network);
+  EXPECT_EQ(hello.first_connection, 7U);
+  EXPECT_THAT(std::get<ListenOn>((*commands)[1]).endpoints, ElementsAre(0, 2, 5));
+  EXPECT_EQ(std::get<Deal>((*commands)[2]).remote.to_string(), "192.0.2.7:40000");
+  EXPECT_EQ(std::get<Deal>((*commands)[2]).local.to_string(), "[::1]:7");
+  EXPECT_EQ(std::get<Terminate>((*commands)[3]).grace, std::chrono::seconds(10));
+}
+
+TEST(WorkerProtocol, says_how_many_descriptors_go_with_a_command) {
+  EXPECT_EQ(descriptors_of(ToWorker(Hello{})), 1U);
+  EXPECT_EQ(descriptors_of(ToWorker(Hello{.has_log = true, .has_library = true})), 3U);
+  EXPECT_EQ(descriptors_of(ToWorker(Sockets{1, {4, 5}})), 2U);
+  EXPECT_EQ(descriptors_of(ToWorker(Drain{1})), 0U);
+  EXPECT_EQ(descriptors_of(FromWorker(HandOver{})), 1U);
+  EXPECT_EQ(descriptors_of(FromWorker(Answer{})), 0U);
+}
+
+TEST(WorkerProtocol, what_is_cut_or_has_a_bad_byte_is_nothing) {
+  std::string message;
+  append(message, FromWorker(Answer{5, "no such file"}));
+  for (std::size_t length = 1; length < message.size(); ++length)
+    EXPECT_FALSE(decode_from_worker(std::string_view(message).substr(0, length))) << length;
+  EXPECT_FALSE(decode_from_worker("\xff"));
+  EXPECT_FALSE(decode_to_worker("\xff"));
+  std::string flag;
+  append(flag, ToWorker(Terminate{1, {}, true}));
+  flag.back() = 2;
+  EXPECT_FALSE(decode_to_worker(flag));
+}
+
+TEST(WorkerProtocol, a_text_without_end_is_cut_by_the_sender_and_refused_by_the_receiver) {
+  std::string message;
+  append(message, FromWorker(Answer{5, std::string(100'000, 'x')}));
+  const auto events = decode_from_worker(message);
+  ASSERT_TRUE(events);
+  EXPECT_EQ(std::get<Answer>(events->front()).error.size(), 4096U);
+}
+
+TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
+  config::ServiceDefinition definition;
+  definition.id = "echo-1";
+  definition.service = "echo";
+  definition.plugin = "echo";
+  definition.flags = config::kFlagKeepAlive;
+  definition.instances.value = 3;
+  definition.idle_timeout = std::chrono::minutes(5);
+  config::Resolution resolution;
+  resolution.endpoints = {{net::Transport::Stream, address("127.0.0.1", 7), {}},
+                          {net::Transport::Datagram, address("::1", 7), "lo"},
+                          {net::Transport::Stream, *net::SocketAddress::unix_path("/run/x"), {}}};
+  std::string memory;
+  append_definition(memory, {8, 2, config::encode_definition(definition, resolution)});
+  const auto entries = decode_definitions(memory);
+  ASSERT_TRUE(entries);
+  ASSERT_EQ(entries->size(), 1U);
+  EXPECT_EQ(entries->front().service, 8U);
+  EXPECT_EQ(entries->front().cell, 2U);
+  const auto wired = config::decode_definition(entries->front().definition);
+  ASSERT_TRUE(wired);
+  EXPECT_EQ(wired->definition->id, "echo-1");
+  EXPECT_EQ(wired->definition->flags, config::kFlagKeepAlive);
+  EXPECT_EQ(wired->definition->instances.value, 3U);
+  EXPECT_EQ(wired->definition->idle_timeout, std::chrono::minutes(5));
+  EXPECT_EQ(wired->resolution->endpoints, resolution.endpoints);
+  EXPECT_FALSE(config::decode_definition(std::string(entries->front().definition) + "x"));
+  EXPECT_FALSE(decode_definitions(memory + "x"));
+}
+
+}  // namespace
+}  // namespace xsd::worker
