@@ -291,7 +291,8 @@ struct xsd_host {
 
   /* Gives an accepted connection to another service, which must be one that runs a program and be named in
    * `hand_over` of this service's file: the program gets the socket with whatever has not been read from it.
-   * That service's own limits hold, and it may refuse. on_close(XSD_CLOSE_HANDED) follows. After an error the
+   * That service's own limits hold, and it may refuse, or not be there at the moment: then the connection is
+   * closed. on_close(XSD_CLOSE_HANDED) follows. After an error the
    * connection goes on here. -EBUSY: something waits to be sent. -EACCES: not named there. -EINVAL: no
    * accepted connection. -ENOSYS: not possible where this service runs. */
   int (*hand_over)(struct xsd_connection* connection, const char* service);
@@ -299,8 +300,9 @@ struct xsd_host {
   /* Starts a program that this service declares under `programs:`, with our end of a socket pair as a new
    * connection: what is written to it is the program's standard input, what it prints is its on_data (its end
    * is on_end). `environment`: `count` texts NAME=value on top of what the service's file says, at most 128
-   * and 32 KiB in all; names of the daemon's own (PATH, LD_*, XSD_*) are refused with -EINVAL. `directory`
-   * (may be NULL) is where it starts. How it went is told by on_program, later and never from within. The
+   * and 32 KiB in all; what is no name ([A-Za-z_][A-Za-z0-9_]*), a name that is there twice, and names of the
+   * daemon's own (PATH, LD_*, XSD_*) are refused with -EINVAL. `directory` (may be NULL) is where it starts,
+   * an absolute path (-EINVAL). How it went is told by on_program, later and never from within. The
    * connection does not count as a client, and ends by itself only when the program has ended as well as both
    * directions; `close` and `abort` end it before that. -ENOENT: no such program is declared. -ENOBUFS: too
    * many or too long. -ENOSYS: not possible where this service runs. -ESHUTDOWN: the service ends. */

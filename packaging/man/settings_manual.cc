@@ -43,6 +43,9 @@ std::string describe(const SettingsRow& row) {
   if (row.availability == Availability::Never) return out + "Refused: " + roff(row.reason) + ".\n";
   if (row.no_effect_yet) out += "No effect yet in this version.\n";
   if (row.applies_to == AppliesTo::Programs) out += "For programs.\n";
+  if (row.applies_to == AppliesTo::Started) {
+    out += "For programs, and plugin services with\n.Cm programs .\n";
+  }
   if (row.applies_to == AppliesTo::Plugins) out += "For plugin services.\n";
   if (row.scope == Scope::Defaults) out += "In\n.Cm defaults\nonly.\n";
   if (row.scope == Scope::Service) out += "Not in\n.Cm defaults .\n";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a worker says to its master, and the other way round: the first byte of the input chooses the direction
-// or the memory of definitions. Whatever decodes is the same when it is encoded and decoded again.
+// What a worker says to its master, and the other way round: the first byte of the input chooses the
+// direction or the memory of definitions. Whatever decodes is the same when it is encoded and decoded again.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -184,7 +184,8 @@ TEST_F(Accept, an_error_that_lasts_pauses_and_never_closes) {
 TEST_F(Accept, a_receive_error_that_lasts_pauses_too) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
   Daemon daemon(
-      folder_, {.start = {.strace = {"-e", "trace=recvmsg", "-e", "inject=recvmsg:error=ENOMEM:when=1..2"}}});
+      folder_, {.arguments = {"--workers", "0"},  // the logger receives, too
+                .start = {.strace = {"-e", "trace=recvmsg", "-e", "inject=recvmsg:error=ENOMEM:when=1..2"}}});
   const SteadyTime begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(udp_echoes(port_));
   EXPECT_GE(elapsed(begin), Milliseconds(500));
@@ -198,8 +199,12 @@ TEST_F(Accept, start_and_spawn_do_not_depend_on_the_descriptor_limit) {
   const std::uint16_t program_port = free_port();
   folder_.write("conf.d/world.yaml",
                 program_service("world", program_port, {"/bin/echo", "here"}, "instances: 3"));
+  // A user that is not there is looked for in one NSS module after the other.
+  folder_.write("xsd.yaml", "daemon: {user: nobody}\ninclude: [conf.d/*.yaml]\n");
   Daemon daemon(folder_,
-                {.start = {.in_child = with_descriptors(20000), .strace = {"-e", "trace=close,execve"}}});
+                {.config = folder_ / "xsd.yaml",
+                 .arguments = {"--workers", "0"},  // the loader of another process closes, too
+                 .start = {.in_child = with_descriptors(20000), .strace = {"-e", "trace=close,execve"}}});
   const auto closes = [&] { return count_lines(daemon.strace_text(), " close("); };
   const std::size_t most = is_sanitized() ? 500 : 50;  // the sanitizer reads its maps again and again
   EXPECT_LT(closes(), most) << daemon.strace_text();

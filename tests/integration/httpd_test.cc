@@ -135,5 +135,21 @@ TEST_F(HttpdService, does_what_curl_expects) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
+TEST_F(HttpdService, has_a_cgi_program_answer) {
+  write_service(folder_.string("www"),
+                "  cgi: {/cgi-bin/status: status}\n"
+                "programs:\n"
+                "  status: [/bin/sh, -c, 'printf \"Content-Type: text/plain\\n\\n$REQUEST_METHOD $PATH_INFO "
+                "\"; cat']\n");
+  Daemon daemon(folder_, options_);
+  Client client(port_);
+  ASSERT_TRUE(
+      client.send("POST /cgi-bin/status/more HTTP/1.0\r\n"
+                  "Content-Length: 4\r\n\r\nbody"));
+  const std::string got = client.receive_until_eof();
+  EXPECT_THAT(got, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(got, HasSubstr("POST /more body"));
+}
+
 }  // namespace
 }  // namespace xsd::test

@@ -30,6 +30,7 @@ class SpawnFailure : public testing::Test {
   void write_echo() { folder_.write("conf.d/echo.yaml", echo_service("echo", echo_)); }
   DaemonOptions injecting(const std::string& what) const {
     DaemonOptions options;
+    options.arguments = {"--workers", "0"};  // no other clone but those of the programs
     const std::string calls = what.substr(0, what.find(':'));
     options.start.strace = {"-q", "-e", "trace=" + calls, "-e", "signal=none", "-e", "inject=" + what};
     return options;
@@ -112,7 +113,7 @@ TEST_P(ProgramFault, costs_its_client_only_and_is_healed_by_a_reload) {
   EXPECT_FALSE(ends[1].contains("pid"));
   EXPECT_FALSE(ends[1].contains("exit"));
   EXPECT_THAT(records(daemon, "prog", "start"), SizeIs(1)) << "a failure looks like success";
-  EXPECT_THAT(daemon.log_lines("error: prog: "), Contains(HasSubstr(error)));
+  EXPECT_TRUE(daemon.wait_log("error: prog: cannot start: " + error));
   EXPECT_TRUE(echoes(echo_));
   expect_nobody_left(daemon);
   EXPECT_EQ(settled_fd_count(daemon), fds);
@@ -135,6 +136,7 @@ TEST_F(SpawnFailure, is_tried_ever_more_seldom_and_heals_by_itself) {
   for (std::size_t i = 0; i < kClients; ++i)
     clients.emplace_back(port_);
   EXPECT_THAT(wait_records(daemon, "prog", "end", kFailures), SizeIs(kFailures));
+  EXPECT_TRUE(daemon.wait_log("error: prog: ", kFailures));  // said after the record
   const auto pauses = daemon.log_lines("error: prog: ");
   ASSERT_THAT(pauses, SizeIs(kFailures));
   EXPECT_THAT(pauses[0], HasSubstr("pausing 1s"));
@@ -231,6 +233,7 @@ TEST_F(SpawnFailure, at_the_process_limit_of_the_user_keeps_its_client) {
                                         "]\nserver: " + path + "\nserver_args: [" + barrier.path() + "]\n");
   folder_.give_to(uid, uid);
   DaemonOptions options;
+  options.arguments = {"--workers", "0"};  // no other process but the programs
   options.start.in_child = [uid] {
     const rlimit processes{3, 3};
     if (setrlimit(RLIMIT_NPROC, &processes) != 0) _exit(1);

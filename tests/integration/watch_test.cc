@@ -29,6 +29,7 @@ class Watched : public testing::Test {
   }
   /// A quiet moment longer than the debounce, in which nothing is reloaded.
   bool stays_quiet() {
+    (void)daemon_->state();  // what was said before is in the log then
     const std::size_t before = daemon_->log_lines("info: reload: ").size();
     return holds_for(Milliseconds(700),
                      [&] { return daemon_->log_lines("info: reload: ").size() == before; });

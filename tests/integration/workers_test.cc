@@ -94,7 +94,8 @@ TEST_F(Workers, a_dead_one_is_replaced_and_only_its_connections_are_lost) {
   ASSERT_TRUE(echoes(held));
   Client program(cat_);
   ASSERT_TRUE(echoes(program));
-  ASSERT_TRUE(eventually([&] { return elapsed(begin) >= Milliseconds(600); })) << "old enough to be replaced at once";
+  ASSERT_TRUE(eventually([&] { return elapsed(begin) >= Milliseconds(600); }))
+      << "old enough to be replaced at once";
   ASSERT_EQ(kill(worker, SIGSEGV), 0);
   EXPECT_THAT(held.wait_end(), AnyOf(Ending::Closed, Ending::Reset));
   EXPECT_TRUE(is_replaced(daemon, worker));
@@ -183,7 +184,8 @@ TEST_F(Workers, one_that_cannot_be_made_safe_serves_nobody) {
   write_services();
   for (const char* const fault : {"seccomp:error=ENOSYS", "seccomp:error=EPERM", "capset:error=EPERM"}) {
     const std::string call = std::string(fault).substr(0, std::string_view(fault).find(':'));
-    Daemon daemon(folder_, {.start = {.strace = {"-e", "trace=" + call, "-e", std::string("inject=") + fault}}});
+    Daemon daemon(folder_,
+                  {.start = {.strace = {"-e", "trace=" + call, "-e", std::string("inject=") + fault}}});
     EXPECT_TRUE(daemon.wait_log("its worker is not safe")) << fault;
     EXPECT_FALSE(echoes(echo_, {.deadline = Milliseconds(300)})) << fault;
     EXPECT_EQ(ask(cat_, "programs are served\n"), "programs are served\n");
@@ -197,9 +199,9 @@ TEST_F(Workers, the_master_never_reads_what_a_client_sent) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
   write_services();
   folder_.write("conf.d/udp.yaml", "service: udp\nplugin: echo\nlisten: [\"" + udp(echo_) + "\"]\n");
-  Daemon daemon(
-      folder_,
-      {.start = {.strace = {"-s", "200", "-e", "trace=read,readv,recvfrom,recvmsg,recvmmsg,pread64,splice"}}});
+  Daemon daemon(folder_,
+                {.start = {.strace = {"-s", "200", "-e",
+                                      "trace=read,readv,recvfrom,recvmsg,recvmmsg,pread64,splice"}}});
   EXPECT_TRUE(echoes(echo_));
   EXPECT_TRUE(udp_echoes(echo_));
   EXPECT_EQ(ask(cat_, "from the client\n"), "from the client\n");

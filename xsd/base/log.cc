@@ -260,6 +260,10 @@ void divert(UniqueFd fd) {
   log.after_write();
 }
 
+std::uint64_t diverted_messages() noexcept {
+  return state().diversion ? state().diversion->sent() : 0;
+}
+
 void end_diversion(int other_end) noexcept {
   flush();
   State& log = state();

@@ -32,8 +32,8 @@ enum class TargetKind : std::uint8_t { Stderr, Syslog, Journal, Udp, File };
 
 struct Settings {
   TargetKind target = TargetKind::Stderr;
-  std::string path;     ///< of File
-  std::string address;  ///< of Udp: the bytes of a sockaddr
+  std::string path{};     ///< of File
+  std::string address{};  ///< of Udp: the bytes of a sockaddr
   Level level = Level::Info;
   bool json = false;
 };
@@ -65,6 +65,8 @@ Status adopt(std::string_view description, UniqueFd fd);
 
 /// From now on the lines go by `fd`, as soon as nothing waits at the target any more. The target stays open.
 void divert(UniqueFd fd);
+/// How many messages went by it.
+std::uint64_t diverted_messages() noexcept;
 /// The end of that: what nobody has read at the other end of the pair, and what waits here, goes to the
 /// target, and so does what comes.
 void end_diversion(int other_end) noexcept;

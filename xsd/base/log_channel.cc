@@ -52,6 +52,7 @@ bool ChannelTarget::send(pid_t sender, Level level, std::string_view lines) noex
   do {
     sent = sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) ++sent_;
   return sent >= 0;
 }
 
@@ -143,9 +144,12 @@ LineReceiver::State LineReceiver::receive(int fd, int most, const Taker& take) n
     const ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
-      state = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? State::Empty : State::Ended;
+      const bool is_empty = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+      const bool is_over = got == 0 || errno == ECONNRESET;
+      state = is_empty ? State::Empty : is_over ? State::Ended : State::Failed;
       break;
     }
+    ++count_;
     std::int32_t sender = 0;
     std::memcpy(&sender, head.data() + 1, sizeof sender);
     const auto level = static_cast<unsigned char>(head[0]);

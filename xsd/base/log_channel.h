@@ -32,6 +32,8 @@ class ChannelTarget final : public LogTarget {
 
   void write_from(pid_t sender, Level level, std::string_view lines) noexcept override;
   bool flush() noexcept override;
+  /// Messages that went.
+  std::uint64_t sent() const noexcept { return sent_; }
   /// What waits goes to `other`, in order.
   void empty_into(LogTarget& other) noexcept;
   void put_parts(std::string& out) const override;
@@ -49,6 +51,7 @@ class ChannelTarget final : public LogTarget {
   UniqueFd fd_;
   std::deque<Portion> backlog_;
   std::size_t backlog_size_ = 0;
+  std::uint64_t sent_ = 0;
 };
 
 class LineReceiver {
@@ -56,14 +59,17 @@ class LineReceiver {
   /// Lines of one sender and level.
   using Taker = std::function<void(pid_t sender, Level level, std::string_view lines)>;
   enum class State : std::uint8_t {
-    More,   ///< `most` messages were read
-    Empty,  ///< there are no more now
-    Ended,  ///< the sender is gone
+    More,    ///< `most` messages were read
+    Empty,   ///< there are no more now
+    Failed,  ///< for want of memory: worth another try later
+    Ended,   ///< the sender is gone
   };
 
   LineReceiver();
   /// Reads at most `most` messages from `fd`, without waiting, and hands over what is in them.
   State receive(int fd, int most, const Taker& take) noexcept;
+  /// Messages that came, whatever was in them, since the last call.
+  std::uint64_t take_count() noexcept { return std::exchange(count_, 0); }
   /// Lines, or messages, since the last call that made no sense and were left out.
   std::uint64_t take_bad() noexcept { return std::exchange(bad_, 0); }
 
@@ -77,6 +83,7 @@ class LineReceiver {
   Level level_ = Level::Info;
   std::vector<char> buffer_;  ///< lines of several messages of the same sender and level
   std::size_t size_ = 0;
+  std::uint64_t count_ = 0;
   std::uint64_t bad_ = 0;
 };
 

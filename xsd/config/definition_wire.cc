@@ -27,6 +27,12 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.log_on_success);
   put_number(out, definition.log_on_failure);
   put_settings(out, definition.settings);
+  put_number(out, static_cast<std::uint32_t>(definition.programs.size()));
+  for (const DeclaredProgram& program : definition.programs)
+    put_text(out, program.name);
+  put_number(out, static_cast<std::uint32_t>(definition.hand_over.size()));
+  for (const std::string& target : definition.hand_over)
+    put_text(out, target);
   put_number(out, static_cast<std::uint32_t>(resolution.endpoints.size()));
   for (const net::Endpoint& endpoint : resolution.endpoints)
     net::put_endpoint(out, endpoint);
@@ -50,6 +56,12 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->log_on_success = in.get<unsigned>();
   definition->log_on_failure = in.get<unsigned>();
   definition->settings = get_settings(in);
+  definition->programs.resize(in.count(sizeof(std::uint32_t)));
+  for (DeclaredProgram& program : definition->programs)
+    program.name = in.text(kLongestName);
+  definition->hand_over.resize(in.count(sizeof(std::uint32_t)));
+  for (std::string& target : definition->hand_over)
+    target = in.text(kLongestName);
   auto resolution = std::make_shared<Resolution>();
   resolution->endpoints.resize(in.count(kSmallestEndpoint));
   for (net::Endpoint& endpoint : resolution->endpoints)

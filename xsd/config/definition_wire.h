@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A plugin service's definition and resolution on their way from the master to a worker (base/wire.h): what
-// the worker's Service needs of them. Where things stand in files stays with the master.
+// the worker's Service needs of them: of programs the names only. Where things stand in files stays with the
+// master.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/definitions.h"
 
+#include <algorithm>
+
 namespace xsd::config {
 
 SettingsNode::SettingsNode() = default;
@@ -14,13 +16,20 @@ bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept {
   return a.kind == b.kind && a.scalar == b.scalar && a.items == b.items && a.members == b.members;
 }
 
+const DeclaredProgram* ServiceDefinition::find_program(std::string_view name) const noexcept {
+  const auto found = std::find_if(programs.begin(), programs.end(),
+                                  [name](const DeclaredProgram& program) { return program.name == name; });
+  return found == programs.end() ? nullptr : &*found;
+}
+
 bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noexcept {
   return id == other.id && service == other.service && description == other.description &&
          disabled == other.disabled && kind == other.kind && listen == other.listen && wait == other.wait &&
          flags == other.flags && backlog == other.backlog && plugin == other.plugin &&
-         settings == other.settings && server == other.server && server_args == other.server_args &&
-         user == other.user && group == other.group && groups == other.groups && umask == other.umask &&
-         nice == other.nice && directory == other.directory && chroot == other.chroot && env == other.env &&
+         settings == other.settings && programs == other.programs && hand_over == other.hand_over &&
+         server == other.server && server_args == other.server_args && user == other.user &&
+         group == other.group && groups == other.groups && umask == other.umask && nice == other.nice &&
+         directory == other.directory && chroot == other.chroot && env == other.env &&
          passenv == other.passenv && stderr_target == other.stderr_target &&
          no_new_privs == other.no_new_privs && rlimits == other.rlimits && instances == other.instances &&
          idle_timeout == other.idle_timeout && stop_timeout == other.stop_timeout &&

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,16 @@ struct SettingsNode {
   friend bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept;  ///< whatever the places
 };
 
+/// A program that a plugin service may have started.
+struct DeclaredProgram {
+  std::string name;
+  std::vector<std::string> command;  ///< its path, then its arguments as they stand
+  Position where;                    ///< of the path
+  friend bool operator==(const DeclaredProgram& a, const DeclaredProgram& b) noexcept {
+    return a.name == b.name && a.command == b.command;
+  }
+};
+
 /// Where an effective value comes from, for --dump-config.
 struct ValueOrigin {
   std::uint16_t row = 0;  ///< of the settings table
@@ -137,6 +148,8 @@ struct ServiceDefinition {
 
   std::string plugin;
   SettingsNode settings;
+  std::vector<DeclaredProgram> programs;  ///< in file order
+  std::vector<std::string> hand_over;     ///< ids of services that its clients may be given to
 
   std::string server;
   Position server_where;  ///< of the value that says what runs: `server`, `plugin` or `type`
@@ -166,6 +179,10 @@ struct ServiceDefinition {
 
   std::vector<ValueOrigin> origins;  ///< only of values that were written somewhere
 
+  /// Whether programs run for it: the keys about programs have a meaning.
+  bool starts_programs() const noexcept { return kind == ServiceKind::Program || !programs.empty(); }
+  /// nullptr if it declares none of this name.
+  const DeclaredProgram* find_program(std::string_view name) const noexcept;
   /// True if the two mean the same to a running service: everything but where it stands.
   bool means_the_same(const ServiceDefinition& other) const noexcept;
 };
@@ -187,10 +204,11 @@ enum class WorkersMode : std::uint8_t { Auto, Zero };
 struct LogSettings {
   enum class Target : std::uint8_t { Stderr, Syslog, Journal, Udp, File };
   Target target = Target::Stderr;
-  std::string path;            ///< of File
-  std::string host;            ///< of Udp: a literal address without brackets, or a name
-  std::uint16_t port = 0;      ///< of Udp
-  net::SocketAddress address;  ///< of Udp: what they are on this machine now; unspecified if nobody could say
+  std::string path{};      ///< of File
+  std::string host{};      ///< of Udp: a literal address without brackets, or a name
+  std::uint16_t port = 0;  ///< of Udp
+  /// Of Udp: what they are on this machine now; unspecified if nobody could say.
+  net::SocketAddress address{};
   std::string level = "info";  ///< error warning info debug
   bool json = false;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;

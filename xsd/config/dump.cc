@@ -121,10 +121,9 @@ std::string origin_text(const ServiceDefinition& definition, const SettingsRow& 
 }
 
 void dump_service(const ServiceDefinition& definition, const DaemonSettings& daemon, std::string& out) {
-  const auto other = definition.kind == ServiceKind::Program ? AppliesTo::Plugins : AppliesTo::Programs;
   std::string_view indent = "  - ";
   for (const SettingsRow& row : settings_table()) {
-    if (row.encode == nullptr || row.applies_to == other) continue;
+    if (row.encode == nullptr || !applies(row, definition)) continue;
     const auto value = row.encode(definition);
     if (!value) continue;
     out.append(indent).append(row.name).append(": ").append(*value).append("  # ");
@@ -193,6 +192,20 @@ Encoded plugin(const ServiceDefinition& definition) {
 Encoded settings(const ServiceDefinition& definition) {
   return definition.settings.kind == SettingsNode::Kind::Null ? Encoded{}
                                                               : settings_text(definition.settings);
+}
+
+Encoded programs(const ServiceDefinition& definition) {
+  std::string out;
+  for (const DeclaredProgram& program : definition.programs) {
+    const std::string command =
+        program.command.size() == 1 ? yaml_scalar(program.command.front()) : text_list(program.command);
+    out += (out.empty() ? "" : ", ") + yaml_scalar(program.name) + ": " + command;
+  }
+  return out.empty() ? Encoded{} : "{" + out + "}";
+}
+
+Encoded hand_over(const ServiceDefinition& definition) {
+  return definition.hand_over.empty() ? Encoded{} : text_list(definition.hand_over);
 }
 
 Encoded server_args(const ServiceDefinition& definition) {

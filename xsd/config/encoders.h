@@ -31,6 +31,8 @@ Encoded listen(const ServiceDefinition& definition);
 Encoded server(const ServiceDefinition& definition);
 Encoded plugin(const ServiceDefinition& definition);
 Encoded settings(const ServiceDefinition& definition);
+Encoded programs(const ServiceDefinition& definition);
+Encoded hand_over(const ServiceDefinition& definition);
 Encoded server_args(const ServiceDefinition& definition);
 Encoded wait(const ServiceDefinition& definition);
 Encoded umask(const ServiceDefinition& definition);

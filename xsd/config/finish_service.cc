@@ -41,11 +41,8 @@ class Finisher {
     if (kind_known) {
       check_keys();
       check_transports();
-      if (draft_.kind == ServiceKind::Program) {
-        check_program();
-      } else {
-        drop_program_values();
-      }
+      if (draft_.starts_programs()) check_program();
+      if (draft_.kind == ServiceKind::Plugin) drop_program_values();
       fill_in();
     }
     apply_lists();
@@ -181,17 +178,18 @@ class Finisher {
 
   void check_keys() {
     const bool program = draft_.kind == ServiceKind::Program;
-    const AppliesTo other = program ? AppliesTo::Plugins : AppliesTo::Programs;
     const bool internal = (draft_.types & kTypeInternal) != 0;
     for (const ValueOrigin& origin : draft_.origins) {
       const SettingsRow& row = settings_table()[origin.row];
-      if (origin.from_defaults || row.applies_to != other) continue;
+      if (origin.from_defaults || applies(row, draft_)) continue;
+      if (row.applies_to == AppliesTo::Started && own("programs") != nullptr) continue;  // a faulty one
       if (internal) {
         sink_.warning(origin.where, quoted(row.name) + " has no effect on an internal service");
       } else {
-        sink_.error(origin.where,
-                    quoted(row.name) + (program ? " is only for plugins, this service runs a program"
-                                                : " is only for programs, this service runs a plugin"));
+        std::string why = program ? " is only for plugins, this service runs a program"
+                                  : " is only for programs, this service runs a plugin";
+        if (row.applies_to == AppliesTo::Started) why += " that has no 'programs'";
+        sink_.error(origin.where, quoted(row.name) + why);
       }
     }
     if (program && own("idle_timeout") != nullptr) {
@@ -246,13 +244,6 @@ class Finisher {
         if (spec.transport == Transport::SeqPacket) {
           sink_.error(spec.where, "plugins serve stream and datagram sockets, not seqpacket");
         }
-        if (spec.transport == Transport::Datagram && spec.family == ListenSpec::Family::Unix &&
-            rules_.as_root) {
-          sink_.error(
-              spec.where,
-              "as root, plugins cannot serve unix datagrams yet: an answer could go to a socket that is shut "
-              "to the sender; workers will allow it");
-        }
       }
       draft_.wait = false;
       return;
@@ -276,9 +267,12 @@ class Finisher {
   void check_program() {
     if (rules_.as_root && origin_of(draft_.origins, "user") == nullptr) {
       sink_.error(draft_.where, "'user' is missing: the daemon runs as root, so it must know who " +
-                                    (draft_.server.empty() ? "the program" : quoted(draft_.server)) +
-                                    " is to run as");
+                                    (!draft_.programs.empty() ? "the programs of the plugin are"
+                                     : draft_.server.empty()  ? "the program is"
+                                                              : quoted(draft_.server) + " is") +
+                                    " to run as");
     }
+    if (draft_.kind == ServiceKind::Plugin) return;
     if ((draft_.flags & kFlagNameInArgs) != 0 && draft_.server_args.empty() && !is_faulty("server_args")) {
       const ValueOrigin* const flags = own("flags");
       sink_.error(flags != nullptr ? flags->where : draft_.where,
@@ -290,10 +284,19 @@ class Finisher {
     return own(key) != nullptr && sink_.error_count() > errors_before_;
   }
 
-  // A plugin runs in the daemon's processes: what `defaults` says about programs is not for it.
+  // A plugin runs in the daemon's processes: what `defaults` says about programs is not for it, but for
+  // the programs that it has started.
   void drop_program_values() {
     const ServiceDefinition fresh;
     draft_.server_args = fresh.server_args;
+    draft_.on_stop = fresh.on_stop;
+    draft_.flags &= ~kProgramFlags;
+    if (!draft_.starts_programs()) drop_identity(fresh);
+    std::erase_if(draft_.origins,
+                  [&](const ValueOrigin& origin) { return !applies(settings_table()[origin.row], draft_); });
+  }
+
+  void drop_identity(const ServiceDefinition& fresh) {
     draft_.user = fresh.user;
     draft_.user_where = fresh.user_where;
     draft_.group = fresh.group;
@@ -308,11 +311,6 @@ class Finisher {
     draft_.stderr_target = fresh.stderr_target;
     draft_.no_new_privs = fresh.no_new_privs;
     draft_.rlimits = fresh.rlimits;
-    draft_.on_stop = fresh.on_stop;
-    draft_.flags &= ~kProgramFlags;
-    std::erase_if(draft_.origins, [](const ValueOrigin& origin) {
-      return settings_table()[origin.row].applies_to == AppliesTo::Programs;
-    });
   }
 
   void fill_in() {
@@ -322,8 +320,11 @@ class Finisher {
     if (origin_of(draft_.origins, "stop_timeout") == nullptr) draft_.stop_timeout = inherited_.stop_timeout;
     std::sort(draft_.rlimits.begin(), draft_.rlimits.end(),
               [](const auto& a, const auto& b) { return a.resource < b.resource; });
+    if (draft_.starts_programs() && !draft_.umask) draft_.umask = kUmask;
+    // Their standard output goes to the plugin, which does not expect anything else in it.
+    if (!draft_.programs.empty() && origin_of(draft_.origins, "stderr") == nullptr)
+      draft_.stderr_target = StderrTarget::Log;
     if (program) {
-      if (!draft_.umask) draft_.umask = kUmask;
       draft_.idle_timeout.reset();
       forget_origin("idle_timeout");
     } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {

@@ -203,6 +203,69 @@ void settings(DecodeInput& in, const YamlNode& value) {
   in.draft->settings = to_settings(in, value);
 }
 
+namespace {
+
+constexpr std::size_t kLongestProgramName = 32;
+
+bool is_program_name(std::string_view name) noexcept {
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= kLongestProgramName &&
+         std::all_of(name.begin(), name.end(), is_allowed);
+}
+
+// A path, or a list of a path and arguments, which may be empty texts.
+void program_command(DecodeInput& in, const YamlNode& value, DeclaredProgram& out) {
+  constexpr std::string_view kWanted =
+      "an absolute path, or a list of a path and arguments, for each program";
+  const bool is_list = value.is_list() && !value.items.empty();
+  const YamlNode& first = is_list ? value.items.front() : value;
+  const auto path_text = scalar_of(in, first, kWanted);
+  if (!path_text) return;
+  if (!path_text->starts_with('/')) return refuse_value(in, first, kWanted);
+  out.where = first.where;
+  out.command.emplace_back(*path_text);
+  if (!is_list) return;
+  for (const YamlNode& argument : std::span(value.items).subspan(1)) {
+    if (!argument.is_scalar() || !argument.scalar.empty()) {
+      if (!entry_of(in, argument)) continue;
+    }
+    out.command.push_back(argument.scalar);
+  }
+}
+
+}  // namespace
+
+void programs(DecodeInput& in, const YamlNode& value) {
+  if (!value.is_map()) return refuse_value(in, value, "a map", "write {NAME: /PATH}");
+  if (value.members.size() > kMaxPrograms) {
+    return in.sink.error(value.where,
+                         "'programs' has more than " + std::to_string(kMaxPrograms) + " programs");
+  }
+  if (value.members.empty()) return in.sink.error(value.where, "'programs' is empty: leave it out");
+  in.draft->programs.clear();
+  for (const YamlNode::Member& member : value.members) {
+    if (!is_program_name(member.key)) {
+      in.sink.error(
+          member.where,
+          quoted(member.key) + " cannot be the name of a program: at most 32 of a to z, 0 to 9, _ and -");
+      continue;
+    }
+    DeclaredProgram program{member.key, {}, {}};
+    program_command(in, member.value, program);
+    in.draft->programs.push_back(std::move(program));
+  }
+}
+
+void hand_over(DecodeInput& in, const YamlNode& value) {
+  text_list(in, value, in.draft->hand_over, [&](const YamlNode& entry, std::string_view id) {
+    if (id.size() <= kLongestName && std::all_of(id.begin(), id.end(), is_name_character)) return true;
+    in.sink.error(entry.where, quoted(id) + " cannot be the id of a service");
+    return false;
+  });
+}
+
 void server_args(DecodeInput& in, const YamlNode& value) {
   const auto entries = entries_of(in, value, "a list of arguments", false);
   if (!entries) return;

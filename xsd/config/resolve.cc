@@ -88,11 +88,10 @@ class Resolver::Work {
 
   std::shared_ptr<const Resolution> run() {
     const std::size_t before = faults_.size();
-    if (definition_.kind == ServiceKind::Program) {
-      check_program();
+    if (definition_.kind == ServiceKind::Plugin) check_plugin();
+    if (definition_.starts_programs()) {
+      check_programs();
       decide_ids();
-    } else {
-      check_plugin();
     }
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
@@ -167,24 +166,32 @@ class Resolver::Work {
     faults_.push_back({definition_.server_where, std::move(message)});
   }
 
-  void check_program() {
+  void check_programs() {
     const std::string inside = definition_.chroot.empty() ? "" : " inside " + quoted(definition_.chroot);
     if (!definition_.chroot.empty()) {
       const std::string& why = resolver_.look_at("", definition_.chroot, true);
       if (!why.empty()) return fault("chroot", {}, "chroot " + quoted(definition_.chroot) + " " + why);
     }
-    if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.server, false);
-        !why.empty()) {
-      std::string message = "program " + quoted(definition_.server) + " " + why + inside;
-      if (definition_.server.find(' ') != std::string::npos)
-        message += ": arguments belong into 'server_args'";
-      fault("server", definition_.server_where, std::move(message));
+    if (definition_.kind == ServiceKind::Program) {
+      check_program("server", definition_.server, definition_.server_where, "'server_args'", inside);
     }
+    for (const DeclaredProgram& program : definition_.programs)
+      check_program("programs", program.command.front(), program.where, "a list behind the path", inside);
     if (definition_.directory == "/") return;
     if (const std::string& why = resolver_.look_at(definition_.chroot, definition_.directory, true);
         !why.empty()) {
       fault("directory", {}, "directory " + quoted(definition_.directory) + " " + why + inside);
     }
+  }
+
+  void check_program(std::string_view key, const std::string& path, Position where,
+                     std::string_view place_of_arguments, const std::string& inside) {
+    const std::string& why = resolver_.look_at(definition_.chroot, path, false);
+    if (why.empty()) return;
+    std::string message = "program " + quoted(path) + " " + why + inside;
+    if (path.find(' ') != std::string::npos)
+      message.append(": arguments belong into ").append(place_of_arguments);
+    fault(key, where, std::move(message));
   }
 
   void decide_ids() {
@@ -375,12 +382,13 @@ void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) 
   const auto add = [&out](std::optional<NameQuestion> question) {
     if (question) out.names.add(std::move(*question));
   };
-  if (definition.kind == ServiceKind::Program) {
+  if (definition.starts_programs()) {
     add(user_question(definition, rules_.as_root));
     add(group_question(definition));
-  } else if (const auto* const builtin = find_builtin(definition.plugin);
-             builtin == nullptr || builtin->has_settings) {
-    out.plugins.add(definition.plugin, definition.settings);
+  }
+  if (definition.kind == ServiceKind::Plugin) {
+    const KnownPlugin* const builtin = find_builtin(definition.plugin);
+    if (builtin == nullptr || builtin->has_settings) out.plugins.add(definition.plugin, definition.settings);
   }
   for (const ListenSpec& spec : definition.listen) {
     add(port_question(spec));

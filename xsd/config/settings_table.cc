@@ -26,6 +26,7 @@ constexpr auto kBoth = Scope::Both;
 constexpr auto kAll = AppliesTo::All;
 constexpr auto kPrograms = AppliesTo::Programs;
 constexpr auto kPlugins = AppliesTo::Plugins;
+constexpr auto kStarted = AppliesTo::Started;
 constexpr bool kList = true;
 
 struct Text {
@@ -84,7 +85,7 @@ constexpr SettingsRow limit_row(std::string_view name, std::string_view help, st
                                      : Unit == LimitUnit::Number
                                          ? "number, SOFT:HARD or unlimited"
                                          : "seconds or duration, SOFT:HARD or unlimited";
-  return now(name, kBoth, kPrograms, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>,
+  return now(name, kBoth, kStarted, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>,
              encode);
 }
 
@@ -100,6 +101,8 @@ constexpr SettingsRow kRows[] = {
     // What runs.
     now("plugin", kOwn, kPlugins, {"name", "", "the plugin that serves the clients", "echo"}, de::plugin, en::plugin),
     now("settings", kOwn, kPlugins, {"map", "", "what the plugin is told", "{greeting: hello}"}, de::settings, en::settings),
+    now("programs", kOwn, kPlugins, {"map of names to paths or lists", "", "programs that the plugin may have started, as the service's user: the path, or a list of the path and arguments; the names are of a to z, 0 to 9, _ and -", "{cgi: /usr/lib/cgi-bin/report, list: [/bin/ls, -l]}"}, de::programs, en::programs),
+    now("hand_over", kOwn, kPlugins, {"list of services", "", "services, by id, that the plugin may give its connections to: those that start a program for each connection", "[chargen, ssh]"}, de::hand_over, en::hand_over),
     now("server", kOwn, kPrograms, {"absolute path", "", "the program that serves the clients, looked for inside 'chroot' if that is given", "/usr/sbin/in.fingerd"}, de::path_field<&S::server>, en::server),
     now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced, %%{ is a literal %{", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
 
@@ -123,17 +126,17 @@ constexpr SettingsRow kRows[] = {
     now("on_stop", kBoth, kPrograms, {"terminate or leave", "terminate", "what becomes of the running programs when the daemon stops", "leave"}, de::enum_field<&S::on_stop, kOnStopWords>, en::enum_field<&S::on_stop, kOnStopWords>),
 
     // Who the program is and what it gets.
-    now("user", kBoth, kPrograms, {"name or number", "", "the user that the program runs as; required if the daemon is root", "nobody"}, de::account_field<&S::user>, en::text_field<&S::user>),
-    now("group", kBoth, kPrograms, {"name or number", "", "the group that the program runs as; by default that of the user", "tty"}, de::account_field<&S::group>, en::text_field<&S::group>),
-    now("groups", kBoth, kPrograms, {"boolean", "false", "the program also gets the other groups of its user", "true"}, de::boolean_field<&S::groups>, en::boolean_field<&S::groups>),
-    now("umask", kBoth, kPrograms, {"octal number", "022", "the file mode mask of the program", "077"}, de::umask, en::umask),
-    now("nice", kBoth, kPrograms, {"number from -20 to 19", "", "added to the priority of the program", "10"}, de::nice, en::nice),
-    now("directory", kBoth, kPrograms, {"absolute path", "/", "the working directory, inside 'chroot' if that is given", "/srv/ctf"}, de::path_field<&S::directory>, en::text_field<&S::directory>),
-    now("chroot", kBoth, kPrograms, {"absolute path", "", "the root directory of the program", "/srv/jail"}, de::path_field<&S::chroot>, en::text_field<&S::chroot>),
-    now("env", kBoth, kPrograms, {"map of texts", "{}", "environment variables of the program", "{TERM: vt100}"}, de::env, en::env, kList),
-    now("passenv", kBoth, kPrograms, {"list of names", "[]", "variables of the daemon that the program gets too", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
-    now("stderr", kBoth, kPrograms, {"socket, log or null", "socket", "where the standard error of the program goes", "log"}, de::stderr_target, en::enum_field<&S::stderr_target, kStderrWords>),
-    now("no_new_privs", kBoth, kPrograms, {"boolean", "true", "the program cannot gain privileges, for example by a setuid helper", "false"}, de::boolean_field<&S::no_new_privs>, en::boolean_field<&S::no_new_privs>),
+    now("user", kBoth, kStarted, {"name or number", "", "the user that the program runs as; required if the daemon is root", "nobody"}, de::account_field<&S::user>, en::text_field<&S::user>),
+    now("group", kBoth, kStarted, {"name or number", "", "the group that the program runs as; by default that of the user", "tty"}, de::account_field<&S::group>, en::text_field<&S::group>),
+    now("groups", kBoth, kStarted, {"boolean", "false", "the program also gets the other groups of its user", "true"}, de::boolean_field<&S::groups>, en::boolean_field<&S::groups>),
+    now("umask", kBoth, kStarted, {"octal number", "022", "the file mode mask of the program", "077"}, de::umask, en::umask),
+    now("nice", kBoth, kStarted, {"number from -20 to 19", "", "added to the priority of the program", "10"}, de::nice, en::nice),
+    now("directory", kBoth, kStarted, {"absolute path", "/", "the working directory, inside 'chroot' if that is given", "/srv/ctf"}, de::path_field<&S::directory>, en::text_field<&S::directory>),
+    now("chroot", kBoth, kStarted, {"absolute path", "", "the root directory of the program", "/srv/jail"}, de::path_field<&S::chroot>, en::text_field<&S::chroot>),
+    now("env", kBoth, kStarted, {"map of texts", "{}", "environment variables of the program", "{TERM: vt100}"}, de::env, en::env, kList),
+    now("passenv", kBoth, kStarted, {"list of names", "[]", "variables of the daemon that the program gets too", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
+    now("stderr", kBoth, kStarted, {"socket, log or null", "socket", "where the standard error of the program goes; of the programs of a plugin, log by default", "log"}, de::stderr_target, en::enum_field<&S::stderr_target, kStderrWords>),
+    now("no_new_privs", kBoth, kStarted, {"boolean", "true", "the program cannot gain privileges, for example by a setuid helper", "false"}, de::boolean_field<&S::no_new_privs>, en::boolean_field<&S::no_new_privs>),
 #define XSD_LIMIT(key, resource, unit, help, example) \
     limit_row<resource, LimitUnit::unit>(key, help, example, [](const S& s) { return en::resource_limit(s, key); })
     XSD_LIMIT("rlimit_as", RLIMIT_AS, Size, "address space of the program", "512M"),
@@ -224,6 +227,20 @@ const SettingsRow* find_in(const std::vector<const SettingsRow*>& rows, std::str
 }
 
 }  // namespace
+
+bool applies(const SettingsRow& row, const ServiceDefinition& definition) noexcept {
+  switch (row.applies_to) {
+    case AppliesTo::All:
+      break;
+    case AppliesTo::Programs:
+      return definition.kind == ServiceKind::Program;
+    case AppliesTo::Plugins:
+      return definition.kind == ServiceKind::Plugin;
+    case AppliesTo::Started:
+      return definition.starts_programs();
+  }
+  return true;
+}
 
 std::span<const SettingsRow> settings_table() noexcept {
   return kRows;

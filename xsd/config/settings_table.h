@@ -30,7 +30,12 @@ enum class Availability : std::uint8_t {
 };
 
 /// Which kind of service a key makes sense for.
-enum class AppliesTo : std::uint8_t { All, Programs, Plugins };
+enum class AppliesTo : std::uint8_t {
+  All,
+  Programs,
+  Plugins,
+  Started,  ///< programs, and plugin services that have `programs`
+};
 
 struct DecodeInput;  // value_decoders.h
 
@@ -59,6 +64,9 @@ struct SettingsRow {
 };
 
 std::span<const SettingsRow> settings_table() noexcept;
+
+/// Whether the row's key makes sense for the service.
+bool applies(const SettingsRow& row, const ServiceDefinition& definition) noexcept;
 
 /// The row of a key of a service or of `defaults`; nullptr if it is unknown.
 const SettingsRow* find_service_row(std::string_view name) noexcept;

@@ -57,6 +57,8 @@ struct DecodeInput {
 /// More entries are no list that a person wrote; reading one costs time that grows with its square.
 inline constexpr std::size_t kMaxEntries = 4096;
 inline constexpr std::size_t kMaxVariables = 1000;
+/// Of one plugin service.
+inline constexpr std::size_t kMaxPrograms = 64;
 
 /// "'KEY' wants WANTED, not WHAT IS THERE"; `hint` follows after a colon.
 void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wanted,
@@ -217,6 +219,8 @@ void bind(DecodeInput& in, const YamlNode& value);
 void backlog(DecodeInput& in, const YamlNode& value);
 void plugin(DecodeInput& in, const YamlNode& value);
 void settings(DecodeInput& in, const YamlNode& value);
+void programs(DecodeInput& in, const YamlNode& value);
+void hand_over(DecodeInput& in, const YamlNode& value);
 void server_args(DecodeInput& in, const YamlNode& value);
 void stderr_target(DecodeInput& in, const YamlNode& value);
 void umask(DecodeInput& in, const YamlNode& value);

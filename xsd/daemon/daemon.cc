@@ -119,7 +119,7 @@ bool Daemon::has_roles() const {
   return options_.workers.value_or(settings_.workers) == config::WorkersMode::Auto;
 }
 
-void Daemon::start_roles() {
+void Daemon::prepare_roles() {
   if (!has_roles()) return;
   if (options_.detach) null_ = raise_fd(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)));
   if (null_) context_->roles.set_standard_error(null_.get());
@@ -133,7 +133,6 @@ void Daemon::start_roles() {
   logger_ = std::make_unique<logger::LoggerProcess>(*loop_, context_->children, context_->roles, *user);
   manager_->use_workers(std::move(*user));
   context_->logger = logger_.get();
-  logger_->start();
 }
 
 void Daemon::adjust_roles(const config::DaemonSettings& next) {
@@ -209,7 +208,7 @@ int Daemon::run() {
   if (Status status = open_log(settings_.log); !status) return fail(status.error());
   if (!no_pid_file_.empty()) log::info("no pid file: {}", no_pid_file_);
   tell_what_has_no_effect(settings_);
-  start_roles();
+  prepare_roles();
   const manager::Summary summary = manager_->start(std::move(snapshot));
   if (!stopping_)
     log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
@@ -219,6 +218,7 @@ int Daemon::run() {
     if (options_.detach) (void)std::fputs("xsd: no service could be bound; see the log\n", stderr);
     return fail(error);
   }
+  if (logger_) logger_->start();
   tell_ready();
   detacher_.release();
   loop_->run();
@@ -335,9 +335,13 @@ void Daemon::dump_state() {
                   " answered=" + std::to_string(service.datagrams->answered) +
                   " refused=" + std::to_string(service.datagrams->refused);
     }
-    log::info("state: {}: {} active={} started={}{}{}{}{}{}", service.id, manager::state_name(service.state),
-              service.active, service.counters.started, refused.empty() ? "" : " refused:" + refused,
-              datagrams, listen.empty() ? "" : " listen:" + listen,
+    std::string metrics;
+    for (const auto& [name, value] : service.metrics)
+      metrics += " " + name + "=" + std::to_string(value);
+    log::info("state: {}: {} active={} started={}{}{}{}{}{}{}", service.id,
+              manager::state_name(service.state), service.active, service.counters.started,
+              refused.empty() ? "" : " refused:" + refused, datagrams,
+              metrics.empty() ? "" : " metrics:" + metrics, listen.empty() ? "" : " listen:" + listen,
               service.error.empty() ? "" : " error: ", service.error);
   }
 }

@@ -44,8 +44,8 @@ class Daemon {
  private:
   Status open_log(const config::LogSettings& settings);
   void reopen_log(const config::LogSettings& settings);
-  /// The processes of ours that are roles, as far as they do not depend on services.
-  void start_roles();
+  /// Before there are services, who use the logger; it is started when they are there.
+  void prepare_roles();
   void adjust_roles(const config::DaemonSettings& next);
   bool has_roles() const;
   Status make_pid_file(const config::DaemonSettings& settings);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/logger/logger.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <functional>
@@ -39,6 +40,7 @@ struct Source {
 
   UniqueFd fd;
   bool came = false;  ///< something, when it was read last
+  std::uint64_t received = 0;
   reactor::Timer pause;
   reactor::Watch watch;
 };
@@ -133,9 +135,15 @@ void Logger::on_message(std::string_view bytes, std::vector<UniqueFd> fds) {
 }
 
 void Logger::set_target(const Message& message, UniqueFd fd) {
-  // What was sent before goes where it was meant to go.
-  for (auto& [id, source] : sources_)
-    (void)receive(*source, kMessagesAtEnd);
+  // What the master had sent before goes where it was meant to go.
+  if (const auto own = sources_.find(message.id); own != sources_.end()) {
+    Source& source = *own->second;
+    while (source.received < message.count &&
+           receive(source, static_cast<int>(
+                               std::min<std::uint64_t>(message.count - source.received, kMessagesATurn))) ==
+               log::LineReceiver::State::More) {
+    }
+  }
   if (Status status = log::adopt(message.text, std::move(fd)); !status) return give_up(status.error().text());
   if (std::exchange(is_ready_, true)) return;
   channel_->send(encode({.say = Say::Ready}));
@@ -179,20 +187,17 @@ void Logger::on_ready(FeedId id) {
     return;
   }
   // Nothing came while it was paused: then it is waited for.
-  source.watch.set_interest(source.came ? reactor::kNone : reactor::kReadable);
-  if (source.came) source.pause.arm(state == State::More ? Duration::zero() : kCollecting);
+  const bool pauses = source.came || state == State::Failed;
+  source.watch.set_interest(pauses ? reactor::kNone : reactor::kReadable);
+  if (pauses) source.pause.arm(state == State::More ? Duration::zero() : kCollecting);
 }
 
 log::LineReceiver::State Logger::receive(Source& source, int most) {
-  source.came = false;
-  const auto state =
-      receiver_.receive(source.fd.get(), most, [&](pid_t sender, log::Level level, std::string_view lines) {
-        source.came = true;
-        log::forward(sender, level, lines);
-      });
-  const std::uint64_t bad = receiver_.take_bad();
-  if (bad > 0) {
-    source.came = true;
+  const auto state = receiver_.receive(source.fd.get(), most, &log::forward);
+  const std::uint64_t count = receiver_.take_count();
+  source.came = count > 0;
+  source.received += count;
+  if (const std::uint64_t bad = receiver_.take_bad(); bad > 0) {
     bad_ += bad;
     if (!tell_of_bad_.armed()) tell_of_bad_.arm(kTellOfBad);
   }

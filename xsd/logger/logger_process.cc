@@ -111,7 +111,10 @@ void LoggerProcess::start_later() {
 void LoggerProcess::on_target() {
   if (!channel_) return;
   const int fd = log::target_descriptor();
-  channel_->send(encode({.say = Say::Target, .text = log::describe_target()}),
+  channel_->send(encode({.say = Say::Target,
+                         .id = own_->id_,
+                         .count = log::diverted_messages(),
+                         .text = log::describe_target()}),
                  std::span(&fd, fd < 0 ? 0U : 1U));
 }
 

@@ -37,7 +37,7 @@ class LoggerProcess {
   LoggerProcess(const LoggerProcess&) = delete;
   LoggerProcess& operator=(const LoggerProcess&) = delete;
 
-  /// If it cannot be started a warning says so, and it is tried again.
+  /// Feeds may be made before. If it cannot be started a warning says so, and it is tried again.
   void start();
   /// The log was opened anew: the logger gets the new target.
   void on_target();

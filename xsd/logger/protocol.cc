@@ -15,6 +15,7 @@ std::string encode(const Message& message) {
   std::string out;
   put_number(out, message.say);
   put_number(out, message.id);
+  put_number(out, message.count);
   put_text(out, message.text);
   put_text(out, message.name);
   put_text(out, message.begun);
@@ -26,6 +27,7 @@ std::optional<Message> decode(std::string_view bytes) {
   Message message;
   message.say = reader.choice(Say::Failed);
   message.id = reader.get<FeedId>();
+  message.count = reader.get<std::uint64_t>();
   message.text = reader.text(kLongestText);
   message.name = reader.text(kLongestText);
   message.begun = reader.text(kLongestBegun);

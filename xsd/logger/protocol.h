@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the master says to the logger by their channel (process/channel.h), and what the logger answers. One
-// message is a Say and what belongs to it, and at most one descriptor:
+// message has at most one descriptor, and of a Message what belongs to what it says:
 //
-//     Target      description (log::describe_target)  | the target's descriptor, if it has one
-//     AddLines    u32 id                              | the receiving end of a pair (base/log_channel.h)
-//     AddPipe     u32 id | text service | text begun  | the reading end of a pipe; `begun` was read already
-//     Remove      u32 id                                what is still there is logged first
-//     Ready                                             the logger: it writes
-//     Failed      text                                  the logger: it cannot, and ends
+//     Target      text (log::describe_target), id, count    the target's descriptor, if it has one: for all
+//     but
+//                                                           the first `count` messages of the pair `id`
+//     AddLines    id                                        the receiving end of a pair (base/log_channel.h)
+//     AddPipe     id, name of the service, begun            the reading end of a pipe; `begun` was read
+//     already Remove      id                                        what is still there is logged first Ready
+//     the logger: it writes Failed      text                                      the logger: it cannot, and
+//     ends
 //
 // The end of the channel tells the logger to write what is there and to end.
 #pragma once
@@ -27,6 +29,7 @@ using FeedId = std::uint32_t;
 struct Message {
   Say say = Say::Ready;
   FeedId id = 0;
+  std::uint64_t count = 0;
   std::string text{};   ///< description, or why it failed
   std::string name{};   ///< of the service
   std::string begun{};  ///< a line that is not whole yet

@@ -58,7 +58,8 @@ void ask_plugins_now(config::Answers& answers, const process::Inheritance& inher
   process::Spawner spawner;
   process::RoleStarter starter(spawner, inheritance);
   PluginProbes probes(**loop, children, starter, cache);
-  probes.ask(std::move(answers.plugins), user_of_probes(answers),
+  const Result<config::UserEntry> user = user_of_probes(answers);
+  probes.ask(std::move(answers.plugins), user,
              [&answers](config::PluginAnswers learned) { answers.plugins = std::move(learned); });
   while (probes.busy() || children.size() > 0)  // those that are left were killed
     (void)(*loop)->run_once();

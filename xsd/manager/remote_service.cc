@@ -2,6 +2,7 @@
 #include "xsd/manager/remote_service.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
@@ -26,10 +27,10 @@ void add(service::Counters& sum, const service::Counters& more) noexcept {
 
 }  // namespace
 
-RemoteService::RemoteService(service::ServiceContext& context, WorkerHost& host, service::Prepared prepared,
-                             Events events)
+RemoteService::RemoteService(service::ServiceContext& context, RequestHandler& requests, WorkerHost& host,
+                             service::Prepared prepared, Events events)
     : ManagedService(std::move(prepared)),
-      context_(context),
+      requests_(requests),
       host_(host),
       events_(std::move(events)),
       number_(host.join(*this)),
@@ -41,10 +42,12 @@ RemoteService::RemoteService(service::ServiceContext& context, WorkerHost& host,
 }
 
 RemoteService::~RemoteService() {
+  requests_.programs().drop_all(*this);
   host_.leave(number_);
 }
 
 void RemoteService::define() {
+  ++unanswered_;
   host_.define(number_, config::encode_definition(*prepared_.definition, *prepared_.resolution));
 }
 
@@ -151,6 +154,7 @@ void RemoteService::tell() {
 // ---- what its worker does
 
 void RemoteService::on_answer(const std::string& error) {
+  if (unanswered_ > 0) --unanswered_;
   if (state_ == State::Ending || state_ == State::Failed) return;
   if (!error.empty()) return fail(error);
   patience_.cancel();
@@ -166,11 +170,14 @@ void RemoteService::on_ended() {
 
 void RemoteService::on_lost(const service::Counters& counted) {
   add(before_, counted);
+  add_metrics(metrics_before_);
+  requests_.programs().drop_all(*this);
   if (state_ == State::Ending) become_idle();
 }
 
 void RemoteService::begin_again() {
   if (state_ == State::Ending || state_ == State::Failed) return;
+  unanswered_ = 0;
   define();
   if (state_ == State::Making) return;
   patience_.arm(kPatience);
@@ -185,7 +192,47 @@ void RemoteService::fail(std::string why) {
   teller_.arm(Duration::zero());
 }
 
+// ---- what its plugin asks
+
+bool RemoteService::hand_over(plugin::HandOver request) {
+  const int error = service::check_hand_over(definition(), request.service);
+  if (error != 0) return unanswered_ > 0;
+  (void)requests_.hand_over(*this, std::move(request));  // what becomes of it is recorded
+  return true;
+}
+
+bool RemoteService::start_program(plugin::ProgramStart request) {
+  const int error = service::check_program_start(definition(), request);
+  if (error == -ENOENT && unanswered_ > 0) {
+    program_ended(request.id, error, 0, 0);
+    return true;
+  }
+  if (error != 0) return false;
+  return requests_.start_program(*this, std::move(request)) == 0;
+}
+
+void RemoteService::drop_program(std::uint64_t id) {
+  requests_.drop_program(*this, id);
+}
+
+void RemoteService::program_ended(std::uint64_t id, int error, int exit_status, int signal) {
+  host_.say(worker::ProgramEnded{number_, id, error, exit_status, signal});
+}
+
 // ---- status
+
+void RemoteService::add_metrics(std::map<std::string, std::uint64_t>& sum) const {
+  for (const auto& [name, value] : host_.metrics(number_)) {
+    // The worker is not trusted: it cannot fill our memory with names.
+    if (sum.size() < plugin::kMaxMetrics || sum.contains(name)) sum[name] += value;
+  }
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> RemoteService::metrics() const {
+  std::map<std::string, std::uint64_t> sum = metrics_before_;
+  if (host_.is_running() && !ended_) add_metrics(sum);
+  return {sum.begin(), sum.end()};
+}
 
 std::uint64_t RemoteService::active() const noexcept {
   return host_.is_running() && !ended_ ? host_.counters(number_).active : 0;

@@ -10,10 +10,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "xsd/manager/request_handler.h"
 #include "xsd/manager/worker_host.h"
 #include "xsd/service/managed_service.h"
 
@@ -28,9 +30,9 @@ class RemoteService final : public service::ManagedService {
     std::function<void(RemoteService& service, const std::string& why)> on_failed;
   };
 
-  /// Borrows the host.
-  RemoteService(service::ServiceContext& context, WorkerHost& host, service::Prepared prepared,
-                Events events);
+  /// Borrows all but the definition and the events.
+  RemoteService(service::ServiceContext& context, RequestHandler& requests, WorkerHost& host,
+                service::Prepared prepared, Events events);
   ~RemoteService() override;
 
   /// It was told to end.
@@ -48,8 +50,13 @@ class RemoteService final : public service::ManagedService {
   std::uint64_t active() const noexcept override;
   service::Counters counters() const noexcept override;
   std::optional<plugin::DatagramCounters> datagrams() const noexcept override;
+  std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
+  void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
-  // For the host.
+  // For the host. These are false for what no worker that is in order would ask.
+  bool hand_over(plugin::HandOver request);
+  bool start_program(plugin::ProgramStart request);
+  void drop_program(std::uint64_t id);
   void on_answer(const std::string& error);
   void on_ended();
   /// Its process has died with what it had accepted. `counted`: what its cell showed.
@@ -67,16 +74,19 @@ class RemoteService final : public service::ManagedService {
   std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
   void become_idle();
   void tell();
+  void add_metrics(std::map<std::string, std::uint64_t>& sum) const;
 
-  service::ServiceContext& context_;
+  RequestHandler& requests_;
   WorkerHost& host_;
   Events events_;
   State state_ = State::Making;
   std::string failure_;
   worker::ServiceNumber number_;
   std::vector<net::BoundSocket*> sockets_;
-  service::Counters before_;  ///< counted by workers that have died
-  bool ended_ = false;        ///< nothing of it is left in the worker
+  std::size_t unanswered_ = 0;                           ///< definitions
+  service::Counters before_;                             ///< counted by workers that have died
+  std::map<std::string, std::uint64_t> metrics_before_;  ///< the same
+  bool ended_ = false;                                   ///< nothing of it is left in the worker
   std::function<void()> on_idle_;
   reactor::Timer patience_;  ///< while making
   reactor::Timer teller_;    ///< of what the owner is to be told, when nobody is in the middle of something

@@ -41,16 +41,25 @@ ServiceManager::ServiceManager(service::ServiceContext& context, config::Loader&
     : context_(context),
       loader_(loader),
       hooks_(std::move(hooks)),
+      requests_(context,
+                [this](const std::string& id) {
+                  const auto found = entries_.find(id);
+                  return found == entries_.end() ? nullptr : found->second.service.get();
+                }),
       stop_deadline_(context.loop,
                      [this] {
                        for (const auto& service : retired_)
                          service->kill();
+                       requests_.programs().kill();
                        log::warning("some programs did not end; leaving them");
                        if (on_stopped_) std::exchange(on_stopped_, nullptr)();
                      }),
       stepper_(context.loop, [this] { step(); }),
       inquiry_(context.loop, context.children, context.roles, plugins),
-      retrier_(context.loop, [this] { go_on_retrying(); }) {}
+      retrier_(context.loop, [this] { go_on_retrying(); }) {
+  context_.plugin_requests = &requests_;
+  requests_.programs().on_empty([this] { check_stopped(); });
+}
 
 ServiceManager::~ServiceManager() {
   // Services borrow the sockets.
@@ -60,11 +69,12 @@ ServiceManager::~ServiceManager() {
     entry.service.reset();
   }
   retired_.clear();
+  context_.plugin_requests = nullptr;
 }
 
 void ServiceManager::use_workers(std::optional<process::Credentials> credentials) {
   if (workers_) return workers_->set_credentials(std::move(credentials));
-  workers_ = std::make_unique<Workers>(context_, std::move(credentials));
+  workers_ = std::make_unique<Workers>(context_, requests_, std::move(credentials));
   context_.plugins_work_elsewhere = true;
 }
 
@@ -565,15 +575,22 @@ void ServiceManager::retire_service(std::unique_ptr<service::ManagedService> ser
     leaving->drain();
   } else {
     leaving->terminate(leaving->definition().stop_timeout, true);
+    requests_.programs().end_all(*leaving, leaving->definition().stop_timeout);
   }
+  requests_.programs().retire(leaving->name());
   forget_when_idle(*leaving);
 }
 
 void ServiceManager::forget_when_idle(service::ManagedService& leaving) {
   leaving.on_idle([this, gone = &leaving] {
     std::erase_if(retired_, [&](const auto& candidate) { return candidate.get() == gone; });
-    if (on_stopped_ && retired_.empty()) std::exchange(on_stopped_, nullptr)();
+    check_stopped();
   });
+}
+
+void ServiceManager::check_stopped() {
+  if (on_stopped_ && retired_.empty() && requests_.programs().is_empty())
+    std::exchange(on_stopped_, nullptr)();
 }
 
 // ---- stop
@@ -593,7 +610,7 @@ void ServiceManager::stop(std::function<void()> done) {
     if (entry.service) retired_.push_back(std::move(entry.service));
   }
   // Those that were on their way out before are told again: one that drains has no more time than the others.
-  Duration longest{};
+  Duration longest = requests_.programs().stop();
   for (const auto& service : retired_) {
     service::ManagedService* const leaving = service.get();
     if (!ends_on_stop(*leaving)) {
@@ -607,10 +624,8 @@ void ServiceManager::stop(std::function<void()> done) {
   if (workers_) workers_->flush();
   sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
-  if (retired_.empty()) {
-    context_.loop.defer([this] {
-      if (on_stopped_) std::exchange(on_stopped_, nullptr)();
-    });
+  if (retired_.empty() && requests_.programs().is_empty()) {
+    context_.loop.defer([this] { check_stopped(); });
     return;
   }
   stop_deadline_.arm(longest + kAfterKill);
@@ -627,6 +642,7 @@ void ServiceManager::stop_now() {
   }
   for (const auto& service : retired_)
     stop_service_now(*service);
+  requests_.programs().kill();
   if (workers_) workers_->kill();
 }
 
@@ -646,6 +662,7 @@ std::vector<ServiceStatus> ServiceManager::status() const {
       status.active = entry.service->active();
       status.counters = entry.service->counters();
       status.datagrams = entry.service->datagrams();
+      status.metrics = entry.service->metrics();
       if (entry.service->definition().wait && status.active > 0) status.state = ServiceState::Waiting;
       if (!entry.service->pause_reason().empty()) {
         status.state = ServiceState::Paused;

@@ -26,6 +26,7 @@
 #include "xsd/manager/diagnostic_log.h"
 #include "xsd/manager/inquiry.h"
 #include "xsd/manager/plan.h"
+#include "xsd/manager/request_handler.h"
 #include "xsd/manager/socket_table.h"
 #include "xsd/manager/transition.h"
 #include "xsd/manager/workers.h"
@@ -47,7 +48,8 @@ struct ServiceStatus {
   std::uint64_t active;
   service::Counters counters;
   std::string error;
-  std::optional<plugin::DatagramCounters> datagrams{};  ///< of a service that reads datagrams itself
+  std::optional<plugin::DatagramCounters> datagrams{};           ///< of a service that reads datagrams itself
+  std::vector<std::pair<std::string, std::uint64_t>> metrics{};  ///< that its plugin counts
 };
 
 struct Summary {
@@ -163,12 +165,14 @@ class ServiceManager {
   void retire(Entry& entry);
   void retire_service(std::unique_ptr<service::ManagedService> service, bool drain);
   void forget_when_idle(service::ManagedService& leaving);
+  void check_stopped();
   Entry& entry_of(const std::string& id);
 
   service::ServiceContext& context_;
   config::Loader& loader_;
   Hooks hooks_;
   SocketTable sockets_;
+  RequestHandler requests_;           ///< of plugins
   std::unique_ptr<Workers> workers_;  ///< nullptr: plugin services work here
   std::map<std::string, Entry> entries_;
   std::vector<std::unique_ptr<service::ManagedService>> retired_;

@@ -47,6 +47,16 @@ service::Counters read_cell(const service::Counters& cell) noexcept {
   return copy;
 }
 
+std::string read_name(const std::array<char, 32>& name) {
+  std::string copy;
+  for (const volatile char& letter : name) {
+    const char c = letter;
+    if (c == '\0') break;
+    copy += c;
+  }
+  return copy;
+}
+
 }  // namespace
 
 WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image)
@@ -98,6 +108,18 @@ service::Counters WorkerHost::counters(worker::ServiceNumber number) const noexc
   const auto found = members_.find(number);
   if (found == members_.end() || page_.data() == nullptr) return {};
   return read_cell(page().cells[found->second.cell]);
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> WorkerHost::metrics(worker::ServiceNumber number) const {
+  std::vector<std::pair<std::string, std::uint64_t>> found;
+  if (page_.data() == nullptr) return found;
+  for (std::size_t i = 0; i < worker::kMaxMetricCells; ++i) {
+    if (read_number(page().metric_owners[i]) != number) continue;
+    const worker::MetricCell& cell = page().metrics[i];
+    const std::string name = read_name(cell.name);
+    if (plugin::is_metric_name(name)) found.emplace_back(name, read_number(cell.value));
+  }
+  return found;
 }
 
 // ---- what is said
@@ -396,8 +418,27 @@ void WorkerHost::hear(const worker::Awake& /*event*/, std::span<UniqueFd> /*fds*
 }
 
 void WorkerHost::hear(const worker::DealEnded& /*event*/, std::span<UniqueFd> /*fds*/) {}
-void WorkerHost::hear(const worker::HandOver& /*event*/, std::span<UniqueFd> /*fds*/) {}
-void WorkerHost::hear(const worker::StartProgram& /*event*/, std::span<UniqueFd> /*fds*/) {}
-void WorkerHost::hear(const worker::DropProgram& /*event*/, std::span<UniqueFd> /*fds*/) {}
+
+void WorkerHost::hear(const worker::HandOver& event, std::span<UniqueFd> fds) {
+  RemoteService* const service = find(event.service);
+  if (service == nullptr) return;
+  if (!service->hand_over({std::move(fds[0]), event.connection, event.remote, event.local, event.target}))
+    distrust("handed a connection over to a service that it may not name");
+}
+
+void WorkerHost::hear(const worker::StartProgram& event, std::span<UniqueFd> fds) {
+  RemoteService* const service = find(event.service);
+  if (service == nullptr) return;
+  if (!service->start_program({.id = event.connection,
+                               .program = event.program,
+                               .environment = event.environment,
+                               .directory = event.directory,
+                               .socket = std::move(fds[0])}))
+    distrust("asked for a program that it may not have");
+}
+
+void WorkerHost::hear(const worker::DropProgram& event, std::span<UniqueFd> /*fds*/) {
+  if (RemoteService* const service = find(event.service)) service->drop_program(event.connection);
+}
 
 }  // namespace xsd::manager

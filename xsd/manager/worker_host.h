@@ -70,6 +70,8 @@ class WorkerHost {
   void define(worker::ServiceNumber number, const std::string& definition);
   void say(const worker::ToWorker& command, std::vector<int> fds = {});
   service::Counters counters(worker::ServiceNumber number) const noexcept;
+  /// What its plugin counts.
+  std::vector<std::pair<std::string, std::uint64_t>> metrics(worker::ServiceNumber number) const;
 
   // For Workers.
   /// Looks whether it still reacts; true if somebody should look again after an interval.

@@ -12,8 +12,10 @@ constexpr Duration kFenceLimit = std::chrono::seconds(2);
 
 }  // namespace
 
-Workers::Workers(service::ServiceContext& context, std::optional<process::Credentials> credentials)
-    : setup_{context,
+Workers::Workers(service::ServiceContext& context, RequestHandler& requests,
+                 std::optional<process::Credentials> credentials)
+    : requests_(requests),
+      setup_{context,
              std::move(credentials),
              {},
              0,
@@ -27,7 +29,8 @@ Workers::Workers(service::ServiceContext& context, std::optional<process::Creden
 std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepared,
                                                          RemoteService::Events events) {
   WorkerHost& host = host_for(prepared);
-  return std::make_unique<RemoteService>(setup_.context, host, std::move(prepared), std::move(events));
+  return std::make_unique<RemoteService>(setup_.context, requests_, host, std::move(prepared),
+                                         std::move(events));
 }
 
 WorkerHost& Workers::host_for(const service::Prepared& prepared) {

@@ -17,8 +17,9 @@ namespace xsd::manager {
 
 class Workers {
  public:
-  /// `credentials` of the processes; nothing: ours. The context is borrowed.
-  Workers(service::ServiceContext& context, std::optional<process::Credentials> credentials);
+  /// `credentials` of the processes; nothing: ours. Context and handler are borrowed.
+  Workers(service::ServiceContext& context, RequestHandler& requests,
+          std::optional<process::Credentials> credentials);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
@@ -49,6 +50,7 @@ class Workers {
   void end_one_fence();
   void end_fence();
 
+  RequestHandler& requests_;
   WorkerSetup setup_;
   std::vector<std::unique_ptr<WorkerHost>> hosts_;
   reactor::Timer ticker_;

@@ -59,7 +59,10 @@ class HostedService::Impl final : public StreamSet {
  private:
   static void stop(std::unique_ptr<Impl> impl) noexcept {
     const xsd_plugin& calls = impl->instance.calls;
-    if (impl->started_ && calls.stop != nullptr) calls.stop(impl->instance.state);
+    if (impl->started_ && calls.stop != nullptr) {
+      const Entry entry(*impl);
+      calls.stop(impl->instance.state);
+    }
     retire(std::move(impl));
   }
 

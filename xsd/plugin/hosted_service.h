@@ -85,6 +85,10 @@ struct HandOver {
   std::string service;  ///< that is to have it, as the plugin says
 };
 
+/// Of a ProgramStart.
+inline constexpr std::size_t kMaxEnvironment = 128;
+inline constexpr std::size_t kMaxEnvironmentBytes = std::size_t{32} * 1024;
+
 /// A program that the plugin wants to have started.
 struct ProgramStart {
   std::uint64_t id = 0;  ///< of the HostedService's own, never used twice
@@ -125,7 +129,15 @@ struct HostedOptions {
   std::function<void(std::uint64_t id)> on_drop_program = {};
   /// For run_blocking; borrowed, outlives the service. Without it: -ENOSYS.
   BlockingPool* pool = nullptr;
+  /// Is `number` while the plugin is at work, and 0 otherwise: who is to blame for what happens.
+  std::uint64_t* busy_with = nullptr;
+  std::uint64_t number = 0;
 };
+
+/// [a-z0-9_]{1,31}
+bool is_metric_name(std::string_view name) noexcept;
+/// Of one service.
+inline constexpr std::size_t kMaxMetrics = 16;
 
 class HostedService {
  public:

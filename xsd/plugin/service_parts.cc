@@ -10,13 +10,15 @@
 namespace xsd::plugin {
 namespace {
 
-bool is_metric_name(std::string_view name) noexcept {
-  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  return !name.empty() && name.size() <= MetricSet::kLongestName &&
-         std::all_of(name.begin(), name.end(), is_allowed);
-}
+constexpr std::size_t kLongestMetricName = 31;
 
 }  // namespace
+
+bool is_metric_name(std::string_view name) noexcept {
+  const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !name.empty() && name.size() <= kLongestMetricName &&
+         std::all_of(name.begin(), name.end(), is_allowed);
+}
 
 PluginTimer::PluginTimer(TimerSet& set, Fire fire, void* argument)
     : set_(set), fire_(fire), argument_(argument), timer_(set.instance_.loop, [this] { on_timer(); }) {}
@@ -51,7 +53,7 @@ Metric* MetricSet::find_or_make(std::string_view name, const MakeCell& make_cell
   for (Metric& metric : metrics_) {
     if (metric.name_ == name) return &metric;
   }
-  if (metrics_.size() >= kMost) return nullptr;
+  if (metrics_.size() >= kMaxMetrics) return nullptr;
   std::uint64_t* const cell = make_cell ? make_cell(name) : nullptr;
   if (make_cell && cell == nullptr) return nullptr;
   Metric& metric = metrics_.emplace_back();

@@ -84,8 +84,6 @@ class Metric : public ::xsd_metric {
 
 class MetricSet {
  public:
-  static constexpr std::size_t kMost = 16;
-  static constexpr std::size_t kLongestName = 31;
   using MakeCell = std::function<std::uint64_t*(std::string_view name)>;
 
   /// The one of this name, made if it is new; nullptr if the name is none, or there is no room.

@@ -176,6 +176,13 @@ void StreamConnection::fail() noexcept {
   touch();
 }
 
+/// A program that reads no more may still have something to say.
+void StreamConnection::stop_sending() noexcept {
+  pending_.reset();
+  finishing_ = true;
+  touch();
+}
+
 /// Input that is thrown away while the peer takes nothing of what is there for it is no movement: one that
 /// never reads would live for ever on a byte now and then.
 void StreamConnection::count_input(std::size_t bytes) noexcept {
@@ -186,7 +193,9 @@ void StreamConnection::count_input(std::size_t bytes) noexcept {
 /// As recv; an error that is one of the connection's is noted.
 std::int64_t StreamConnection::receive(char* buffer, std::size_t length, int flags) noexcept {
   const bool at_mark = urgent_told_ && (flags & MSG_PEEK) == 0 && is_at_mark(socket_.get());
-  const ssize_t got = ::recv(socket_.get(), buffer, length, MSG_DONTWAIT | flags);
+  ssize_t got = ::recv(socket_.get(), buffer, length, MSG_DONTWAIT | flags);
+  // It has ended with something of ours unread, and all that it had said is here (unix(7)).
+  if (got < 0 && errno == ECONNRESET && kind_ == StreamKind::Program) got = 0;
   if (got < 0 && !is_transient(errno)) fail();
   if (at_mark && got > 0) urgent_told_ = false;
   return got;

@@ -129,6 +129,7 @@ class StreamConnection : public ::xsd_connection {
   void part(EndCause cause) noexcept;
   void count_input(std::size_t bytes) noexcept;
   void fail() noexcept;
+  void stop_sending() noexcept;
   void touch() noexcept;
 
   void settle() noexcept;

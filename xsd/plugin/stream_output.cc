@@ -128,7 +128,11 @@ void StreamConnection::want_writable(bool on) noexcept {
 std::int64_t StreamConnection::sent_now(std::int64_t result) noexcept {
   if (result < 0) {
     if (is_transient(errno)) return 0;
-    fail();
+    if (kind_ == StreamKind::Program && errno == EPIPE) {
+      stop_sending();
+    } else {
+      fail();
+    }
     return -1;
   }
   bytes_out_ += static_cast<std::uint64_t>(result);

@@ -122,6 +122,11 @@ void StreamSet::defer_reports() {
   });
 }
 
+void StreamSet::enter() noexcept {
+  if (depth_++ == 0 && instance_.options.busy_with != nullptr)
+    *instance_.options.busy_with = instance_.options.number;
+}
+
 void StreamSet::leave() noexcept {
   if (depth_ == 1) {
     settle_touched();
@@ -131,8 +136,9 @@ void StreamSet::leave() noexcept {
       settle_touched();
     }
   }
-  --depth_;
-  if (depth_ == 0 && retired_) delete this;
+  if (--depth_ > 0) return;
+  if (instance_.options.busy_with != nullptr) *instance_.options.busy_with = 0;
+  if (retired_) delete this;
 }
 
 void StreamSet::retire(std::unique_ptr<StreamSet> set) noexcept {

@@ -24,10 +24,6 @@
 
 namespace xsd::plugin {
 
-/// Of start_program.
-inline constexpr std::size_t kMaxEnvironment = 128;
-inline constexpr std::size_t kMaxEnvironmentBytes = std::size_t{32} * 1024;
-
 class StreamSet {
  public:
   explicit StreamSet(PluginInstance& instance);
@@ -49,11 +45,12 @@ class StreamSet {
   /// See HostedService::program_ended.
   void program_ended(std::uint64_t id, const ProgramOutcome& outcome) noexcept;
 
-  /// While one lives, the set and its connections are in use. The outermost one settles and reports when it
+  /// Around everything in which the plugin may be called: while one lives, the set and its connections are in
+  /// use, and the plugin counts as being at work. The outermost one settles and reports when it
   /// ends; after that the set may be gone.
   class Entry {
    public:
-    explicit Entry(StreamSet& set) noexcept : set_(set) { ++set_.depth_; }
+    explicit Entry(StreamSet& set) noexcept : set_(set) { set_.enter(); }
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
     ~Entry() { set_.leave(); }
@@ -77,6 +74,7 @@ class StreamSet {
   StreamConnection& add(StreamKind kind, UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                         const net::SocketAddress& local);
   void drop(StreamConnection& connection) noexcept;
+  void enter() noexcept;
   void leave() noexcept;
   void settle_touched() noexcept;
   void report_first() noexcept;

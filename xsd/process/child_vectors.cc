@@ -110,6 +110,7 @@ void ChildVectors::add_variable(std::string_view name, std::string_view value) {
 }
 
 void ChildVectors::add_connection(const ExecPlan& plan, const SpawnRequest& request) {
+  if (request.unconnected) return add_variable("XSD_SERVICE", plan.service);
   const std::string_view proto = protocol(request);
   const bool tcp = proto == "TCP";
   if (!request.listening) {

@@ -16,6 +16,8 @@
 //   TCPREMOTEIP TCPREMOTEPORT TCPLOCALIP TCPLOCALPORT   TCP only
 //   XSD_SERVICE XSD_CONNECTION
 //   LISTEN_FDS LISTEN_PID LISTEN_FDNAMES   listening only; then nothing about a peer
+// Where there is no connection (a plugin has asked for the program) XSD_SERVICE is the only one, and the plan
+// may have others of these names.
 #pragma once
 
 #include <cstddef>

@@ -177,6 +177,33 @@ Result<std::vector<LimitSetting>> make_limits(const config::ServiceDefinition& d
   return limits;
 }
 
+/// What the program itself has no part in.
+Result<ExecPlan> make_common_plan(const config::ServiceDefinition& definition,
+                                  const config::Resolution& resolution, const Inheritance& inheritance) {
+  for (const auto& [key, text] : {std::pair<std::string_view, std::string_view>{"chroot", definition.chroot},
+                                  {"directory", definition.directory}}) {
+    if (Status status = check_text(key, text); !status) return std::move(status).error();
+  }
+  auto environment = make_environment(definition, inheritance);
+  if (!environment) return std::move(environment).error();
+  auto limits = make_limits(definition, inheritance);
+  if (!limits) return std::move(limits).error();
+
+  ExecPlan plan;
+  plan.service = definition.id;
+  plan.environment = *std::move(environment);
+  if (resolution.change_ids)
+    plan.credentials = Credentials{resolution.uid, resolution.gid, resolution.groups};
+  plan.limits = *std::move(limits);
+  plan.umask = definition.umask.value_or(022);
+  // As nice(2): what is beyond either end is that end.
+  if (definition.nice) plan.nice = std::clamp(inheritance.nice + *definition.nice, PRIO_MIN, PRIO_MAX - 1);
+  plan.chroot = definition.chroot;
+  if (!definition.directory.empty()) plan.directory = definition.directory;
+  plan.no_new_privs = definition.no_new_privs;
+  return plan;
+}
+
 }  // namespace
 
 Inheritance Inheritance::capture() {
@@ -196,33 +223,32 @@ Result<std::shared_ptr<const ExecPlan>> make_exec_plan(const config::ServiceDefi
                                                        const config::Resolution& resolution,
                                                        const Inheritance& inheritance) {
   if (definition.server.empty()) return Error("server: there is no program to start");
-  for (const auto& [key, text] : {std::pair<std::string_view, std::string_view>{"server", definition.server},
-                                  {"chroot", definition.chroot},
-                                  {"directory", definition.directory}}) {
-    if (Status status = check_text(key, text); !status) return std::move(status).error();
-  }
+  if (Status status = check_text("server", definition.server); !status) return std::move(status).error();
   auto arguments = make_arguments(definition);
   if (!arguments) return std::move(arguments).error();
-  auto environment = make_environment(definition, inheritance);
-  if (!environment) return std::move(environment).error();
-  auto limits = make_limits(definition, inheritance);
-  if (!limits) return std::move(limits).error();
-
-  auto plan = std::make_shared<ExecPlan>();
-  plan->service = definition.id;
+  auto plan = make_common_plan(definition, resolution, inheritance);
+  if (!plan) return std::move(plan).error();
   plan->program = definition.server;
   plan->arguments = *std::move(arguments);
-  plan->environment = *std::move(environment);
-  if (resolution.change_ids)
-    plan->credentials = Credentials{resolution.uid, resolution.gid, resolution.groups};
-  plan->limits = *std::move(limits);
-  plan->umask = definition.umask.value_or(022);
-  // As nice(2): what is beyond either end is that end.
-  if (definition.nice) plan->nice = std::clamp(inheritance.nice + *definition.nice, PRIO_MIN, PRIO_MAX - 1);
-  plan->chroot = definition.chroot;
-  if (!definition.directory.empty()) plan->directory = definition.directory;
-  plan->no_new_privs = definition.no_new_privs;
-  return std::shared_ptr<const ExecPlan>(std::move(plan));
+  return std::make_shared<const ExecPlan>(*std::move(plan));
+}
+
+Result<std::shared_ptr<const ProgramPlans>> make_program_plans(const config::ServiceDefinition& definition,
+                                                               const config::Resolution& resolution,
+                                                               const Inheritance& inheritance) {
+  auto common = make_common_plan(definition, resolution, inheritance);
+  if (!common) return std::move(common).error();
+  ProgramPlans plans;
+  for (const config::DeclaredProgram& program : definition.programs) {
+    auto plan = std::make_shared<ExecPlan>(*common);
+    for (const std::string& argument : program.command) {
+      if (Status status = check_text("programs", argument); !status) return std::move(status).error();
+      plan->arguments.push_back(as_literal(argument));
+    }
+    plan->program = program.command.front();
+    plans.emplace(program.name, std::move(plan));
+  }
+  return std::make_shared<const ProgramPlans>(std::move(plans));
 }
 
 }  // namespace xsd::process

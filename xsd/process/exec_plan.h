@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +47,8 @@ struct ExecPlan {
   std::string program;                 ///< path given to execve
   std::vector<std::string> arguments;  ///< argv, [0] included; %{NAME} is expanded (config/argument_piece.h)
   /// "NAME=value", each name once: PATH, LANG, LC_*, TZ, passenv and env. Never a name that a connection sets
-  /// (REMOTE_* and the like, child_vectors.h), so what the connection says always wins.
+  /// (REMOTE_* and the like, child_vectors.h), so what the connection says always wins; where there is none,
+  /// what a plugin has said of its own follows.
   std::vector<std::string> environment;
   std::optional<Credentials> credentials;  ///< nothing: keep ours (daemon not root)
   std::vector<LimitSetting> limits;        ///< always has RLIMIT_NOFILE
@@ -63,5 +66,11 @@ struct ExecPlan {
 Result<std::shared_ptr<const ExecPlan>> make_exec_plan(const config::ServiceDefinition& definition,
                                                        const config::Resolution& resolution,
                                                        const Inheritance& inheritance);
+
+/// Plans of the programs that a plugin service declares, by their names.
+using ProgramPlans = std::map<std::string, std::shared_ptr<const ExecPlan>, std::less<>>;
+Result<std::shared_ptr<const ProgramPlans>> make_program_plans(const config::ServiceDefinition& definition,
+                                                               const config::Resolution& resolution,
+                                                               const Inheritance& inheritance);
 
 }  // namespace xsd::process

@@ -56,7 +56,7 @@ Result<RoleProcess> RoleStarter::start(const RoleRequest& request) {
                                        .remote = {},
                                        .local = {},
                                        .connection_id = "0"});
-  if (!spawned) return Error::from_errno(spawned.error().error, spawned.error().text(plan));
+  if (!spawned) return Error(spawned.error().text(plan));
   return RoleProcess{spawned->pid, std::move(spawned->pidfd), std::move(pair->first)};
 }
 

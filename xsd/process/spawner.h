@@ -83,6 +83,8 @@ struct SpawnRequest {
   int standard_error = -1;
   /// The socket listens: LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES are set and the socket is at 3 as well.
   bool listening = false;
+  /// There is no connection to speak of: of the variables below only XSD_SERVICE is set.
+  bool unconnected = false;
   net::Transport transport = net::Transport::Stream;
   /// Unspecified for `listening`: then no REMOTE_*.
   net::SocketAddress remote;

@@ -28,6 +28,7 @@ class LoggerProcess;
 namespace xsd::service {
 
 class Listener;
+class PluginRequests;
 
 /// Sends records to the log; those of one loop turn, and of turns that follow without a wait, leave in one
 /// write.
@@ -126,8 +127,10 @@ struct ServiceContext {
   OwnAddresses own_addresses;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
-  bool sockets_come_prepared = false;   ///< the master has set their options (in a worker)
-  bool plugins_work_elsewhere = false;  ///< in workers (in their master)
+  bool sockets_come_prepared = false;         ///< the master has set their options (in a worker)
+  bool plugins_work_elsewhere = false;        ///< in workers (in their master)
+  PluginRequests* plugin_requests = nullptr;  ///< nullptr: plugins can ask for nothing
+  std::uint64_t* busy_with = nullptr;         ///< set to the number of the service whose plugin is at work
   /// Writes the log and reads the programs' standard errors; nullptr where this process does that itself.
   logger::LoggerProcess* logger = nullptr;
 };

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "xsd/config/definitions.h"
@@ -33,6 +34,9 @@ struct Prepared {
   std::shared_ptr<const config::Resolution> resolution;
   std::shared_ptr<const process::ExecPlan> plan;  ///< of a program
   const plugin::PluginEntry* plugin = nullptr;    ///< of a plugin that works in this process
+  /// Of the programs that a plugin service declares; nullptr in a worker, which starts none.
+  std::shared_ptr<const process::ProgramPlans> programs{};
+  std::uint64_t number = 0;  ///< in a worker: what master and worker call the service
 };
 
 class ManagedService {
@@ -75,6 +79,11 @@ class ManagedService {
   virtual Counters counters() const noexcept = 0;
   /// Of a service that reads datagrams itself.
   virtual std::optional<plugin::DatagramCounters> datagrams() const noexcept { return std::nullopt; }
+  /// The counters of its plugin, by name.
+  virtual std::vector<std::pair<std::string, std::uint64_t>> metrics() const { return {}; }
+  /// How a program of its plugin went (service/plugin_requests.h): it could not be started (a negative
+  /// errno), or it has ended. Ids that are not known any more are ignored.
+  virtual void program_ended(std::uint64_t /*id*/, int /*error*/, int /*exit_status*/, int /*signal*/) {}
   /// Why it does not take connections at the moment, or empty.
   virtual std::string pause_reason() const { return {}; }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "xsd/base/text.h"
+#include "xsd/service/plugin_requests.h"
 
 namespace xsd::service {
 namespace {
@@ -26,18 +27,28 @@ PluginService::~PluginService() {
 Result<std::unique_ptr<Service>> PluginService::create(ServiceContext& context, Prepared prepared) {
   std::unique_ptr<PluginService> made(new PluginService(context, std::move(prepared)));
   PluginService* const self = made.get();
-  auto hosted = plugin::HostedService::create(
-      context.loop, *made->prepared_.plugin,
-      {.service = made->name(),
-       .settings = &made->definition().settings,
-       .idle_timeout = made->definition().idle_timeout,
-       .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
-       // The plugin may have something to say when we are gone.
-       .on_log = [name = made->name()](std::uint32_t level,
-                                       std::string_view text) { log_for_plugin(name, level, text); },
-       .refuse_sender =
-           [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); },
-       .pool = &context.blocking_pool});
+  plugin::HostedOptions options{
+      .service = made->name(),
+      .settings = &made->definition().settings,
+      .idle_timeout = made->definition().idle_timeout,
+      .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
+      // The plugin may have something to say when we are gone.
+      .on_log = [name = made->name()](std::uint32_t level,
+                                      std::string_view text) { log_for_plugin(name, level, text); },
+      .refuse_sender =
+          [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); },
+      .pool = &context.blocking_pool,
+      .busy_with = context.busy_with,
+      .number = made->prepared_.number};
+  if (PluginRequests* const requests = context.plugin_requests) {
+    options.make_metric = requests->metric_maker(*made);
+    options.on_hand_over = [self](plugin::HandOver request) { return self->hand_over(std::move(request)); };
+    options.on_start_program = [self](plugin::ProgramStart request) {
+      return self->start_program(std::move(request));
+    };
+    options.on_drop_program = [self, requests](std::uint64_t id) { requests->drop_program(*self, id); };
+  }
+  auto hosted = plugin::HostedService::create(context.loop, *made->prepared_.plugin, std::move(options));
   if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(made->definition().plugin));
   made->hosted_ = std::move(*hosted);
   return made;
@@ -123,6 +134,20 @@ void PluginService::on_stream_end(const plugin::StreamEnd& end) {
   check_idle();
 }
 
+int PluginService::hand_over(plugin::HandOver request) {
+  if (const int error = check_hand_over(definition(), request.service); error != 0) return error;
+  return context_.plugin_requests->hand_over(*this, std::move(request));
+}
+
+int PluginService::start_program(plugin::ProgramStart request) {
+  if (const int error = check_program_start(definition(), request); error != 0) return error;
+  return context_.plugin_requests->start_program(*this, std::move(request));
+}
+
+void PluginService::program_ended(std::uint64_t id, int error, int exit_status, int signal) {
+  hosted_->program_ended(id, error, exit_status, signal);
+}
+
 void PluginService::terminate(Duration grace, bool close_connections) {
   drain();
   if (close_connections) {
@@ -145,6 +170,13 @@ std::uint64_t PluginService::active() const noexcept {
 std::optional<plugin::DatagramCounters> PluginService::datagrams() const noexcept {
   if (!reads_datagrams()) return std::nullopt;
   return hosted_->datagrams();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> PluginService::metrics() const {
+  std::vector<std::pair<std::string, std::uint64_t>> all;
+  for (const auto& [name, value] : hosted_->metrics())
+    all.emplace_back(name, value);
+  return all;
 }
 
 }  // namespace xsd::service

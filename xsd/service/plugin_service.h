@@ -20,6 +20,8 @@ class PluginService final : public Service {
   void kill() override;
   std::uint64_t active() const noexcept override;
   std::optional<plugin::DatagramCounters> datagrams() const noexcept override;
+  std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
+  void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
   /// Takes over a connection that somebody else has accepted and admitted; false if it is over already.
   bool take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -33,6 +35,8 @@ class PluginService final : public Service {
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
   void on_stream_end(const plugin::StreamEnd& end);
+  int hand_over(plugin::HandOver request);
+  int start_program(plugin::ProgramStart request);
   void count_active() noexcept;
 
   reactor::Timer deadline_;

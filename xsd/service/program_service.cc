@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-
-#include <sys/wait.h>
 
 #include "xsd/base/number.h"
+#include "xsd/service/child_program.h"
 #include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
@@ -18,7 +16,6 @@ constexpr Duration kLongestBackOff = std::chrono::seconds(60);
 constexpr Duration kTemporaryPause = std::chrono::seconds(1);
 constexpr Duration kDescriptorPause = std::chrono::milliseconds(250);
 constexpr Duration kRoomPause = std::chrono::seconds(1);
-constexpr Duration kReapInterval = std::chrono::milliseconds(50);
 constexpr int kMaxAttempts = 5;
 constexpr unsigned kUnreadStarts = 3;
 // A stream server may serve one client and end, and the next client be there by then. So when it happens
@@ -43,11 +40,7 @@ struct ProgramService::Instance {
   std::optional<QueueHead> head;         ///< of a datagram `wait` service: what it was started for
   unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
   std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
-  pid_t unwatched = 0;               ///< a program that was killed because it cannot be watched
-  bool ended = false;                ///< the main process has ended; only its group is waited for
-  std::unique_ptr<reactor::Timer> kill_timer;  ///< set while ending
-  MonotonicTime kill_time;                     ///< when it fires
-  reactor::ChildWatch watch;
+  std::unique_ptr<ChildProgram> child;
 };
 
 ProgramService::ProgramService(ServiceContext& context, Prepared prepared)
@@ -62,8 +55,6 @@ Result<std::unique_ptr<Service>> ProgramService::create(ServiceContext& context,
 
 ProgramService::~ProgramService() {
   listeners_.clear();
-  while (!instances_.empty())
-    forget(instances_.begin());
 }
 
 void ProgramService::apply(Prepared next) {
@@ -84,11 +75,11 @@ void ProgramService::adopt_listener(Listener& listener) {
 }
 
 void ProgramService::release_listener(Listener& listener) {
-  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) {
-    if (instance->waiting_listener != &listener) continue;
+  for (Instance& instance : instances_) {
+    if (instance.waiting_listener != &listener) continue;
     // Its socket changed or went: without TERM it would go on serving the old port for ever.
-    instance->waiting_listener = nullptr;
-    end_instance(instance, instance->definition->stop_timeout);
+    instance.waiting_listener = nullptr;
+    instance.child->end(instance.definition->stop_timeout);
   }
 }
 
@@ -117,6 +108,11 @@ Result<int> ProgramService::standard_error() {
 void ProgramService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
+  take(std::move(socket), id, remote, local);
+}
+
+void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                          const net::SocketAddress& local) {
   if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
     refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
     return;
@@ -218,24 +214,17 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   instance->remote = remote;
   instance->local = local;
   instance->started = context_.loop.now();
-  ++context_.processes.running;
   const pid_t pid = spawned->pid;
-  auto watch =
-      context_.children.watch(pid, std::move(spawned->pidfd),
-                              [this, instance](const reactor::ChildExit& exit) { on_exit(instance, exit); });
-  if (!watch) {
-    // Nobody would learn of its end. So it is ended, and asked for until it is gone.
-    (void)::kill(-pid, SIGKILL);
-    instance->unwatched = pid;
-    instance->kill_timer =
-        std::make_unique<reactor::Timer>(context_.loop, [this, instance] { reap_unwatched(instance); });
-    instance->kill_timer->arm(Duration::zero());
-    const std::string text = watch.error().text();
+  instance->child = std::make_unique<ChildProgram>(
+      context_, ChildProgram::Events{
+                    .on_exit = [this, instance](const reactor::ChildExit& exit) { on_exit(*instance, exit); },
+                    .on_gone = [this, instance] { forget(instance); }});
+  if (const Status watched = instance->child->watch(std::move(*spawned)); !watched) {
+    const std::string text = watched.error().text();
     context_.records.end(definition(), subject, {.error = text});
     back_off(text);
     return StartResult::Failed;
   }
-  instance->watch = std::move(*watch);
   instance->waiting_listener = waiting_listener;
   ++counters_->started;
   context_.gate.passed();
@@ -246,23 +235,17 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   return StartResult::Started;
 }
 
-void ProgramService::on_exit(InstanceRef instance, const reactor::ChildExit& exit) {
-  policy::RecordOutcome outcome{.duration = context_.loop.now() - instance->started};
+void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit) {
+  policy::RecordOutcome outcome{.duration = context_.loop.now() - instance.started};
   (exit.signalled ? outcome.signal : outcome.exit) = exit.code;
-  context_.records.end(*instance->definition,
-                       {.service = instance->definition->id,
-                        .connection = instance->id,
-                        .from = &instance->remote,
-                        .to = &instance->local,
+  context_.records.end(*instance.definition,
+                       {.service = instance.definition->id,
+                        .connection = instance.id,
+                        .from = &instance.remote,
+                        .to = &instance.local,
                         .pid = exit.pid},
                        outcome);
-  if (instance->waiting_listener != nullptr) on_wait_exit(*instance, exit);
-  if (instance->kill_timer == nullptr) {
-    forget(instance);
-    return;
-  }
-  instance->ended = true;
-  context_.groups.watch(exit.pid, [this, instance] { forget(instance); });
+  if (instance.waiting_listener != nullptr) on_wait_exit(instance, exit);
 }
 
 // The socket is ours to watch again.
@@ -399,48 +382,10 @@ bool ProgramService::is_taken(const Listener& listener) const noexcept {
                      [&](const Instance& instance) { return instance.waiting_listener == &listener; });
 }
 
-void ProgramService::end_instance(InstanceRef instance, Duration grace) {
-  if (instance->unwatched != 0) return;
-  const MonotonicTime kill_time = context_.loop.now() + grace;
-  if (instance->kill_timer == nullptr) {
-    instance->watch.hold();
-    (void)instance->watch.signal_group(SIGTERM);  // if it has ended already, its exit is on its way
-    instance->kill_timer =
-        std::make_unique<reactor::Timer>(context_.loop, [this, instance] { kill_instance(instance); });
-  } else if (kill_time >= instance->kill_time) {
-    return;
-  }
-  instance->kill_time = kill_time;
-  instance->kill_timer->arm(grace);
-}
-
-void ProgramService::kill_instance(InstanceRef instance) {
-  if (instance->unwatched != 0) return;
-  (void)instance->watch.signal_group(SIGKILL);
-  if (instance->ended) {
-    forget(instance);
-  } else {
-    instance->watch.release();  // nothing is left to be waited for but its exit
-    context_.groups.forget(instance->watch.pid());
-    instance->kill_timer.reset();
-  }
-}
-
 void ProgramService::forget(InstanceRef instance) {
-  context_.groups.forget(instance->watch.pid());
-  instance->watch.release();
   instances_.erase(instance);
-  --context_.processes.running;
   if (room_.armed()) on_room();
   check_idle();
-}
-
-void ProgramService::reap_unwatched(InstanceRef instance) {
-  if (waitpid(instance->unwatched, nullptr, WNOHANG) == 0) {
-    instance->kill_timer->arm(kReapInterval);
-  } else {
-    forget(instance);
-  }
 }
 
 void ProgramService::give_up_retry() {
@@ -451,9 +396,9 @@ void ProgramService::give_up_retry() {
 
 void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
   give_up_retry();
-  for (auto instance = instances_.begin(); instance != instances_.end(); ++instance) {
-    instance->waiting_listener = nullptr;
-    end_instance(instance, grace);
+  for (Instance& instance : instances_) {
+    instance.waiting_listener = nullptr;
+    instance.child->end(grace);
   }
   drain();
 }
@@ -471,7 +416,7 @@ void ProgramService::kill() {
   terminate(Duration::zero(), true);
   for (auto instance = instances_.begin(); instance != instances_.end();) {
     const auto next = std::next(instance);
-    kill_instance(instance);
+    instance->child->kill();
     instance = next;
   }
 }

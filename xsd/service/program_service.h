@@ -3,13 +3,8 @@
 // ProgramService: a service that starts a program: one for each connection, or with `wait` one for each
 // listening socket, which then owns that socket until it exits.
 //
-// An instance, from start to the end:
-//   running      watched through its pidfd; keeps the definition that it was started with
-//   ending       got TERM; KILL follows when its grace is over. Its exit is held (a zombie), so that
-//                its process group stays addressable
-//   left         its main process has ended while ending, but others of its group live on: they have
-//                what is left of the grace
-//   ended        recorded, reaped, its slot given back
+// An instance is a ChildProgram (child_program.h) with the definition that it was started with; its end is
+// recorded when its main process has ended, its slot given back when it is gone.
 //
 // What a `wait` server leaves behind is looked at when it has ended: a socket that it has shut down listens
 // again, if need be by a new socket at the same place, and one that it has connected is open to all again.
@@ -46,6 +41,11 @@ class ProgramService final : public Service {
   void leave() override;
   std::uint64_t active() const noexcept override { return instances_.size() + (retry_ ? 1 : 0); }
 
+  /// Starts the program for a connection that is accepted already, unless it is refused, which is recorded.
+  /// Not for a `wait` service.
+  void take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+            const net::SocketAddress& local);
+
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;
 
@@ -78,14 +78,11 @@ class ProgramService final : public Service {
                     const net::SocketAddress& remote, const net::SocketAddress& local);
   void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                         const net::SocketAddress& local, int attempts);
-  void on_exit(InstanceRef instance, const reactor::ChildExit& exit);
+  void on_exit(Instance& instance, const reactor::ChildExit& exit);
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
-  void end_instance(InstanceRef instance, Duration grace);
-  void kill_instance(InstanceRef instance);
   void give_up_retry();
   void forget(InstanceRef instance);
   bool is_taken(const Listener& listener) const noexcept;
-  void reap_unwatched(InstanceRef instance);
   Result<int> standard_error();
 
   bool has_room(Listener& listener);

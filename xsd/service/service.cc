@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "xsd/base/text.h"
 #include "xsd/config/plugins.h"
@@ -25,6 +26,12 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
 // At its limit a service refuses and lets in by turns; that is one state, told of once.
 constexpr Duration kLimitOver = std::chrono::seconds(2);
 
+bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
+  return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
+    return endpoint.transport == net::Transport::Datagram && !endpoint.address.is_ip();
+  });
+}
+
 // What a user can do about a limit.
 std::string_view limit_key(policy::Reason reason) noexcept {
   return reason == policy::Reason::Processes ? "daemon: max_processes" : "instances";
@@ -37,7 +44,19 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
                          const ServiceContext& context) {
   Prepared prepared{std::move(definition), std::move(resolution), nullptr, nullptr};
   if (prepared.definition->kind == config::ServiceKind::Plugin) {
+    if (!prepared.definition->programs.empty()) {
+      auto plans =
+          process::make_program_plans(*prepared.definition, *prepared.resolution, context.inheritance);
+      if (!plans) return std::move(plans.error());
+      prepared.programs = std::move(*plans);
+    }
     if (context.plugins_work_elsewhere) return prepared;
+    if (geteuid() == 0 && has_unix_datagrams(*prepared.resolution)) {
+      return Error(
+          "as root, plugins serve unix datagrams in workers only: an answer could go to a socket that is "
+          "shut "
+          "to the sender");
+    }
     const std::string& name = prepared.definition->plugin;
     if (const auto& image = prepared.resolution->plugin_image) {
       auto loaded = plugin::load_library(name, image->path, image->fd.get());

@@ -24,7 +24,7 @@
 
 namespace xsd::service {
 
-/// Makes the parts that depend on this process: the exec plan or the plugin. The error says what is wrong
+/// Makes the parts that depend on this process: the exec plans or the plugin. The error says what is wrong
 /// with the definition here.
 Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> definition,
                          std::shared_ptr<const config::Resolution> resolution, const ServiceContext& context);

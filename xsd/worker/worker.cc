@@ -2,6 +2,7 @@
 #include "xsd/worker/worker.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <unordered_map>
@@ -19,6 +20,7 @@
 #include "xsd/process/sandbox.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/service/context.h"
+#include "xsd/service/plugin_requests.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/worker/page.h"
 #include "xsd/worker/protocol.h"
@@ -29,9 +31,8 @@ namespace {
 constexpr int kExitInOrder = 0;
 constexpr int kExitFailed = 1;
 constexpr std::size_t kLargestDefinitions = std::size_t{256} * 1024 * 1024;
-constexpr std::size_t kRoomForOneMore = 8192;
 
-class Worker {
+class Worker final : public service::PluginRequests {
  public:
   Worker(Hello hello, SharedPage page, const plugin::PluginEntry* plugin,
          std::unique_ptr<reactor::EventLoop> loop)
@@ -42,10 +43,17 @@ class Worker {
         context_(*loop_, process::Inheritance::capture()) {
     context_.last_connection = hello_.first_connection;
     context_.sockets_come_prepared = true;
+    context_.plugin_requests = this;
+    context_.busy_with = &this->page().busy_with;
   }
 
   /// Serves until the master is gone or wants no more.
   int run(UniqueFd channel, const Status& ready);
+
+  int hand_over(service::ManagedService& service, plugin::HandOver request) override;
+  int start_program(service::ManagedService& service, plugin::ProgramStart request) override;
+  void drop_program(service::ManagedService& service, std::uint64_t id) override;
+  MakeMetric metric_maker(const service::ManagedService& service) override;
 
  private:
   struct Slot {
@@ -76,7 +84,10 @@ class Worker {
   Slot* find(ServiceNumber number);
   void end_when_idle(ServiceNumber number);
   void forget(ServiceNumber number);
-  void tell(const FromWorker& command);
+  std::uint64_t* make_metric(ServiceNumber number, std::string_view name) noexcept;
+  void free_metrics(ServiceNumber number) noexcept;
+  /// 0, or a negative errno if the command is too long for a message.
+  int tell(const FromWorker& command, UniqueFd fd = {});
   void tell_now();
   void on_turn();
   void stop(const char* why);
@@ -90,6 +101,7 @@ class Worker {
   std::unique_ptr<process::Channel> channel_;
   std::unordered_map<ServiceNumber, Slot> slots_;
   std::string outgoing_;  ///< what is told at the end of this turn
+  Fds outgoing_fds_;
   bool tells_ = false;
   bool rests_ = false;  ///< nobody looks whether we react; the next turn is told of
   int status_ = kExitInOrder;
@@ -102,7 +114,7 @@ int Worker::run(UniqueFd channel, const Status& ready) {
        .on_end = [this](const std::string&) { loop_->stop(); }});
   if (!made) return kExitFailed;
   channel_ = std::move(*made);
-  tell(Up{ready ? std::string() : ready.error().text()});
+  (void)tell(Up{ready ? std::string() : ready.error().text()});
   if (!ready) {
     tell_now();
     return kExitFailed;
@@ -151,12 +163,15 @@ void Worker::define(const DefinitionEntry& entry) {
   prepared.plugin = plugin_ != nullptr && plugin_->name == name ? plugin_ : plugin::find_plugin(name);
   prepared.definition = std::move(wired->definition);
   prepared.resolution = std::move(wired->resolution);
+  prepared.number = entry.service;
   if (Slot* const slot = find(entry.service)) {
     slot->service->apply(std::move(prepared));
-    return tell(Answer{entry.service, {}});
+    (void)tell(Answer{entry.service, {}});
+    return;
   }
   const Status made = make(entry, std::move(prepared));
-  tell(Answer{entry.service, made ? std::string() : made.error().text()});
+  if (!made) free_metrics(entry.service);
+  (void)tell(Answer{entry.service, made ? std::string() : made.error().text()});
 }
 
 Status Worker::make(const DefinitionEntry& entry, service::Prepared prepared) {
@@ -201,8 +216,10 @@ void Worker::obey(const ListenOn& command, std::span<UniqueFd> /*fds*/) {
     if (socket == have.end()) return stop("a socket that was not sent");
     wanted.push_back(socket->second);
   }
-  if (const Status status = slot->service->listen_on(wanted); !status)
-    return tell(Answer{command.service, status.error().text()});
+  if (const Status status = slot->service->listen_on(wanted); !status) {
+    (void)tell(Answer{command.service, status.error().text()});
+    return;
+  }
   std::erase_if(slot->sockets, [&](const auto& socket) {
     return std::find(wanted.begin(), wanted.end(), socket.get()) == wanted.end();
   });
@@ -213,7 +230,7 @@ void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
   const bool open = slot != nullptr &&
                     static_cast<service::PluginService&>(*slot->service)
                         .take(raise_fd(std::move(fds[0])), command.connection, command.remote, command.local);
-  if (!open) tell(DealEnded{command.service, command.connection});
+  if (!open) (void)tell(DealEnded{command.service, command.connection});
 }
 
 void Worker::obey(const Drain& command, std::span<UniqueFd> /*fds*/) {
@@ -245,13 +262,18 @@ void Worker::end_when_idle(ServiceNumber number) {
 
 void Worker::forget(ServiceNumber number) {
   slots_.erase(number);
-  tell(Ended{number});
+  free_metrics(number);
+  (void)tell(Ended{number});
 }
 
-void Worker::obey(const ProgramEnded& /*command*/, std::span<UniqueFd> /*fds*/) {}
+void Worker::obey(const ProgramEnded& command, std::span<UniqueFd> /*fds*/) {
+  Slot* const slot = find(command.service);
+  if (slot != nullptr)
+    slot->service->program_ended(command.connection, command.error, command.exit, command.signal);
+}
 
 void Worker::obey(const Fence& command, std::span<UniqueFd> /*fds*/) {
-  tell(Fenced{command.serial});
+  (void)tell(Fenced{command.serial});
 }
 
 void Worker::obey(const Ping& command, std::span<UniqueFd> /*fds*/) {
@@ -291,17 +313,64 @@ void Worker::obey(const LogSettings& command, std::span<UniqueFd> /*fds*/) {
 
 // ---- what it tells
 
-void Worker::tell(const FromWorker& command) {
-  append(outgoing_, command);
-  if (outgoing_.size() > process::kMaxMessage - kRoomForOneMore) return tell_now();
-  if (std::exchange(tells_, true)) return;
-  loop_->defer([this] { tell_now(); });
+int Worker::tell(const FromWorker& command, UniqueFd fd) {
+  std::string one;
+  append(one, command);
+  if (one.size() > process::kMaxMessage) return -ENOBUFS;
+  if (outgoing_.size() + one.size() > process::kMaxMessage || outgoing_fds_.size() == process::kMaxMessageFds)
+    tell_now();
+  outgoing_ += one;
+  if (fd) outgoing_fds_.push_back(std::move(fd));
+  if (!std::exchange(tells_, true)) loop_->defer([this] { tell_now(); });
+  return 0;
 }
 
 void Worker::tell_now() {
   tells_ = false;
-  if (!outgoing_.empty()) channel_->send(outgoing_);
+  if (outgoing_.empty()) return;
+  std::vector<int> fds;
+  for (const UniqueFd& fd : outgoing_fds_)
+    fds.push_back(fd.get());
+  channel_->send(outgoing_, fds);
   outgoing_.clear();
+  outgoing_fds_.clear();
+}
+
+// ---- what plugins ask
+
+int Worker::hand_over(service::ManagedService& service, plugin::HandOver request) {
+  return tell(HandOver{service.prepared().number, request.id, request.remote, request.local, request.service},
+              std::move(request.socket));
+}
+
+int Worker::start_program(service::ManagedService& service, plugin::ProgramStart request) {
+  return tell(StartProgram{service.prepared().number, request.id, request.program,
+                           std::move(request.environment), request.directory},
+              std::move(request.socket));
+}
+
+void Worker::drop_program(service::ManagedService& service, std::uint64_t id) {
+  (void)tell(DropProgram{service.prepared().number, id});
+}
+
+Worker::MakeMetric Worker::metric_maker(const service::ManagedService& service) {
+  return
+      [this, number = service.prepared().number](std::string_view name) { return make_metric(number, name); };
+}
+
+std::uint64_t* Worker::make_metric(ServiceNumber number, std::string_view name) noexcept {
+  auto& owners = page().metric_owners;
+  const auto free = std::find(owners.begin(), owners.end(), 0U);
+  if (free == owners.end()) return nullptr;
+  MetricCell& cell = page().metrics[static_cast<std::size_t>(free - owners.begin())];
+  cell = {};
+  name.copy(cell.name.data(), cell.name.size() - 1);
+  *free = number;
+  return &cell.value;
+}
+
+void Worker::free_metrics(ServiceNumber number) noexcept {
+  std::replace(page().metric_owners.begin(), page().metric_owners.end(), number, ServiceNumber{0});
 }
 
 /// What makes the process safe before it does anything for anybody; then the plugin, which runs code when it

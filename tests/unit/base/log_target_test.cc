@@ -14,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -97,6 +96,32 @@ TEST_F(LogTargetTest, full_pipe_never_blocks_and_keeps_whole_lines_in_order) {
   EXPECT_EQ(got.size() / line.size() + dropped, static_cast<std::uint64_t>(kLines));
   for (std::size_t at = 0; at < got.size(); at += line.size())
     ASSERT_EQ(got.compare(at, line.size(), line), 0);
+}
+
+TEST_F(LogTargetTest, can_be_written_to_by_another_process) {
+  auto target = StreamTarget::open_file(path("log"));
+  ASSERT_TRUE(target);
+  std::string parts;
+  (*target)->put_parts(parts);
+  auto descriptor = duplicate_fd((*target)->descriptor());
+  ASSERT_TRUE(descriptor);
+  target->reset();
+  WireReader reader(parts);
+  auto restored = restore_target(reader, std::move(*descriptor));
+  ASSERT_TRUE(restored);
+  EXPECT_TRUE(reader.is_complete());
+  (*restored)->write(Level::Info, "over there\n");
+  EXPECT_EQ(content(path("log")), "over there\n");
+}
+
+TEST_F(LogTargetTest, is_not_restored_from_what_makes_no_sense) {
+  for (const std::string& parts :
+       {std::string(), std::string("\x09"), std::string("\x01\x07"), std::string("\x01")}) {
+    WireReader reader(parts);
+    EXPECT_FALSE(restore_target(reader, UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC))));
+  }
+  WireReader reader(std::string_view("\x01\x00", 2));
+  EXPECT_FALSE(restore_target(reader, UniqueFd())) << "without a descriptor";
 }
 
 TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
@@ -195,51 +220,6 @@ TEST_F(LogTargetTest, terminal_of_another_user_that_controls_us_is_opened_anew) 
     return (*target)->flush();
   }));
   EXPECT_EQ(read_all(terminal.master.get()), "hello\r\n");
-}
-
-class SyslogReceiver {
- public:
-  explicit SyslogReceiver(const std::string& path)
-      : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    unlink(path.c_str());
-    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  }
-  std::string next() const {
-    char buffer[2048];
-    const ssize_t count = recv(fd_.get(), buffer, sizeof buffer, 0);
-    return count < 0 ? "" : std::string(buffer, static_cast<std::size_t>(count));
-  }
-
- private:
-  UniqueFd fd_;
-};
-
-TEST_F(LogTargetTest, syslog_gets_a_datagram_a_line_with_its_priority) {
-  const SyslogReceiver receiver(path("log"));
-  const auto target = *DatagramTarget::syslog(path("log"));
-  target->write(Level::Warning, "one\ntwo\n");
-  const std::string head = "<28>xsd[" + std::to_string(getpid()) + "]: ";
-  EXPECT_EQ(receiver.next(), head + "one");
-  EXPECT_EQ(receiver.next(), head + "two");
-}
-
-TEST_F(LogTargetTest, syslog_finds_a_receiver_that_was_restarted_and_counts_what_was_lost) {
-  const auto target = *DatagramTarget::syslog(path("log"));
-  target->write(Level::Info, "nobody listens\n");
-  int number = 0;
-  EXPECT_EQ(target->take_dropped(number), 1U);
-  {
-    const SyslogReceiver first(path("log"));
-    target->write(Level::Info, "first\n");
-    EXPECT_NE(first.next(), "");
-  }
-  const SyslogReceiver second(path("log"));
-  target->write(Level::Info, "second\n");
-  EXPECT_TRUE(second.next().ends_with("second"));
-  EXPECT_EQ(target->take_dropped(number), 0U);
 }
 
 }  // namespace

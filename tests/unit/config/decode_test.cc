@@ -252,7 +252,7 @@ TEST(Decode, reports_all_faults_at_once) {
               ElementsAre("'instances' wants a number from 0 to 1000000000, or unlimited, not 'many'",
                           "'wait' wants true or false (or yes, no), not 'perhaps'",
                           "unknown key 'listen_to', did you mean 'listen'?",
-                          "'user' is only for programs, this service runs a plugin"));
+                          "'user' is only for programs, this service runs a plugin that has no 'programs'"));
 }
 
 TEST(Decode, reports_at_most_a_hundred_unknown_keys) {
@@ -445,6 +445,34 @@ TEST(DecodeMain, has_defaults_for_everything) {
   }
 }
 
+TEST(DecodeMain, reads_the_log_targets) {
+  const auto log = [](const std::string& target) {
+    const DecodedMain main = decode_main_text("daemon: {log: {target: " + target + "}}\n");
+    EXPECT_FALSE(main.faulty) << target;
+    return main.daemon.log;
+  };
+  EXPECT_EQ(log("stderr").target, LogSettings::Target::Stderr);
+  EXPECT_EQ(log("syslog").target, LogSettings::Target::Syslog);
+  EXPECT_EQ(log("Journal").target, LogSettings::Target::Journal);
+  for (const auto& [text, host] :
+       {std::pair("127.0.0.1:514", "127.0.0.1"), std::pair("[2001:db8::1]:514", "2001:db8::1"),
+        std::pair("logs.example:514", "logs.example")}) {
+    const LogSettings udp = log("{udp: \"" + std::string(text) + "\"}");
+    EXPECT_EQ(udp.target, LogSettings::Target::Udp);
+    EXPECT_EQ(udp.host, host);
+    EXPECT_EQ(udp.port, 514);
+  }
+  for (const char* const text :
+       {"127.0.0.1", "127.0.0.1:", ":514", "*:514", "127.0.0.1:65536", "h:syslog", "h%lo:514", "h:1-2"}) {
+    std::vector<Diagnostic> diagnostics;
+    EXPECT_TRUE(
+        decode_main_text("daemon: {log: {target: {udp: \"" + std::string(text) + "\"}}}\n", &diagnostics)
+            .faulty)
+        << text;
+    EXPECT_EQ(diagnostics.size(), 1U) << text;
+  }
+}
+
 TEST(DecodeMain, reads_everything) {
   const DecodedMain main = decode_main_text(R"(daemon:
   user: root
@@ -472,8 +500,11 @@ include: [a.yaml, "/etc/more/*.yaml"]
   EXPECT_EQ(d.stop_timeout, std::chrono::minutes(1));
   EXPECT_TRUE(d.watch);
   EXPECT_THAT(d.plugin_dirs, ElementsAre("/a", "/etc/xsd/b"));
-  EXPECT_EQ(d.log, (LogSettings{LogSettings::Target::File, "/etc/xsd/log/xsd.log", "warning", true}));
-  EXPECT_THAT(d.without_effect_yet, ElementsAre("user", "control_socket", "workers"));
+  EXPECT_EQ(d.log, (LogSettings{.target = LogSettings::Target::File,
+                                .path = "/etc/xsd/log/xsd.log",
+                                .level = "warning",
+                                .json = true}));
+  EXPECT_THAT(d.without_effect_yet, ElementsAre("control_socket"));
   EXPECT_EQ(main.include.size(), 2U);
 }
 

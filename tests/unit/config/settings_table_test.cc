@@ -127,7 +127,7 @@ TEST(SettingsTable, knows_what_has_no_effect_yet) {
   for (const SettingsRow& row : settings_table()) {
     if (row.no_effect_yet) names.push_back(row.name);
   }
-  EXPECT_THAT(names, testing::ElementsAre("user", "control_socket", "workers"));
+  EXPECT_THAT(names, testing::ElementsAre("control_socket"));
 }
 
 TEST(SettingsTable, has_examples_that_decode) {
@@ -150,11 +150,12 @@ TEST(SettingsTable, has_examples_that_decode) {
       std::string text = line;
       if (row.name != "service") text += "service: echo\n";
       if (row.name != "listen" && !is_address) text += "listen: tcp://*:7\n";
-      if (row.applies_to == AppliesTo::Programs) {
+      if (row.applies_to == AppliesTo::Programs || row.applies_to == AppliesTo::Started) {
         if (row.name != "server") text += "server: /bin/true\n";
         if (row.name != "user") text += "user: nobody\n";
       } else if (row.name != "plugin" && row.name != "type") {
         text += "plugin: echo\n";
+        if (row.name == "programs") text += "user: nobody\n";
       }
       diagnostics = decode_text(text).diagnostics;
       if (row.scope == Scope::Both && row.name != "idle_timeout") {

@@ -21,6 +21,34 @@ TEST_F(HostedServiceTest, calls_start_and_stop_once) {
   EXPECT_STREQ(probe.record, "start stop ");
 }
 
+TEST_F(HostedServiceTest, shows_whose_plugin_is_at_work) {
+  static std::uint64_t busy = 0;
+  static std::vector<std::uint64_t> seen;
+  busy = 0;
+  seen.clear();
+  xsd_plugin watching = *xsd_builtin_probe();
+  watching.start = [](const xsd_host*, xsd_service*, void**) {
+    seen.push_back(busy);
+    return 0;
+  };
+  watching.on_open = [](void*, xsd_connection*) {
+    seen.push_back(busy);
+    return -1;
+  };
+  watching.stop = [](void*) { seen.push_back(busy); };
+  HostedOptions options;
+  options.busy_with = &busy;
+  options.number = 7;
+  start({"watching", "", &watching}, {}, std::move(options));
+  EXPECT_EQ(busy, 0U);
+  auto [mine, accepted] = tcp_pair();
+  EXPECT_EQ(service->open(std::move(accepted), 1, {}, {}), OpenOutcome::Refused);
+  EXPECT_EQ(busy, 0U);
+  service.reset();
+  EXPECT_EQ(busy, 0U);
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{7, 7, 7}));
+}
+
 TEST_F(HostedServiceTest, fails_with_the_errno_that_start_returns) {
   probe.start_result = -ENOSPC;
   const PluginEntry entry{"probe", "", xsd_builtin_probe()};

@@ -242,6 +242,20 @@ TEST_F(OutwardTest, a_proxy_joins_its_client_with_what_it_has_connected) {
 
 // --- programs ---
 
+// A program that answers without having read all of its input: the answer is what counts.
+TEST_F(OutwardTest, what_a_program_says_arrives_although_it_reads_nothing) {
+  start_script();
+  ASSERT_EQ(start_program("cgi"), 0);
+  const std::string large(std::size_t{900} * 1024, 'x');
+  in_callback([&] { EXPECT_EQ(host().write(made, large.data(), large.size()), 0); });
+  settle();
+  send_all(program.socket, "output");
+  program.socket.reset();
+  service->program_ended(program.id, 0, 0, 0);
+  ASSERT_TRUE(turn_until([&] { return record.find("close:") != std::string::npos; }));
+  EXPECT_EQ(record, "program:0,0,0 data:output close:0 ");
+}
+
 TEST_F(OutwardTest, a_program_gets_its_end_and_its_environment) {
   start_script();
   ASSERT_EQ(start_program("cgi", {"A=1", "B="}, "/srv"), 0);

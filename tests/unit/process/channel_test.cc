@@ -19,19 +19,18 @@ class ChannelTest : public testing::Test {
   ChannelTest() : loop_(std::move(*reactor::EventLoop::create(reactor::PollerKind::Epoll, clock_))) {
     auto pair = make_channel_pair();
     other_ = std::move(pair->second);
-    channel_ = std::move(
-        *Channel::create(*loop_, std::move(pair->first),
-                         {.on_message =
-                              [this](std::string_view message, std::vector<UniqueFd> fds) {
-                                messages_.emplace_back(message);
-                                for (UniqueFd& fd : fds)
-                                  fds_.push_back(std::move(fd));
-                              },
-                          .on_end =
-                              [this](const std::string& why) {
-                                ++ends_;
-                                why_ = why;
-                              }}));
+    channel_ = std::move(*Channel::create(*loop_, std::move(pair->first),
+                                          {.on_message =
+                                               [this](std::string_view message, std::vector<UniqueFd> fds) {
+                                                 messages_.emplace_back(message);
+                                                 for (UniqueFd& fd : fds)
+                                                   fds_.push_back(std::move(fd));
+                                               },
+                                           .on_end =
+                                               [this](const std::string& why) {
+                                                 ++ends_;
+                                                 why_ = why;
+                                               }}));
   }
   void turn(int times = 3) {
     for (int i = 0; i < times; ++i)

@@ -45,6 +45,15 @@ TEST_F(ChildVectorsTest, describes_a_tcp_connection) {
   EXPECT_EQ(vectors_.listen_pid(), nullptr);
 }
 
+TEST_F(ChildVectorsTest, says_nothing_of_a_connection_that_is_not_there) {
+  plan_.environment = {"PATH=/bin", "PROTO=mine", "REMOTE_ADDR=192.0.2.9"};
+  SpawnRequest unconnected;
+  unconnected.unconnected = true;
+  vectors_.build(plan_, unconnected);
+  EXPECT_THAT(environment(),
+              ElementsAre("PATH=/bin", "PROTO=mine", "REMOTE_ADDR=192.0.2.9", "XSD_SERVICE=world"));
+}
+
 TEST_F(ChildVectorsTest, writes_ipv6_addresses_without_brackets) {
   request_.remote = *net::SocketAddress::parse("2001:db8::7", 1);
   request_.local = *net::SocketAddress::parse("::1", 65535);

@@ -45,8 +45,10 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
 }
 
 TEST(WorkerProtocol, says_how_many_descriptors_go_with_a_command) {
+  Hello with_all;
+  with_all.has_log = with_all.has_library = true;
   EXPECT_EQ(descriptors_of(ToWorker(Hello{})), 1U);
-  EXPECT_EQ(descriptors_of(ToWorker(Hello{.has_log = true, .has_library = true})), 3U);
+  EXPECT_EQ(descriptors_of(ToWorker(with_all)), 3U);
   EXPECT_EQ(descriptors_of(ToWorker(Sockets{1, {4, 5}})), 2U);
   EXPECT_EQ(descriptors_of(ToWorker(Drain{1})), 0U);
   EXPECT_EQ(descriptors_of(FromWorker(HandOver{})), 1U);
