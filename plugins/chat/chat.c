@@ -25,14 +25,14 @@ enum {
 };
 
 /* Where in a telnet command the next byte stands. */
-enum telnet { TEXT, COMMAND, OPTION, SUBNEGOTIATION, SUBNEGOTIATION_COMMAND };
+enum Telnet { TEXT, COMMAND, OPTION, SUBNEGOTIATION, SUBNEGOTIATION_COMMAND };
 enum { IAC = 255, WILL = 251, DONT = 254, SB = 250, SE = 240 };
 
 struct user {
   struct xsd_connection* connection;
   struct user* next;
   struct user* previous;
-  enum telnet telnet;
+  enum Telnet telnet;
   int after_cr; /* LF or NUL belongs to the CR before it */
   int dropped;  /* was too slow; its on_close is on its way */
   size_t used;
@@ -168,10 +168,10 @@ static void stop(void* state) {
 }
 
 static int on_open(void* state, struct xsd_connection* connection) {
-  static const char full[] = "too many users\n";
+  static const char kFull[] = "too many users\n";
   struct room* const room = state;
   if (room->users >= room->max_users) {
-    (void)host->write(connection, full, sizeof full - 1);
+    (void)host->write(connection, kFull, sizeof kFull - 1);
     host->close(connection);
     return 0;
   }

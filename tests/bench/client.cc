@@ -59,18 +59,6 @@ int connect_from_source(int type, std::uint16_t port, std::chrono::milliseconds 
   return fd.release();
 }
 
-void count_error(Tally& tally, int error) {
-  if (error == ECONNREFUSED) {
-    ++tally.refused;
-  } else if (error == ECONNRESET || error == EPIPE) {
-    ++tally.reset;
-  } else if (error == EAGAIN || error == EINPROGRESS || error == ETIMEDOUT) {
-    ++tally.timed_out;
-  } else {
-    ++tally.other;
-  }
-}
-
 void fill(std::span<char> message, std::uint64_t serial) {
   for (std::size_t i = 0; i < message.size(); ++i)
     message[i] = static_cast<char>('a' + (serial + i) % 26);
@@ -138,7 +126,7 @@ class ShortRunner {
       slot.size = 0;
       const int fd = connect_from_source(SOCK_STREAM, load_.port, kCallTimeout);
       if (fd < 0) {
-        count_error(tally_, -fd);
+        tally_.add_error(-fd);
         continue;
       }
       slot.fd = UniqueFd(fd);
@@ -146,7 +134,7 @@ class ShortRunner {
         std::array<char, kMessage> message{};
         fill(message, slot.serial);
         if (send(fd, message.data(), message.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(message.size())) {
-          count_error(tally_, errno);
+          tally_.add_error(errno);
           slot.fd.reset();
           continue;
         }
@@ -169,7 +157,7 @@ class ShortRunner {
         recv(slot.fd.get(), slot.received.data() + slot.size, slot.received.size() - slot.size, MSG_DONTWAIT);
     if (got < 0) {
       if (errno == EAGAIN || errno == EINTR) return;
-      count_error(tally_, errno);
+      tally_.add_error(errno);
       finish(index);
       return;
     }
@@ -232,6 +220,18 @@ int receive_all(int fd, std::span<char> message) {
 
 }  // namespace
 
+void Tally::add_error(int error) {
+  if (error == ECONNREFUSED) {
+    ++refused;
+  } else if (error == ECONNRESET || error == EPIPE) {
+    ++reset;
+  } else if (error == EAGAIN || error == EINPROGRESS || error == ETIMEDOUT) {
+    ++timed_out;
+  } else {
+    ++other;
+  }
+}
+
 Tally& Tally::operator+=(const Tally& more) {
   ok += more.ok;
   refused += more.refused;
@@ -258,7 +258,7 @@ Tally run_udp(std::uint16_t port, std::uint64_t datagrams, Deadline deadline) {
   for (UniqueFd& fd : sockets) {
     const int connected = connect_from_source(SOCK_DGRAM, port, kCallTimeout);
     if (connected < 0) {
-      count_error(tally, -connected);
+      tally.add_error(-connected);
       return tally;
     }
     fd = UniqueFd(connected);
@@ -271,13 +271,13 @@ Tally run_udp(std::uint16_t port, std::uint64_t datagrams, Deadline deadline) {
     std::array<char, kMessage> message{};
     fill(message, serial);
     for (const UniqueFd& fd : sockets) {
-      if (send(fd.get(), message.data(), message.size(), 0) < 0) count_error(tally, errno);
+      if (send(fd.get(), message.data(), message.size(), 0) < 0) tally.add_error(errno);
     }
     for (const UniqueFd& fd : sockets) {
       std::array<char, kMessage + 1> answer{};
       const ssize_t got = recv(fd.get(), answer.data(), answer.size(), 0);
       if (got < 0) {
-        count_error(tally, errno);
+        tally.add_error(errno);
       } else if (std::string_view(answer.data(), static_cast<std::size_t>(got)) !=
                  std::string_view(message.data(), message.size())) {
         ++tally.cut_short;
@@ -295,7 +295,7 @@ Tally run_stream(std::uint16_t port, std::uint64_t round_trips, Deadline deadlin
   for (UniqueFd& fd : streams) {
     const int connected = connect_from_source(SOCK_STREAM, port, kCallTimeout);
     if (connected < 0) {
-      count_error(tally, -connected);
+      tally.add_error(-connected);
       return tally;
     }
     fd = UniqueFd(connected);
@@ -313,12 +313,12 @@ Tally run_stream(std::uint16_t port, std::uint64_t round_trips, Deadline deadlin
     for (const UniqueFd& fd : streams) {
       // Blocking, and the socket's buffer holds a message, so a short send is an error.
       const ssize_t sent = send(fd.get(), message.data(), message.size(), MSG_NOSIGNAL);
-      if (sent != static_cast<ssize_t>(message.size())) count_error(tally, sent < 0 ? errno : EAGAIN);
+      if (sent != static_cast<ssize_t>(message.size())) tally.add_error(sent < 0 ? errno : EAGAIN);
     }
     for (const UniqueFd& fd : streams) {
       const int error = receive_all(fd.get(), answer);
       if (error != 0 && error != EPROTO) {
-        count_error(tally, error);
+        tally.add_error(error);
       } else if (error == EPROTO || answer != message) {
         ++tally.cut_short;
       } else {

@@ -22,6 +22,8 @@ struct Tally {
   std::uint64_t other = 0;
 
   std::uint64_t bad() const { return refused + reset + cut_short + timed_out + other; }
+  /// Counts a call that failed with this errno value.
+  void add_error(int error);
   Tally& operator+=(const Tally& more);
 };
 

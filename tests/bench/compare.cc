@@ -2,14 +2,18 @@
 #include "compare.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "holder.h"
+#include "http_client.h"
+#include "nginx.h"
 #include "servers.h"
 
 namespace bench {
@@ -21,6 +25,8 @@ constexpr double kDatagramBar = 1.25;
 constexpr double kStreamBar = 1.25;
 constexpr double kSpawnBar = 1.15;
 constexpr double kIdleBar = 1.25;
+constexpr double kHttpBar = 1.50;
+constexpr std::array kPluginOperations = {"echo", "daytime", "udp", "stream"};
 
 struct Plan {
   int rounds;
@@ -37,9 +43,15 @@ struct Operation {
 struct Side {
   std::unique_ptr<CpuMeter> meter;
   std::optional<References> references;
+  std::optional<Nginx> nginx;
   std::optional<Daemon> daemon;
   std::optional<Holder> holder;
   Ports ports;
+
+  xsd::Error explain(const std::string& error) const {
+    if (daemon) return daemon->explain("xsd: " + error);
+    return nginx ? nginx->explain(error) : xsd::Error("reference: " + error);
+  }
 };
 
 // The processors: servers on the last, clients on the first of those that we may use; -1 where there is one
@@ -119,6 +131,32 @@ xsd::Status start_daemon(Side& side, const Options& options, int cpu) {
   return side.daemon->start(side.meter.get(), cpu, Clock::now() + std::chrono::seconds(10));
 }
 
+xsd::Status start_nginx(Side& side, const Options& options, const std::string& name, int cpu,
+                        const std::filesystem::path& root) {
+  side.meter = std::make_unique<CpuMeter>(name);
+  xsd::Result<Nginx> nginx = Nginx::start(options, *side.meter, cpu, root);
+  if (!nginx) return std::move(nginx.error());
+  side.ports.http = nginx->port();
+  side.nginx.emplace(std::move(*nginx));
+  return {};
+}
+
+xsd::Status start_httpd(Side& side, const Options& options, int cpu, const std::filesystem::path& root) {
+  side.meter = std::make_unique<CpuMeter>("xsd");
+  xsd::Result<Daemon> daemon = Daemon::prepare(options);
+  if (!daemon) return std::move(daemon.error());
+  xsd::Result<std::vector<std::uint16_t>> ports = free_ports(1);
+  if (!ports) return std::move(ports.error());
+  side.ports.http = ports->front();
+  side.daemon = std::move(*daemon);
+  if (xsd::Status added = side.daemon->add_plugin(options.plugins + "/httpd.so"); !added) return added;
+  const std::string settings = "settings:\n  root: " + root.string() + "\n";
+  if (xsd::Status written = side.daemon->plugin_service("web", "httpd", side.ports.http, false, settings);
+      !written)
+    return written;
+  return side.daemon->start(side.meter.get(), cpu, Clock::now() + std::chrono::seconds(10));
+}
+
 Operation short_operation(const std::string& name, double bar, Kind kind, unsigned parallel,
                           std::uint64_t probe, std::uint16_t Ports::*port) {
   return {name, bar, probe, [=](const Ports& ports, std::uint64_t count, Deadline deadline) {
@@ -141,10 +179,7 @@ xsd::Result<Sample> measure(const Side& side, const Operation& operation, std::u
   const Tally tally = operation.run(side.ports, count, start + std::chrono::seconds(60));
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const std::chrono::nanoseconds used = side.meter->read_at_rest() - before;
-  if (tally.bad() > 0 || tally.ok == 0) {
-    const std::string text = (side.daemon ? "xsd: " : "reference: ") + describe(tally);
-    return side.daemon ? side.daemon->explain(text) : xsd::Error(text);
-  }
+  if (tally.bad() > 0 || tally.ok == 0) return side.explain(describe(tally));
   return Sample{std::chrono::duration<double, std::micro>(used).count() / static_cast<double>(tally.ok),
                 seconds};
 }
@@ -200,8 +235,7 @@ void run_all(const std::vector<Operation>& operations, const Side& reference, co
 void run_idle(Side& reference, Side& xsd_side, const Plan& plan, Report& report) {
   for (Side* side : {&reference, &xsd_side}) {
     if (xsd::Status held = hold_idle(*side); !held) {
-      const std::string text = (side->daemon ? "xsd: " : "reference: ") + held.error().text();
-      report.fail("10 000 idle", side->daemon ? side->daemon->explain(text).text() : text);
+      report.fail("10 000 idle", side->explain(held.error().text()).text());
       return;
     }
   }
@@ -217,30 +251,20 @@ void run_idle(Side& reference, Side& xsd_side, const Plan& plan, Report& report)
   }
 }
 
-}  // namespace
+Plan plan_for(const Options& options, const CpuMeter& meter) {
+  const bool exact = std::string(meter.method()) == "cpuacct";
+  return options.quick ? Plan{9, exact ? 0.08 : 0.5} : Plan{25, exact ? 0.17 : 1.0};
+}
 
-void compare(const Options& options, Report& report) {
-  const Placement place = placement(options);
-  Side reference;
-  Side xsd_side;
-  xsd::Status started = start_references(reference, options, "reference", place.servers);
-  if (started) {
-    started = options.self_test ? start_references(xsd_side, options, "self", place.servers)
-                                : start_daemon(xsd_side, options, place.servers);
-  }
-  if (!started) {
-    report.fail("compare", started.error().text());
-    return;
-  }
-  const bool exact = std::string(reference.meter->method()) == "cpuacct";
-  const Plan plan = options.quick ? Plan{9, exact ? 0.08 : 0.5} : Plan{25, exact ? 0.17 : 1.0};
-  report.section(std::string("Processor time per operation (user+system of server and children, by ") +
-                 reference.meter->method() + "), median of " + std::to_string(plan.rounds) +
-                 " interleaved rounds" +
-                 (place.servers >= 0 ? ", servers on one processor, clients on another" : "") +
-                 (options.self_test ? "; SELF-TEST: the references on both sides" : ""));
+std::string title(const Options& options, const std::string& what, const CpuMeter& meter, const Plan& plan,
+                  const Placement& place) {
+  return what + ": processor time per operation (user+system of server and children, by " + meter.method() +
+         "), median of " + std::to_string(plan.rounds) + " interleaved rounds" +
+         (place.servers >= 0 ? ", servers on one processor, clients on another" : "") +
+         (options.self_test ? "; SELF-TEST: the references on both sides" : "");
+}
 
-  const Pinned pinned(place.clients);
+std::vector<Operation> operations_of(const Options& options) {
   std::vector<Operation> operations;
   if (options.wants("echo")) {
     operations.push_back(
@@ -266,9 +290,110 @@ void compare(const Options& options, Report& report) {
     operations.push_back(
         short_operation("spawn, a program per connection", kSpawnBar, Kind::Tiny, 4, 300, &Ports::tiny));
   }
-  run_all(operations, reference, xsd_side, plan, report);
+  return operations;
+}
+
+// The operations that the references answer.
+void compare_limits(const Options& options, const Placement& place, Report& report) {
+  const std::string what =
+      options.workers == Workers::None ? "Without workers (--workers 0)" : "With workers (the default)";
+  Side reference;
+  Side xsd_side;
+  xsd::Status started = start_references(reference, options, "reference", place.servers);
+  if (started) {
+    started = options.self_test ? start_references(xsd_side, options, "self", place.servers)
+                                : start_daemon(xsd_side, options, place.servers);
+  }
+  if (!started) return report.fail(what, started.error().text());
+  const Plan plan = plan_for(options, *reference.meter);
+  report.section(title(options, what, *reference.meter, plan, place));
+  const Pinned pinned(place.clients);
+  run_all(operations_of(options), reference, xsd_side, plan, report);
   if (options.wants("idle")) run_idle(reference, xsd_side, plan, report);
   if (xsd_side.daemon) xsd_side.daemon->stop();
+}
+
+Operation http_operation(const std::string& size, const std::string& path, std::uint64_t probe,
+                         const std::string& body) {
+  return {"http, " + size + " file, keep-alive", kHttpBar, probe,
+          [=, &body](const Ports& ports, std::uint64_t count, Deadline deadline) {
+            return run_http(
+                {.port = ports.http, .path = path, .body = body, .requests = count, .deadline = deadline});
+          }};
+}
+
+std::string bytes_for_file(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<char>('a' + (i + i / 251) % 26);
+  return bytes;
+}
+
+xsd::Status write_served(const std::filesystem::path& path, const std::string& bytes) {
+  if (xsd::Status written = write_file(path, bytes); !written) return written;
+  std::error_code failed;
+  std::filesystem::permissions(path, std::filesystem::perms(0644), failed);
+  if (failed) return xsd::Error::from_errno(failed.value(), path.string());
+  return {};
+}
+
+// The plugin httpd against nginx. A folder for both, so that they serve the same pages of the kernel's cache.
+void compare_http(const Options& options, const Placement& place, Report& report) {
+  const std::string what =
+      "httpd against nginx (access logs: nginx writes a line for each request, xsd for each connection)";
+  if (!Nginx::is_installed()) return report.skip("http", "there is no nginx; `make bench` installs it");
+  if (options.workers == Workers::None && geteuid() == 0)
+    return report.skip("http", "without workers root's daemon loads no library");
+  const std::string small = bytes_for_file(1024);
+  const std::string large = bytes_for_file(1024 * 1024);
+  const xsd::Result<TemporaryFolder> folder = TemporaryFolder::create(options.keep);
+  if (!folder) return report.fail("http", folder.error().text());
+  for (const auto& [name, bytes] : {std::pair("small.bin", &small), std::pair("large.bin", &large)}) {
+    if (xsd::Status written = write_served(folder->path() / name, *bytes); !written)
+      return report.fail("http", written.error().text());
+  }
+  Side reference;
+  Side xsd_side;
+  xsd::Status started = start_nginx(reference, options, "nginx", place.servers, folder->path());
+  if (started) {
+    started = options.self_test ? start_nginx(xsd_side, options, "self", place.servers, folder->path())
+                                : start_httpd(xsd_side, options, place.servers, folder->path());
+  }
+  if (!started) return report.fail("http", started.error().text());
+  const Plan plan = plan_for(options, *reference.meter);
+  report.section(title(options, what, *reference.meter, plan, place));
+  const Pinned pinned(place.clients);
+  run_all(
+      {http_operation("1 KiB", "/small.bin", 3000, small), http_operation("1 MiB", "/large.bin", 200, large)},
+      reference, xsd_side, plan, report);
+  if (xsd_side.daemon) xsd_side.daemon->stop();
+}
+
+// The same options, narrowed to what plugins answer.
+Options without_workers(Options options) {
+  options.workers = Workers::None;
+  std::vector<std::string> names;
+  for (const char* const name : kPluginOperations) {
+    if (options.wants(name)) names.emplace_back(name);
+  }
+  options.names = std::move(names);
+  return options;
+}
+
+}  // namespace
+
+void compare(const Options& options, Report& report) {
+  const Placement place = placement(options);
+  const auto wants = [&options](const char* name) { return options.wants(name); };
+  if (std::any_of(kOperations.begin(), kOperations.end(),
+                  [&](const char* name) { return std::string_view(name) != "http" && wants(name); })) {
+    compare_limits(options, place, report);
+  }
+  if (options.workers == Workers::Both && !options.self_test &&
+      std::any_of(kPluginOperations.begin(), kPluginOperations.end(), wants)) {
+    compare_limits(without_workers(options), place, report);
+  }
+  if (wants("http")) compare_http(options, place, report);
 }
 
 }  // namespace bench

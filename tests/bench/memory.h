@@ -20,8 +20,9 @@ struct Holdings {
 
 /// `roots` and their descendants, zombies included.
 std::vector<pid_t> process_trees(const std::vector<pid_t>& roots);
-/// Processor time that one process has used so far, without its children.
-double cpu_milliseconds(pid_t pid);
+/// Processor time that a daemon and those of its processes that are of the same program (workers, logger)
+/// have used so far; not what they started.
+double daemon_milliseconds(pid_t daemon);
 /// The sum over the tree.
 Holdings holdings(pid_t root);
 

@@ -42,7 +42,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 void set_up_child(const Launch& launch, int group_fd, int error_fd, int output_fd) {
   // The driver may be killed: no server of its stays behind.
-  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)prctl(PR_SET_PDEATHSIG, launch.orphan_signal);
   (void)signal(SIGPIPE, SIG_DFL);
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

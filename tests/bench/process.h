@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -34,6 +35,7 @@ struct Launch {
   int cpu = -1;                                // the only processor to run on; -1: any
   std::string error_file;                      // where standard error goes; empty: to the driver's
   bool capture_output = false;
+  int orphan_signal = SIGKILL;  // what it gets when the driver ends without ending it
 };
 
 class Process {

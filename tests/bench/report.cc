@@ -44,6 +44,12 @@ void Report::add(const Measurement& row) {
   std::fflush(stdout);
 }
 
+void Report::skip(const std::string& what, const std::string& reason) {
+  ++skipped_;
+  std::printf("  %s: not run: %s\n", what.c_str(), reason.c_str());
+  std::fflush(stdout);
+}
+
 void Report::fail(const std::string& what, const std::string& reason) {
   ++failed_;
   std::printf("  %s: FAILED: %s\n", what.c_str(), reason.c_str());
@@ -51,7 +57,7 @@ void Report::fail(const std::string& what, const std::string& reason) {
 }
 
 void Report::summary() const {
-  std::printf("\n%d ok, %d over the bar, %d failed to run\n", ok_, over_, failed_);
+  std::printf("\n%d ok, %d over the bar, %d failed to run, %d not run\n", ok_, over_, failed_, skipped_);
 }
 
 }  // namespace bench

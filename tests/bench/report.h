@@ -33,6 +33,8 @@ class Report {
   void section(const std::string& title);
   void add(const Comparison& row);
   void add(const Measurement& row);
+  /// It was wanted and cannot be here, which is no failure.
+  void skip(const std::string& what, const std::string& reason);
   void fail(const std::string& what, const std::string& reason);
   void summary() const;
 
@@ -49,6 +51,7 @@ class Report {
   int ok_ = 0;
   int over_ = 0;
   int failed_ = 0;
+  int skipped_ = 0;
 };
 
 }  // namespace bench

@@ -17,13 +17,17 @@ namespace {
 constexpr auto kStartTimeout = std::chrono::seconds(10);
 constexpr auto kStopGrace = std::chrono::milliseconds(3000);
 
-// Programs run as nobody, who may not be able to reach the folder of the build.
-xsd::Status copy_tiny(const Options& options, const std::filesystem::path& folder) {
+// Programs and workers run as nobody, who may not be able to reach the folder of the build.
+xsd::Status copy_built(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::error_code failed;
-  std::filesystem::copy_file(options.references + "/bench_tiny", folder / "tiny", failed);
-  if (!failed) std::filesystem::permissions(folder / "tiny", std::filesystem::perms(0755), failed);
-  if (failed) return xsd::Error::from_errno(failed.value(), options.references + "/bench_tiny");
+  std::filesystem::copy_file(from, to, failed);
+  if (!failed) std::filesystem::permissions(to, std::filesystem::perms(0755), failed);
+  if (failed) return xsd::Error::from_errno(failed.value(), from.string());
   return {};
+}
+
+xsd::Status copy_tiny(const Options& options, const std::filesystem::path& folder) {
+  return copy_built(options.references + "/bench_tiny", folder / "tiny");
 }
 
 xsd::Result<std::uint16_t> read_port(int fd, Deadline deadline) {
@@ -99,19 +103,25 @@ xsd::Result<Daemon> Daemon::prepare(const Options& options) {
   daemon.folder_ = std::move(*folder);
   const std::filesystem::path& path = daemon.folder_.path();
   if (xsd::Status copied = copy_tiny(options, path); !copied) return std::move(copied.error());
-  std::error_code failed;
-  std::filesystem::create_directory(path / "conf.d", failed);
-  if (failed) return xsd::Error::from_errno(failed.value(), (path / "conf.d").string());
+  for (const char* const name : {"conf.d", "plugins"}) {
+    std::error_code failed;
+    std::filesystem::create_directory(path / name, failed);
+    if (failed) return xsd::Error::from_errno(failed.value(), (path / name).string());
+  }
   const std::string text =
       "daemon:\n  pid_file: " + (path / "xsd.pid").string() +
       "\n  control_socket: " + (path / "control.sock").string() +
       "\n  max_processes: unlimited\n  log: {target: {file: " + (path / "xsd.log").string() +
-      "}}\ninclude: [conf.d/*.yaml]\n";
+      "}}\n  plugin_dirs: [plugins]\ninclude: [conf.d/*.yaml]\n";
   if (xsd::Status written = write_file(path / "xsd.yaml", text); !written) return std::move(written.error());
   xsd::Result<ReadySocket> ready = ReadySocket::create(path / "ready");
   if (!ready) return std::move(ready.error());
   daemon.ready_ = std::move(*ready);
   return daemon;
+}
+
+xsd::Status Daemon::add_plugin(const std::filesystem::path& library) {
+  return copy_built(library, folder_.path() / "plugins" / library.filename());
 }
 
 xsd::Status Daemon::plugin_service(const std::string& name, const std::string& plugin, std::uint16_t port,
@@ -136,6 +146,7 @@ xsd::Status Daemon::start(CpuMeter* meter, int cpu, Deadline deadline) {
   Launch launch;
   launch.argv = {options_->daemon, "-f", "-c", (path / "xsd.yaml").string()};
   launch.argv.insert(launch.argv.end(), options_->daemon_arguments.begin(), options_->daemon_arguments.end());
+  if (options_->workers == Workers::None) launch.argv.insert(launch.argv.end(), {"--workers", "0"});
   launch.extra_environment = {"NOTIFY_SOCKET=" + (path / "ready").string()};
   launch.error_file = (path / "xsd.err").string();
   launch.cpu = cpu;

@@ -21,6 +21,7 @@ struct Ports {
   std::uint16_t udp_echo = 0;
   std::uint16_t tiny = 0;
   std::uint16_t tiny_held = 0;  // the same, in a server that holds many descriptors
+  std::uint16_t http = 0;
 };
 
 class References {
@@ -42,6 +43,8 @@ class Daemon {
   /// The folder and the main file; nothing runs yet.
   static xsd::Result<Daemon> prepare(const Options& options);
 
+  /// The library of a plugin that is not built in; services may name it.
+  xsd::Status add_plugin(const std::filesystem::path& library);
   /// Writes conf.d/NAME.yaml. `more` are further lines of the service.
   xsd::Status plugin_service(const std::string& name, const std::string& plugin, std::uint16_t port,
                              bool with_udp, const std::string& more = {});

@@ -30,17 +30,22 @@ constexpr int kExitFailed = 2;
 constexpr const char* kHelp =
     "usage: xsd_bench [OPTION]... [NAME]...\n"
     "\n"
-    "Compares the processor time that xsd needs for an operation with that of bare reference programs, in\n"
-    "interleaved rounds of one run, and measures start, reload and memory. Without names: everything.\n"
+    "Compares the processor time that xsd needs for an operation with that of bare reference programs, and "
+    "of\n"
+    "its plugin httpd with that of nginx, in interleaved rounds of one run; measures start, reload and\n"
+    "memory. Without names: everything.\n"
     "\n"
-    "names of comparisons:  compare (all of these) echo daytime udp stream spawn idle\n"
+    "names of comparisons:  compare (all of these) echo daytime udp stream spawn idle http\n"
     "names of measurements: startup reload held growth reload-load\n"
     "\n"
-    "  --quick         fewer and shorter rounds (about 40 s in all)\n"
+    "  --quick         fewer and shorter rounds (about a minute in all)\n"
     "  --strict        exit 1 when something is over its bar\n"
     "  --self-test     compare the references with themselves: ratios must be about 1.00\n"
     "  --xsd PATH      the daemon (default: the one of this build)\n"
     "  --xsd-arg ARG   one more argument for the daemon; may be repeated\n"
+    "  --workers MODE  auto: plugins work in worker processes; 0: in the daemon itself; both (default): as\n"
+    "                  auto, and echo, daytime, udp and stream are compared once more as with 0\n"
+    "  --plugins D     the folder of the plugin libraries (default: of this build)\n"
     "  --references D  the folder of the reference programs (default: of this build)\n"
     "  --no-pin        leave the choice of processors to the kernel\n"
     "  --keep          keep the temporary folders (/tmp/xsd-bench-*)\n"
@@ -55,14 +60,42 @@ bool is_name(std::string_view name) {
                      [name](const bench::Section& section) { return name == section.name; });
 }
 
+bool read_workers(std::string_view text, bench::Workers& workers) {
+  if (text == "auto") {
+    workers = bench::Workers::Default;
+  } else if (text == "0") {
+    workers = bench::Workers::None;
+  } else if (text == "both") {
+    workers = bench::Workers::Both;
+  } else {
+    std::fprintf(stderr, "xsd_bench: --workers: auto, 0 or both\n");
+    return false;
+  }
+  return true;
+}
+
 // False: wrong usage, said on standard error.
 bool read_options(int argc, char** argv, bench::Options& options) {
-  enum Code { Quick = 1000, Strict, SelfTest, Daemon, DaemonArgument, References, NoPin, Keep, Help };
+  enum Code {
+    Quick = 1000,
+    Strict,
+    SelfTest,
+    Daemon,
+    DaemonArgument,
+    WorkersMode,
+    Plugins,
+    References,
+    NoPin,
+    Keep,
+    Help
+  };
   const option known[] = {{"quick", no_argument, nullptr, Quick},
                           {"strict", no_argument, nullptr, Strict},
                           {"self-test", no_argument, nullptr, SelfTest},
                           {"xsd", required_argument, nullptr, Daemon},
                           {"xsd-arg", required_argument, nullptr, DaemonArgument},
+                          {"workers", required_argument, nullptr, WorkersMode},
+                          {"plugins", required_argument, nullptr, Plugins},
                           {"references", required_argument, nullptr, References},
                           {"no-pin", no_argument, nullptr, NoPin},
                           {"keep", no_argument, nullptr, Keep},
@@ -84,6 +117,12 @@ bool read_options(int argc, char** argv, bench::Options& options) {
         break;
       case DaemonArgument:
         options.daemon_arguments.emplace_back(optarg);
+        break;
+      case WorkersMode:
+        if (!read_workers(optarg, options.workers)) return false;
+        break;
+      case Plugins:
+        options.plugins = optarg;
         break;
       case References:
         options.references = optarg;
@@ -128,6 +167,7 @@ void raise_file_limit() {
 int main(int argc, char** argv) {
   bench::Options options;
   options.daemon = XSD_BENCH_DAEMON;
+  options.plugins = XSD_BENCH_PLUGINS;
   options.references = XSD_BENCH_REFERENCES;
   if (!read_options(argc, argv, options)) return kExitFailed;
   if (!options.self_test && access(options.daemon.c_str(), X_OK) != 0) {
@@ -148,7 +188,9 @@ int main(int argc, char** argv) {
     bool titled = false;
     for (const bench::Section& section : bench::kSections) {
       if (!options.wants(section.name)) continue;
-      if (!titled) report.section("Start, reload and memory");
+      const bool alone = options.workers == bench::Workers::None;
+      if (!titled)
+        report.section(alone ? "Start, reload and memory, without workers" : "Start, reload and memory");
       titled = true;
       section.run(options, report);
     }

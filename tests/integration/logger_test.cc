@@ -59,8 +59,8 @@ TEST_F(Logger, has_no_privileges_and_nothing_of_the_daemons) {
     EXPECT_THAT(status_field(logger, "Uid"), Not(testing::StartsWith("0\t")));
     EXPECT_THAT(status_field(logger, "Groups"), IsEmpty());
   }
-  // Standard descriptors, the channel, the poller, the pair of the daemon, and the file.
-  EXPECT_TRUE(eventually([&] { return fd_count(logger) == 7; })) << testing::PrintToString(open_fds(logger));
+  // Standard descriptors, the channel, the poller, the pairs of the daemon and of its worker, and the file.
+  EXPECT_TRUE(eventually([&] { return fd_count(logger) == 8; })) << testing::PrintToString(open_fds(logger));
   EXPECT_TRUE(echoes(port_));
   EXPECT_TRUE(daemon.wait_log("echo: end"));
 }
@@ -219,12 +219,12 @@ TEST_F(Logger, reads_what_programs_say_and_loses_no_line_when_it_is_killed) {
 
 TEST_F(Logger, that_cannot_be_started_is_done_without) {
   if (auto why = why_no_strace(); !why.empty()) GTEST_SKIP() << why;
-  write_echo();
+  folder_.write("conf.d/cat.yaml", program_service("cat", port_, {"/bin/cat"}));  // nor could a worker
   Daemon daemon(folder_,
                 {.start = {.strace = {"-f", "-e", "trace=seccomp", "-e", "inject=seccomp:error=EPERM"}}});
   EXPECT_TRUE(daemon.wait_log("the daemon writes the log itself"));
   EXPECT_TRUE(echoes(port_));
-  EXPECT_TRUE(daemon.wait_log("echo: end"));
+  EXPECT_TRUE(daemon.wait_log("cat: end"));
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_THAT(daemon.log_lines("the daemon writes the log itself"), testing::SizeIs(1));
   EXPECT_THAT(daemon.log_lines("runs again"), IsEmpty());
@@ -284,8 +284,9 @@ TEST_P(LogByUdp, is_one_datagram_a_line) {
   Daemon daemon(folder_, options());
   EXPECT_TRUE(echoes(port_));
   const std::string line = receiver.wait("echo: start");
-  EXPECT_THAT(line, testing::ContainsRegex("^<30>1 [0-9TZ:.-]+ [!-~]+ xsd " + std::to_string(daemon.pid()) +
-                                           " - - echo: start conn=1 from=127.0.0.1:[0-9]+$"));
+  EXPECT_THAT(line, testing::ContainsRegex("^<30>1 [0-9TZ:.-]+ [!-~]+ xsd " +
+                                           std::to_string(server_of(daemon.pid())) +
+                                           " - - echo: start conn=[0-9a-f]+ from=127.0.0.1:[0-9]+$"));
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_NE(receiver.wait("stopped"), "");
 }

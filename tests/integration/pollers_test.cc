@@ -90,7 +90,9 @@ TEST_F(Select, refuses_a_connection_beyond_its_descriptors_and_goes_on) {
   const std::uint16_t program = free_port();
   folder.write("conf.d/echo.yaml", echo_service("echo", port));
   folder.write("conf.d/program.yaml", shell_service("program", program, "echo here"));
-  Daemon daemon(folder, with_poller("select"));
+  DaemonOptions options = with_poller("select");
+  options.arguments.insert(options.arguments.end(), {"--workers", "0"});  // one process for both
+  Daemon daemon(folder, options);
   EXPECT_EQ(ask(program), "here\n");
 
   std::list<Client> clients;

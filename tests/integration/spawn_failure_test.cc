@@ -343,6 +343,7 @@ TEST_P(FailingStep, keeps_the_program_from_running) {
     options = injecting(GetParam().inject);
   } else {
     options.start.in_child = [] { drop_capability(GetParam().capability); };
+    options.arguments = {"--workers", "0"};  // without it a worker could not be made safe
   }
   write_service();
   write_echo();

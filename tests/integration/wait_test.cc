@@ -542,7 +542,7 @@ TEST_F(Wait, ends_its_instance_when_the_service_is_removed_or_disabled) {
   (void)daemon.hup_and_wait();
   (void)wait_records(daemon, "server", "end", 2);
   EXPECT_TRUE(eventually([&] { return is_refused(port_); }));
-  EXPECT_THAT(children_of(daemon.pid(), true), IsEmpty());
+  EXPECT_TRUE(eventually([&] { return children_of(daemon.pid(), true).empty(); }));
 }
 
 TEST_F(Wait, becomes_a_service_of_one_program_for_each_connection_and_back) {

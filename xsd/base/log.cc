@@ -270,13 +270,19 @@ void end_diversion(int other_end) noexcept {
   if (!log.diversion) return;
   const std::unique_ptr<ChannelTarget> diversion = std::move(log.diversion);
   log.is_diverted = false;
+  write_rest(other_end);
+  diversion->empty_into(*log.target);
+  log.after_write();
+}
+
+void write_rest(int receiving_end) noexcept {
+  State& log = state();
   LineReceiver receiver;
   const auto take = [&](pid_t sender, Level level, std::string_view lines) {
     log.target->write_from(sender, level, lines);
   };
   constexpr int kMost = 65536;  // more than a socket holds
-  (void)receiver.receive(other_end, kMost, take);
-  diversion->empty_into(*log.target);
+  (void)receiver.receive(receiving_end, kMost, take);
   log.after_write();
 }
 

@@ -70,6 +70,8 @@ std::uint64_t diverted_messages() noexcept;
 /// The end of that: what nobody has read at the other end of the pair, and what waits here, goes to the
 /// target, and so does what comes.
 void end_diversion(int other_end) noexcept;
+/// What is left in a pair that nobody else reads any more goes to the target.
+void write_rest(int receiving_end) noexcept;
 
 /// Finished lines of another process.
 void forward(pid_t sender, Level level, std::string_view lines) noexcept;

@@ -193,7 +193,6 @@ class Loader::Impl {
     return path.starts_with('/') ? path : prefix_ + path;
   }
   std::string main_path() const { return is_folder_.value_or(false) ? std::string() : options_.path; }
-
   void reject(Position where, std::string message) {
     snapshot_.rejected = true;
     reports_.front().diagnostics.push_back(

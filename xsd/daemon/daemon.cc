@@ -222,6 +222,7 @@ int Daemon::run() {
   tell_ready();
   detacher_.release();
   loop_->run();
+  manager_->end_workers();
   log::info("stopped");
   log::flush();
   return kExitSuccess;

@@ -34,7 +34,8 @@ po::options_description describe_options() {
   add("control-socket", text("PATH"), "where xsdctl will reach the daemon (no effect yet)");
   add("port-offset", text("N"), "add N to every port, to run without root (default: 0)");
   add("poller", text("NAME"), "epoll, poll or select (default: epoll)");
-  add("workers", text("MODE"), "auto, or 0: the daemon writes its log itself (default: auto)");
+  add("workers", text("MODE"),
+      "auto, or 0: the daemon hosts plugins and writes its log itself (default: auto)");
   add("log-level", text("LEVEL"), "error, warning, info or debug (default: info)");
   add("log-format", text("FORMAT"), "text or json (default: text)");
   add("log-file", text("PATH"), "log to a file, or - for the standard error");

@@ -24,6 +24,7 @@ Result<std::unique_ptr<LineFeed>> LineFeed::create(LoggerProcess& logger) {
 
 LineFeed::~LineFeed() {
   logger_->remove(*this);
+  logger_->keep_rest(std::move(read_end_));
 }
 
 Result<std::unique_ptr<PipeFeed>> PipeFeed::create(reactor::EventLoop& loop, LoggerProcess* logger,

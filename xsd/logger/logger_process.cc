@@ -10,6 +10,8 @@
 
 #include <poll.h>
 
+#include <poll.h>
+#include <sys/ioctl.h>
 #include "xsd/base/log.h"
 #include "xsd/process/helper.h"
 
@@ -53,8 +55,11 @@ LoggerProcess::~LoggerProcess() {
       (void)wait_for_end(pidfd_.get());
     }
   }
+  for (const UniqueFd& end : left_)
+    log::write_rest(end.get());
   if (own_) log::end_diversion(own_->receiving_end());
   channel_.reset();
+  own_.reset();  // before what it tells of its end
 }
 
 void LoggerProcess::start() {
@@ -73,7 +78,8 @@ Status LoggerProcess::launch() {
   }
   auto sending_end = duplicate_fd(own_->sending_end());
   if (!sending_end) return std::move(sending_end.error());
-  auto started = roles_.start({.role = "logger", .title = "xsd: logger", .credentials = user_});
+  auto started = roles_.start(
+      {.role = "logger", .title = "xsd: logger", .credentials = user_, .whole_environment = true});
   if (!started) return std::move(started.error());
   auto pidfd = duplicate_fd(started->pidfd.get());
   const auto give_up = [&](Error error) {
@@ -125,6 +131,16 @@ bool LoggerProcess::add(Feed& feed) {
   if (!channel_) return false;
   hand_over(feed);
   return true;
+}
+
+void LoggerProcess::keep_rest(UniqueFd receiving_end) {
+  std::erase_if(left_, [](const UniqueFd& end) {  // what was read to its end
+    pollfd entry{end.get(), 0, 0};
+    int queued = 1;
+    return poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0 &&
+           ioctl(end.get(), FIONREAD, &queued) == 0 && queued == 0;
+  });
+  left_.push_back(std::move(receiving_end));
 }
 
 void LoggerProcess::remove(Feed& feed) {

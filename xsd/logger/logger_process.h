@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
@@ -52,6 +53,8 @@ class LoggerProcess {
   /// True if a logger reads it from now on.
   bool add(Feed& feed);
   void remove(Feed& feed);
+  /// Of a feed of lines that goes: should the logger end before it has read them.
+  void keep_rest(UniqueFd receiving_end);
 
   Status launch();
   void hand_over(Feed& feed);
@@ -71,7 +74,8 @@ class LoggerProcess {
   bool is_missed_ = false;  ///< a line has said that there is none
   std::string why_;         ///< it failed, in its own words
   reactor::Timer restart_;
-  UniqueFd pidfd_;  ///< of the child, for the wait at the end
+  std::vector<UniqueFd> left_;  ///< see keep_rest
+  UniqueFd pidfd_;              ///< of the child, for the wait at the end
   std::unique_ptr<process::Channel> channel_;
   reactor::ChildWatch child_;
 };

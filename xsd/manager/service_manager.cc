@@ -10,9 +10,7 @@
 namespace xsd::manager {
 namespace {
 
-constexpr Duration kStepBudget = std::chrono::milliseconds(4);
-constexpr Duration kFirstRetry = std::chrono::seconds(1);
-constexpr Duration kLongestRetry = std::chrono::seconds(60);
+constexpr Duration kWorkersEnd = std::chrono::milliseconds(500);
 // What was killed needs a moment to end; after that nothing keeps the daemon.
 constexpr Duration kAfterKill = std::chrono::milliseconds(500);
 
@@ -210,6 +208,7 @@ void ServiceManager::go_on() {
       if (!transition_->step(kStepBudget)) return;
       running_.clear();
       phase_ = Phase::Applying;
+      take_ports_over();  // before anybody answers at one that is new
       return;
     case Phase::Applying:
       if (apply_some()) settle();
@@ -245,6 +244,7 @@ void ServiceManager::finish_plan() {
   phase_ = Phase::Quiet;
   ++generation_;
   take_ports_over();
+  context_.own_addresses.refresh();
   transition_.reset();
 }
 
@@ -252,7 +252,6 @@ void ServiceManager::take_ports_over() {
   const auto ports = sockets_.udp_ports();
   if (workers_) workers_->set_udp_ports({ports.begin(), ports.end()});
   context_.own_addresses.set_udp_ports(ports);
-  context_.own_addresses.refresh();
 }
 
 void ServiceManager::run(std::size_t number) {
@@ -336,147 +335,6 @@ void ServiceManager::fail(Entry& entry, std::shared_ptr<const config::ServiceDef
   schedule_retry(entry);
   log::error("{}: failed: {}; {}next try in {}", entry.id, entry.error,
              entry.service ? "the running definition stays; " : "", format_duration(entry.retry_delay));
-}
-
-void ServiceManager::schedule_retry(Entry& entry) {
-  entry.retry_delay =
-      entry.retry_delay == Duration::zero() ? kFirstRetry : std::min(entry.retry_delay * 2, kLongestRetry);
-  if (!entry.retry) {
-    entry.retry = std::make_unique<reactor::Timer>(context_.loop, [this, id = entry.id] {
-      due_.push_back(id);
-      retrier_.arm(Duration::zero());
-    });
-  }
-  entry.retry->arm(entry.retry_delay);
-}
-
-ServiceManager::Entry* ServiceManager::find_to_retry(const std::string& id) {
-  const auto found = entries_.find(id);
-  return found != entries_.end() && found->second.wanted && found->second.retry ? &found->second : nullptr;
-}
-
-void ServiceManager::go_on_retrying() {
-  if (phase_ != Phase::Quiet) return put_off_retries();
-  if (inquiry_.busy()) return;  // the others first; then it goes on
-  asked_.empty() ? ask_for_retries() : retry_some();
-}
-
-void ServiceManager::ask_for_retries() {
-  config::Answers questions;
-  for (const std::string& id : std::exchange(due_, {})) {
-    const Entry* const entry = find_to_retry(id);
-    if (entry == nullptr) continue;
-    loader_.add_questions(*entry->wanted, questions);
-    asked_.push_back(id);
-  }
-  questions.names.sort();
-  if (questions.empty()) return retry_some();
-  inquiry_.ask(std::move(questions), [this](config::Answers answers) {
-    retry_answers_ = std::move(answers);
-    retry_some();
-  });
-}
-
-void ServiceManager::retry_some() {
-  const MonotonicTime end = context_.loop.clock().monotonic() + kStepBudget;
-  while (!asked_.empty()) {
-    const std::string id = std::move(asked_.front());
-    asked_.pop_front();
-    if (Entry* const entry = find_to_retry(id)) retry(*entry);
-    if (context_.loop.clock().monotonic() >= end) break;
-  }
-  if (asked_.empty()) retry_answers_ = {};
-  if (!asked_.empty() || !due_.empty()) retrier_.arm(Duration::zero());
-}
-
-void ServiceManager::put_off_retries() {
-  retrier_.cancel();
-  retry_answers_ = {};
-  for (const std::string& id : due_)
-    asked_.push_back(id);
-  due_.clear();
-  for (const std::string& id : std::exchange(asked_, {})) {
-    if (Entry* const entry = find_to_retry(id)) entry->retry->arm(kFirstRetry);
-  }
-}
-
-void ServiceManager::retry(Entry& entry) {
-  std::vector<config::Diagnostic> diagnostics;
-  auto resolution = loader_.resolve(*entry.wanted, retry_answers_, diagnostics);
-  if (resolution == nullptr) {
-    const std::string why =
-        diagnostics.empty() ? "not possible on this machine" : config::one_line(diagnostics.front());
-    return end_retry(entry, tl::unexpected(Obstacle{why, entry.bind_failed, {}, {}, entry.blocker}));
-  }
-  auto ready = get_ready(entry, entry.wanted, std::move(resolution));
-  if (ready && ready->fresh && ready->fresh->is_making()) {
-    entry.coming = std::move(*ready);
-    return;
-  }
-  end_retry(entry, std::move(ready));
-}
-
-void ServiceManager::end_retry(Entry& entry, tl::expected<Ready, Obstacle> outcome) {
-  if (outcome) {
-    const Status status = commit(entry, std::move(*outcome));
-    if (status) {
-      log::info("{}: works again", entry.id);
-      entry.error.clear();
-      entry.bind_failed = false;
-      entry.wanted = nullptr;
-      entry.retry_delay = {};
-      entry.retry.reset();
-      take_ports_over();
-      for (auto& [other_id, other] : entries_) {
-        if (other.retry && other.blocker == entry.id) other.retry->arm(Duration::zero());
-      }
-      return;
-    }
-    outcome = tl::unexpected(Obstacle{status.error().text(), false, {}, {}, {}});
-  }
-  const Obstacle& obstacle = outcome.error();
-  entry.blocker = obstacle.blocker;
-  if (obstacle.error != entry.cause) {
-    log::error("{}: failed: {}", entry.id, obstacle.error);
-    entry.error = entry.cause = obstacle.error;
-  }
-  schedule_retry(entry);
-}
-
-void ServiceManager::drop_coming(Entry& entry) {
-  if (!entry.coming) return;
-  entry.coming.reset();
-  sockets_.release(entry.id, entry.endpoints);
-}
-
-void ServiceManager::on_made() {
-  if (phase_ == Phase::Preparing && !starting_) step_later();
-  std::vector<Entry*> made;
-  for (auto& [id, entry] : entries_) {
-    if (entry.coming && !entry.coming->fresh->is_making()) made.push_back(&entry);
-  }
-  for (Entry* const entry : made) {
-    Ready ready = std::move(*entry->coming);
-    entry->coming.reset();
-    const std::string why = ready.fresh->failure();
-    if (why.empty()) {
-      end_retry(*entry, std::move(ready));
-      continue;
-    }
-    sockets_.release(entry->id, entry->endpoints);
-    end_retry(*entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
-  }
-}
-
-void ServiceManager::on_failed(service::ManagedService& service, const std::string& why) {
-  const auto found = entries_.find(service.name());
-  if (stopping_ || found == entries_.end() || found->second.service.get() != &service) return;
-  Entry& entry = found->second;
-  auto definition = service.prepared().definition;
-  retire(entry);
-  // Its fault takes time to be found; what it could be replaced by is in the files.
-  entry.retry_delay = kLongestRetry;
-  fail(entry, std::move(definition), {why, false, {}, {}, {}});
 }
 
 // ---- sockets and services
@@ -643,7 +501,10 @@ void ServiceManager::stop_now() {
   for (const auto& service : retired_)
     stop_service_now(*service);
   requests_.programs().kill();
-  if (workers_) workers_->kill();
+}
+
+void ServiceManager::end_workers() {
+  if (workers_) workers_->end(kWorkersEnd);
 }
 
 // ---- status

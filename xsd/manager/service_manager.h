@@ -63,6 +63,9 @@ struct Summary {
 
 class ServiceManager {
  public:
+  /// How long one step of a reload or of retries keeps the loop.
+  static constexpr Duration kStepBudget = std::chrono::milliseconds(4);
+
   struct Hooks {
     /// A snapshot was accepted: daemon settings may have changed. Before its services are applied.
     std::function<void(const config::Snapshot&)> on_settings;
@@ -97,6 +100,8 @@ class ServiceManager {
   void stop(std::function<void()> done);
   /// KILL, now.
   void stop_now();
+  /// After a stop: waits until workers have done and told all, for half a second at most.
+  void end_workers();
 
   std::vector<ServiceStatus> status() const;
   /// Services that listen.

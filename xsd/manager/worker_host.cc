@@ -16,7 +16,6 @@ constexpr Duration kOldEnough = std::chrono::milliseconds(500);
 constexpr Duration kFirstRest = std::chrono::milliseconds(100);
 constexpr Duration kLongestRest = std::chrono::seconds(30);
 constexpr int kMostEarlyDeaths = 10;
-constexpr int kMostMissedPings = 2;
 constexpr Duration kLongestStop = std::chrono::seconds(6);
 // Commands that share a message; a single one may be larger.
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
@@ -186,7 +185,10 @@ void WorkerHost::start() {
 Status WorkerHost::try_start() {
   auto page = SharedPage::create("xsd worker page", sizeof(worker::WorkerPage));
   if (!page) return std::move(page.error());
-  auto process = setup_.context.roles.start({"worker", "xsd: worker " + title_, setup_.credentials});
+  auto process = setup_.context.roles.start({.role = "worker",
+                                             .title = "xsd: worker " + title_,
+                                             .credentials = setup_.credentials,
+                                             .whole_environment = image_ == nullptr});
   if (!process) return std::move(process.error());
   auto channel = process::Channel::create(
       setup_.context.loop, std::move(process->channel),
@@ -205,12 +207,6 @@ Status WorkerHost::try_start() {
   channel_ = std::move(*channel);
   child_ = std::move(*child);
   started_ = setup_.context.loop.clock().monotonic();
-  missed_pings_ = 0;
-  ping_serial_ = 0;
-  turns_ = 0;
-  rest_asked_ = false;
-  rests_ = false;
-  setup_.on_awake();
   definitions_.clear();
   outgoing_.clear();
   outgoing_fds_.clear();
@@ -256,27 +252,6 @@ void WorkerHost::set_log() {
   say(command);
 }
 
-bool WorkerHost::check() {
-  if (!is_running() || rests_) return false;
-  const bool answered = read_number(page().answered_ping) == ping_serial_;
-  missed_pings_ = answered ? 0 : missed_pings_ + 1;
-  if (missed_pings_ >= kMostMissedPings) distrust("does not react");
-  if (!answered) return true;
-  if (std::exchange(rest_asked_, false)) {
-    rests_ = true;
-    return false;
-  }
-  const std::uint64_t turns = read_number(page().turns);
-  rest_asked_ = std::exchange(turns_, turns) == turns;
-  ++ping_serial_;
-  if (rest_asked_) {
-    say(worker::Rest{ping_serial_});
-  } else {
-    say(worker::Ping{ping_serial_});
-  }
-  return true;
-}
-
 void WorkerHost::look_for_stop() {
   switch (child_.take_motion()) {
     case reactor::ChildWatch::Motion::None:
@@ -304,6 +279,13 @@ void WorkerHost::end_fences() {
     done();
 }
 
+void WorkerHost::end() {
+  flush();
+  ending_ = true;
+  resting_.cancel();
+  channel_.reset();
+}
+
 void WorkerHost::kill() noexcept {
   (void)child_.signal(SIGKILL);  // it has ended: then there is nothing to end
 }
@@ -316,6 +298,7 @@ void WorkerHost::distrust(const std::string& why) {
 
 void WorkerHost::on_exit(const reactor::ChildExit& exit) {
   std::string how = ending(exit);
+  if (read_number(page().hung) != 0) how = "did not react for too long";
   if (!why_killed_.empty()) how = "was killed: it " + std::exchange(why_killed_, {});
   bury(how);
 }
@@ -340,7 +323,7 @@ void WorkerHost::bury(const std::string& how) {
       member = members_.erase(member);
     }
   }
-  if (!was_needed) return;
+  if (!was_needed || ending_) return setup_.on_empty();
   const Duration age = setup_.context.loop.clock().monotonic() - started_;
   const bool early = age < kOldEnough;
   early_deaths_ = early ? early_deaths_ + 1 : 0;
@@ -404,17 +387,11 @@ void WorkerHost::hear(const worker::Ended& event, std::span<UniqueFd> /*fds*/) {
   if (service != nullptr) service->on_ended();
   free_cells_.push_back(found->second.cell);
   members_.erase(found);
+  if (members_.empty()) setup_.on_empty();
 }
 
 void WorkerHost::hear(const worker::Fenced& event, std::span<UniqueFd> /*fds*/) {
   if (event.serial == fence_serial_) end_fences();
-}
-
-void WorkerHost::hear(const worker::Awake& /*event*/, std::span<UniqueFd> /*fds*/) {
-  rests_ = false;
-  rest_asked_ = false;
-  say(worker::Ping{++ping_serial_});
-  setup_.on_awake();
 }
 
 void WorkerHost::hear(const worker::DealEnded& /*event*/, std::span<UniqueFd> /*fds*/) {}

@@ -9,9 +9,8 @@
 //   running   a process is there. What it is told waits in the channel until it has made itself safe.
 //   resting   the process has died before it was 500 ms old: the next one is started after 100 ms, doubling
 //             to 30 s. One that was older is replaced at once.
-// A process that has not come to a ping after two intervals is killed, and so is one that somebody has
-// stopped for longer than that. One where nothing happens is left alone: told to rest, it says when it is
-// awake. What it says is not trusted: numbers of services that it does not have, and messages that make no
+// A process that is stuck ends itself (worker/watchdog.h); one that somebody has stopped is killed after six
+// seconds. What it says is not trusted: numbers of services that it does not have, and messages that make no
 // sense, are its end.
 //
 // Numbers: a service has one for as long as it is here, over the deaths of processes. Its cell in the page is
@@ -47,7 +46,7 @@ struct WorkerSetup {
   std::vector<std::uint16_t> udp_ports;
   std::uint64_t last_number = 0;   ///< of a service
   std::uint64_t last_process = 0;  ///< serial, for the ids of connections
-  std::function<void()> on_awake;  ///< `check` is wanted again
+  std::function<void()> on_empty;  ///< a host has nothing to do any more
 };
 
 class WorkerHost {
@@ -74,8 +73,6 @@ class WorkerHost {
   std::vector<std::pair<std::string, std::uint64_t>> metrics(worker::ServiceNumber number) const;
 
   // For Workers.
-  /// Looks whether it still reacts; true if somebody should look again after an interval.
-  bool check();
   /// Some child was stopped or goes on.
   void look_for_stop();
   /// `done` is called when all that was said has been done, or there is nobody to do it.
@@ -85,6 +82,8 @@ class WorkerHost {
   /// Sends what was said in this turn.
   void flush();
   void kill() noexcept;
+  /// The process may end when it has done what it was told, and no other is started.
+  void end();
 
  private:
   struct Member {
@@ -101,7 +100,6 @@ class WorkerHost {
   void hear(const worker::Answer& event, std::span<UniqueFd> fds);
   void hear(const worker::Ended& event, std::span<UniqueFd> fds);
   void hear(const worker::Fenced& event, std::span<UniqueFd> fds);
-  void hear(const worker::Awake& event, std::span<UniqueFd> fds);
   void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
   void hear(const worker::HandOver& event, std::span<UniqueFd> fds);
   void hear(const worker::StartProgram& event, std::span<UniqueFd> fds);
@@ -130,11 +128,7 @@ class WorkerHost {
   std::string outgoing_;
   std::vector<int> outgoing_fds_;
   MonotonicTime started_{};
-  std::uint64_t ping_serial_ = 0;
-  std::uint64_t turns_ = 0;  ///< that the page showed at the last look
-  int missed_pings_ = 0;
-  bool rest_asked_ = false;
-  bool rests_ = false;  ///< it says so itself when something happens
+  bool ending_ = false;
   std::uint64_t fence_serial_ = 0;
   std::vector<std::function<void()>> fenced_;
   int early_deaths_ = 0;

@@ -6,8 +6,6 @@
 namespace xsd::manager {
 namespace {
 
-// Two missed pings are a hang: it is noticed within nine seconds.
-constexpr Duration kPingInterval = std::chrono::seconds(3);
 constexpr Duration kFenceLimit = std::chrono::seconds(2);
 
 }  // namespace
@@ -15,15 +13,8 @@ constexpr Duration kFenceLimit = std::chrono::seconds(2);
 Workers::Workers(service::ServiceContext& context, RequestHandler& requests,
                  std::optional<process::Credentials> credentials)
     : requests_(requests),
-      setup_{context,
-             std::move(credentials),
-             {},
-             0,
-             0,
-             [this] {
-               if (!ticker_.armed()) ticker_.arm(kPingInterval);
-             }},
-      ticker_(context.loop, [this] { on_tick(); }),
+      setup_{context, std::move(credentials), {}, 0, 0, [this] { tidier_.arm(Duration::zero()); }},
+      tidier_(context.loop, [this] { tidy(); }),
       fence_limit_(context.loop, [this] { end_fence(); }) {}
 
 std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepared,
@@ -63,6 +54,17 @@ void Workers::tidy() {
   std::erase_if(hosts_, [](const auto& host) { return host->is_empty(); });
 }
 
+void Workers::end(Duration limit) {
+  reactor::EventLoop& loop = setup_.context.loop;
+  const MonotonicTime deadline = loop.clock().monotonic() + limit;
+  const auto runs = [](const auto& host) { return host->pid() != 0; };
+  for (const auto& host : hosts_)
+    host->end();
+  while (std::any_of(hosts_.begin(), hosts_.end(), runs) && loop.clock().monotonic() < deadline)
+    (void)loop.run_once(deadline - loop.clock().monotonic());
+  kill();
+}
+
 void Workers::kill() noexcept {
   for (const auto& host : hosts_)
     host->kill();
@@ -73,31 +75,28 @@ void Workers::look_for_stop() {
     host->look_for_stop();
 }
 
-void Workers::fence(std::function<void()> done) {
-  fenced_ = std::move(done);
-  fences_left_ = hosts_.size() + 1;
-  fence_limit_.arm(kFenceLimit);
+void Workers::when_done(std::function<void()> done) {
+  // One more than there are hosts, so that it is not over before all have been asked.
+  const auto left = std::make_shared<std::size_t>(hosts_.size() + 1);
+  const auto one = [left, done = std::move(done)] {
+    if (--*left == 0) done();
+  };
   for (const auto& host : hosts_)
-    host->fence([this] { end_one_fence(); });
-  end_one_fence();
+    host->fence(one);
+  one();
 }
 
-void Workers::end_one_fence() {
-  if (fences_left_ > 0 && --fences_left_ == 0) end_fence();
+void Workers::fence(std::function<void()> done) {
+  fenced_ = std::move(done);
+  fence_limit_.arm(kFenceLimit);
+  when_done([this, serial = ++fence_serial_] {
+    if (serial == fence_serial_) end_fence();
+  });
 }
 
 void Workers::end_fence() {
   fence_limit_.cancel();
-  fences_left_ = 0;
   if (fenced_) std::exchange(fenced_, nullptr)();
-}
-
-void Workers::on_tick() {
-  tidy();
-  bool again = false;
-  for (const auto& host : hosts_)
-    again = host->check() || again;
-  if (again) ticker_.arm(kPingInterval);
 }
 
 }  // namespace xsd::manager

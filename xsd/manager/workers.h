@@ -36,25 +36,26 @@ class Workers {
   void set_log();
   /// Sends what services were told in this turn, before sockets are closed.
   void flush();
-  /// Ends hosts that have nothing to do.
-  void tidy();
+  /// Ends all processes in order, and those that take longer than that by force.
+  void end(Duration limit);
   void kill() noexcept;
   /// SIGCHLD: a child of the daemon has ended or was stopped.
   void look_for_stop();
-  /// `done` is called once all workers have done what they were told, at the latest after two seconds.
+  /// `done` is called once all workers have done what they were told, however long that takes.
+  void when_done(std::function<void()> done);
+  /// The same, at the latest after two seconds; what was waited for before is forgotten.
   void fence(std::function<void()> done);
 
  private:
   WorkerHost& host_for(const service::Prepared& prepared);
-  void on_tick();
-  void end_one_fence();
+  void tidy();
   void end_fence();
 
   RequestHandler& requests_;
   WorkerSetup setup_;
   std::vector<std::unique_ptr<WorkerHost>> hosts_;
-  reactor::Timer ticker_;
-  std::size_t fences_left_ = 0;
+  reactor::Timer tidier_;
+  std::uint64_t fence_serial_ = 0;
   std::function<void()> fenced_;
   reactor::Timer fence_limit_;
 };

@@ -207,12 +207,14 @@ void StreamConnection::on_ready(reactor::Events ready) noexcept {
   if (connecting_) return on_connect_ready();
   const std::uint64_t bytes_before = bytes_in_ + bytes_out_;
   const bool ended_before = peer_ended_;
+  const bool finishing_before = finishing_;
   if ((ready & reactor::kPriority) != 0) on_urgent();
   if ((ready & reactor::kWritable) != 0 && !is_over()) on_writable();
   if ((ready & reactor::kReadable) != 0 && !is_over()) on_readable();
   if ((ready & reactor::kHangup) == 0) return;
   // An error that neither reading nor writing met would be reported again and again.
-  const bool progress = bytes_in_ + bytes_out_ != bytes_before || peer_ended_ != ended_before;
+  const bool progress =
+      bytes_in_ + bytes_out_ != bytes_before || peer_ended_ != ended_before || finishing_ != finishing_before;
   if (progress) return;
   if ((ready & (reactor::kReadable | reactor::kWritable)) == 0) {
     urgent_told_ = true;  // none will come any more, and what is unread is still to be read

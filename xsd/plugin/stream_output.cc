@@ -128,7 +128,7 @@ void StreamConnection::want_writable(bool on) noexcept {
 std::int64_t StreamConnection::sent_now(std::int64_t result) noexcept {
   if (result < 0) {
     if (is_transient(errno)) return 0;
-    if (kind_ == StreamKind::Program && errno == EPIPE) {
+    if (kind_ == StreamKind::Program && (errno == EPIPE || errno == ECONNRESET)) {
       stop_sending();
     } else {
       fail();

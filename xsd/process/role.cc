@@ -32,7 +32,8 @@ bool is_for_roles(std::string_view variable) noexcept {
 
 }  // namespace
 
-RoleStarter::RoleStarter(Spawner& spawner, const Inheritance& inheritance) : spawner_(spawner) {
+RoleStarter::RoleStarter(Spawner& spawner, const Inheritance& inheritance)
+    : spawner_(spawner), whole_environment_(inheritance.environment) {
   std::copy_if(inheritance.environment.begin(), inheritance.environment.end(),
                std::back_inserter(environment_), is_for_roles);
 }
@@ -44,7 +45,7 @@ Result<RoleProcess> RoleStarter::start(const RoleRequest& request) {
   plan.service = request.title;
   plan.program = "/proc/self/exe";
   plan.arguments = {"xsd", kRoleOption, request.role, request.title};
-  plan.environment = environment_;
+  plan.environment = request.whole_environment ? whole_environment_ : environment_;
   plan.credentials = request.credentials;
   // As many descriptors as we have.
   LimitSetting files{RLIMIT_NOFILE, {}};

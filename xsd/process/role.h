@@ -29,6 +29,8 @@ struct RoleRequest {
   std::string role;                        ///< "worker"
   std::string title;                       ///< of the process: "xsd: worker echo"
   std::optional<Credentials> credentials;  ///< nothing: keep ours (the daemon is not root)
+  /// It runs nothing but this program, so the environment of the daemon is its business, too.
+  bool whole_environment = false;
 };
 
 struct RoleProcess {
@@ -48,6 +50,7 @@ class RoleStarter {
  private:
   Spawner& spawner_;
   int standard_error_ = STDERR_FILENO;
+  std::vector<std::string> whole_environment_;
   std::vector<std::string> environment_;
 };
 

@@ -194,7 +194,7 @@ std::size_t EventLoop::run_once(std::optional<Duration> longest) {
   const std::span<const ReadyEntry> ready = poller_->wait(time_to_wait(longest));
   now_ = clock_.monotonic();
   wheel_.advance(now_);
-  if (on_turn_) on_turn_();
+  if (on_turn_begin_) on_turn_begin_();
   std::size_t count = 0;
   for (const ReadyEntry& entry : ready)
     count += dispatch(entry);
@@ -202,6 +202,7 @@ std::size_t EventLoop::run_once(std::optional<Duration> longest) {
   count += run_deferred();
   empty_graveyard();
   in_turn_ = false;
+  if (on_turn_end_) on_turn_end_();
   return count;
 }
 

@@ -112,8 +112,11 @@ class EventLoop {
   /// the next turn, which then does not wait.
   void defer(std::function<void()> work);
 
-  /// `hook` is called in each turn once the wait is over, before anything else.
-  void on_turn(std::function<void()> hook) { on_turn_ = std::move(hook); }
+  /// `begin` is called in each turn once the wait is over, before anything else, and `end` after all else.
+  void on_turn(std::function<void()> begin, std::function<void()> end) {
+    on_turn_begin_ = std::move(begin);
+    on_turn_end_ = std::move(end);
+  }
 
   /// Turns until `stop` is called; returns at once, after no turn, if it was called before.
   void run();
@@ -163,7 +166,8 @@ class EventLoop {
   std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<Handler> graveyard_;  ///< handlers whose registration ended in this turn
-  std::function<void()> on_turn_;
+  std::function<void()> on_turn_begin_;
+  std::function<void()> on_turn_end_;
   std::vector<std::function<void()>> deferred_;
   std::vector<std::function<void()>>
       deferred_now_;  ///< those that run now; keeps its memory from turn to turn

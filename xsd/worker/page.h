@@ -28,10 +28,8 @@ struct MetricCell {
 };
 
 struct WorkerPage {
-  /// The serial of the last ping that the worker's loop has come to.
-  std::uint64_t answered_ping = 0;
-  /// Turns of its loop, those for a ping alone not counted.
-  std::uint64_t turns = 0;
+  /// 1: its own watchdog has ended it.
+  std::uint64_t hung = 0;
   /// The number of the service whose plugin is at work, 0 if none is; who is to blame when the worker dies.
   std::uint64_t busy_with = 0;
   std::array<service::Counters, kMaxCells> cells;

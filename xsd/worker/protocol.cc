@@ -81,7 +81,7 @@ void fields(Walk& walk, Command& c) {
     walk.flag(c.needs_files);
     walk.flag(c.needs_network);
     walk.number(c.first_connection);
-  } else if constexpr (kIs<Command, Definitions> || kIs<Command, Awake>) {
+  } else if constexpr (kIs<Command, Definitions>) {
     (void)walk;
   } else if constexpr (kIs<Command, Sockets> || kIs<Command, ListenOn>) {
     walk.number(c.service);
@@ -103,8 +103,7 @@ void fields(Walk& walk, Command& c) {
     walk.number(c.error);
     walk.number(c.exit);
     walk.number(c.signal);
-  } else if constexpr (kIs<Command, Ping> || kIs<Command, Rest> || kIs<Command, Fence> ||
-                       kIs<Command, Fenced>) {
+  } else if constexpr (kIs<Command, Fence> || kIs<Command, Fenced>) {
     walk.number(c.serial);
   } else if constexpr (kIs<Command, UdpPorts>) {
     walk.numbers(c.ports);

@@ -16,8 +16,6 @@
 //   Drain, Terminate, Kill   as service::Service has them; Ended follows when nothing is left
 //   ProgramEnded  about a program that the service had asked for
 //   Fence         answered when everything before it has been done
-//   Ping          to be shown in the page; the same, without a message
-//   Rest          a Ping, and Awake is wanted when anything happens after it
 //   UdpPorts      the daemon's own, which are not answered
 //   LogSettings   have changed
 // worker -> master
@@ -25,7 +23,6 @@
 //   Answer        about a definition: it is at work, or why not
 //   Ended         the service is gone
 //   Fenced        about a Fence
-//   Awake         something has happened, for the first time since Rest; it may take long
 //   DealEnded     a dealt connection is over
 //   HandOver      a connection for another service; [it]
 //   StartProgram  a program that the service declares; [its socket]
@@ -93,12 +90,6 @@ struct ProgramEnded {
 struct Fence {
   std::uint64_t serial = 0;
 };
-struct Ping {
-  std::uint64_t serial = 0;
-};
-struct Rest {
-  std::uint64_t serial = 0;
-};
 struct UdpPorts {
   std::vector<std::uint16_t> ports;
 };
@@ -106,7 +97,7 @@ struct LogSettings {
   std::string log_settings;
 };
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Deal, Drain, Terminate, Kill,
-                              ProgramEnded, Fence, Ping, Rest, UdpPorts, LogSettings>;
+                              ProgramEnded, Fence, UdpPorts, LogSettings>;
 
 struct Up {
   std::string error;  ///< empty: all is well
@@ -121,7 +112,6 @@ struct Ended {
 struct Fenced {
   std::uint64_t serial = 0;
 };
-struct Awake {};
 struct DealEnded {
   ServiceNumber service = 0;
   std::uint64_t connection = 0;
@@ -144,8 +134,7 @@ struct DropProgram {
   ServiceNumber service = 0;
   std::uint64_t connection = 0;
 };
-using FromWorker =
-    std::variant<Up, Answer, Ended, Fenced, Awake, DealEnded, HandOver, StartProgram, DropProgram>;
+using FromWorker = std::variant<Up, Answer, Ended, Fenced, DealEnded, HandOver, StartProgram, DropProgram>;
 
 /// How many descriptors go with a command.
 std::size_t descriptors_of(const ToWorker& command) noexcept;

@@ -24,12 +24,14 @@
 #include "xsd/service/plugin_service.h"
 #include "xsd/worker/page.h"
 #include "xsd/worker/protocol.h"
+#include "xsd/worker/watchdog.h"
 
 namespace xsd::worker {
 namespace {
 
 constexpr int kExitInOrder = 0;
 constexpr int kExitFailed = 1;
+constexpr Duration kLogRetry = std::chrono::milliseconds(100);
 constexpr std::size_t kLargestDefinitions = std::size_t{256} * 1024 * 1024;
 
 class Worker final : public service::PluginRequests {
@@ -40,7 +42,11 @@ class Worker final : public service::PluginRequests {
         page_(std::move(page)),
         plugin_(plugin),
         loop_(std::move(loop)),
-        context_(*loop_, process::Inheritance::capture()) {
+        context_(*loop_, process::Inheritance::capture()),
+        log_retry_(*loop_, [this] {
+          if (!log::flush_backlog()) log_retry_.arm(kLogRetry);
+        }) {
+    log::on_backlog([this] { log_retry_.arm(kLogRetry); });
     context_.last_connection = hello_.first_connection;
     context_.sockets_come_prepared = true;
     context_.plugin_requests = this;
@@ -74,8 +80,6 @@ class Worker final : public service::PluginRequests {
   void obey(const Kill& command, std::span<UniqueFd> fds);
   void obey(const ProgramEnded& command, std::span<UniqueFd> fds);
   void obey(const Fence& command, std::span<UniqueFd> fds);
-  void obey(const Ping& command, std::span<UniqueFd> fds);
-  void obey(const Rest& command, std::span<UniqueFd> fds);
   void obey(const UdpPorts& command, std::span<UniqueFd> fds);
   void obey(const LogSettings& command, std::span<UniqueFd> fds);
 
@@ -89,7 +93,6 @@ class Worker final : public service::PluginRequests {
   /// 0, or a negative errno if the command is too long for a message.
   int tell(const FromWorker& command, UniqueFd fd = {});
   void tell_now();
-  void on_turn();
   void stop(const char* why);
   WorkerPage& page() noexcept { return *static_cast<WorkerPage*>(page_.data()); }
 
@@ -98,12 +101,12 @@ class Worker final : public service::PluginRequests {
   const plugin::PluginEntry* plugin_;  ///< that was loaded; nullptr: the built-in ones
   std::unique_ptr<reactor::EventLoop> loop_;
   service::ServiceContext context_;
+  reactor::Timer log_retry_;
   std::unique_ptr<process::Channel> channel_;
   std::unordered_map<ServiceNumber, Slot> slots_;
   std::string outgoing_;  ///< what is told at the end of this turn
   Fds outgoing_fds_;
   bool tells_ = false;
-  bool rests_ = false;  ///< nobody looks whether we react; the next turn is told of
   int status_ = kExitInOrder;
 };
 
@@ -119,7 +122,7 @@ int Worker::run(UniqueFd channel, const Status& ready) {
     tell_now();
     return kExitFailed;
   }
-  loop_->on_turn([this] { on_turn(); });
+  Watchdog::start(*loop_, page().hung);
   loop_->run();
   slots_.clear();
   log::flush();
@@ -274,29 +277,6 @@ void Worker::obey(const ProgramEnded& command, std::span<UniqueFd> /*fds*/) {
 
 void Worker::obey(const Fence& command, std::span<UniqueFd> /*fds*/) {
   (void)tell(Fenced{command.serial});
-}
-
-void Worker::obey(const Ping& command, std::span<UniqueFd> /*fds*/) {
-  page().answered_ping = command.serial;
-  --page().turns;
-}
-
-void Worker::obey(const Rest& command, std::span<UniqueFd> /*fds*/) {
-  --page().turns;
-  // When all else of this turn is done: until then somebody has to look.
-  loop_->defer([this, serial = command.serial] {
-    page().answered_ping = serial;
-    rests_ = true;
-  });
-}
-
-/// Before anything else of a turn, so that what takes for ever in it is noticed.
-void Worker::on_turn() {
-  ++page().turns;
-  if (!std::exchange(rests_, false)) return;
-  std::string message;
-  append(message, Awake{});
-  channel_->send(message);
 }
 
 void Worker::obey(const UdpPorts& command, std::span<UniqueFd> /*fds*/) {

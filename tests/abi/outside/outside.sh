@@ -32,7 +32,7 @@ config=$(find "$work/prefix" -name xsd-plugin.pc)
 [ -n "$config" ] || fail "no xsd-plugin.pc is installed"
 export PKG_CONFIG_PATH="${config%/*}"
 plugindir=$(pkg-config --variable=plugindir xsd-plugin)
-for shipped in "$plugindir"/chat.so "$plugindir"/logd.so; do
+for shipped in "$plugindir"/chat.so "$plugindir"/logd.so "$plugindir"/httpd.so; do
   check_exports "$shipped"
 done
 

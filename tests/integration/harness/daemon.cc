@@ -20,7 +20,7 @@ constexpr Milliseconds kLastGrace{3000};
 constexpr int kStep = 200;
 
 constexpr std::string_view kReloadMark = ": reload: ";
-constexpr Milliseconds kOnItsWay{1000};
+constexpr Milliseconds kOnItsWay{5000};
 
 }  // namespace
 

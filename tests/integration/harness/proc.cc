@@ -83,16 +83,15 @@ pid_t role_of(pid_t daemon, std::string_view role) {
   return 0;
 }
 
+pid_t server_of(pid_t daemon) {
+  const pid_t worker = role_of(daemon, "worker");
+  return worker > 0 ? worker : daemon;
+}
+
 std::vector<pid_t> children_of(pid_t pid, bool zombies) {
   std::vector<pid_t> children = all_children_of(pid, zombies);
   std::erase_if(children, is_role);
   return children;
-}
-
-std::string command_line(pid_t pid) {
-  std::string text = read_file("/proc/" + std::to_string(pid) + "/cmdline");
-  std::replace(text.begin(), text.end(), '\0', ' ');
-  return text;
 }
 
 std::size_t zombie_count(pid_t parent) {

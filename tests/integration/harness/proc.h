@@ -20,8 +20,8 @@ std::size_t fd_count(pid_t pid);
 std::vector<pid_t> children_of(pid_t pid, bool zombies = false);
 /// The daemon's own child with this task ("logger"), 0 if there is none.
 pid_t role_of(pid_t daemon, std::string_view role);
-/// Its arguments, with blanks between.
-std::string command_line(pid_t pid);
+/// Who serves its plugins: its worker, or itself if there is none.
+pid_t server_of(pid_t daemon);
 std::size_t zombie_count(pid_t parent);
 /// A field of /proc/PID/status, e.g. "Uid", "VmRSS", "Threads", "SigIgn"; trimmed.
 std::string status_field(pid_t pid, const std::string& name);
