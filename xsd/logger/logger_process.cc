@@ -90,7 +90,8 @@ Status LoggerProcess::launch() {
   if (!pidfd) return give_up(std::move(pidfd.error()));
   auto channel = process::Channel::create(
       loop_, std::move(started->channel),
-      {.on_message = [this](std::string_view bytes, std::vector<UniqueFd>) { on_message(bytes); },
+      {.on_message = [this](std::string_view bytes,
+                            const std::vector<UniqueFd>& /*fds*/) { on_message(bytes); },
        // Its end follows, if it has not come already.
        .on_end = [this](const std::string&) { (void)child_.signal(SIGKILL); }});
   if (!channel) return give_up(std::move(channel.error()));

@@ -182,8 +182,9 @@ Status PluginProbes::start(Probe& probe) {
   probe.child = std::move(*child);
   auto channel = process::Channel::create(
       loop_, std::move(started->channel),
-      {.on_message = [this, &probe](std::string_view message,
-                                    std::vector<UniqueFd> fds) { on_message(probe, message, !fds.empty()); },
+      {.on_message = [this, &probe](
+                         std::string_view message,
+                         const std::vector<UniqueFd>& fds) { on_message(probe, message, !fds.empty()); },
        .on_end =
            [this, &probe](const std::string& /*why*/) {
              probe.is_channel_over = true;

@@ -179,6 +179,7 @@ void check_settings(const xsd_plugin& calls, const SettingsNode& written, const 
                         [key](const xsd_setting& one) { return one.name == key; });
   };
   std::vector<std::string_view> names;
+  names.reserve(settings.size());
   for (const xsd_setting& setting : settings)
     names.emplace_back(setting.name);
   for (const auto& [key, value] : written.members) {
