@@ -110,25 +110,21 @@ void RemoteService::drain() {
 }
 
 void RemoteService::terminate(Duration grace, bool close_connections) {
-  sockets_.clear();
-  patience_.cancel();
-  state_ = State::Ending;
-  if (!host_.is_running()) return become_idle();
-  if (close_connections) {
-    host_.say(worker::Terminate{number_, grace, true});
-  } else if (grace > Duration::zero()) {
-    host_.say(worker::Terminate{number_, grace, false});
-  } else {
-    host_.say(worker::Drain{number_});
-  }
+  if (close_connections || grace > Duration::zero())
+    return end(worker::Terminate{number_, grace, close_connections});
+  end(worker::Drain{number_});
 }
 
 void RemoteService::kill() {
+  end(worker::Kill{number_});
+}
+
+void RemoteService::end(const worker::ToWorker& command) {
   sockets_.clear();
   patience_.cancel();
   state_ = State::Ending;
   if (!host_.is_running()) return become_idle();
-  host_.say(worker::Kill{number_});
+  host_.say(command);
 }
 
 void RemoteService::on_idle(std::function<void()> handler) {

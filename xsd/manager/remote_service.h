@@ -72,6 +72,7 @@ class RemoteService final : public service::ManagedService {
   void define();
   void send_sockets(const std::vector<net::BoundSocket*>& sockets);
   std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
+  void end(const worker::ToWorker& command);
   void become_idle();
   void tell();
   void add_metrics(std::map<std::string, std::uint64_t>& sum) const;

@@ -8,6 +8,7 @@
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
 #include "xsd/manager/remote_service.h"
+#include "xsd/process/helper.h"
 
 namespace xsd::manager {
 namespace {
@@ -190,6 +191,10 @@ Status WorkerHost::try_start() {
                                              .credentials = setup_.credentials,
                                              .whole_environment = image_ == nullptr});
   if (!process) return std::move(process.error());
+  const auto give_up = [&](Error error) {
+    process::end_unwatched(process->pid);
+    return error;
+  };
   auto channel = process::Channel::create(
       setup_.context.loop, std::move(process->channel),
       {.on_message = [this](std::string_view message,
@@ -199,10 +204,10 @@ Status WorkerHost::try_start() {
              // Its end follows, if that is the reason; else it is brought about.
              if (!why.empty()) distrust(why);
            }});
-  if (!channel) return std::move(channel.error());  // and it ends
+  if (!channel) return give_up(std::move(channel.error()));
   auto child = setup_.context.children.watch(process->pid, std::move(process->pidfd),
                                              [this](const reactor::ChildExit& exit) { on_exit(exit); });
-  if (!child) return std::move(child.error());
+  if (!child) return give_up(std::move(child.error()));
   page_ = std::move(*page);
   channel_ = std::move(*channel);
   child_ = std::move(*child);
@@ -393,8 +398,6 @@ void WorkerHost::hear(const worker::Ended& event, std::span<UniqueFd> /*fds*/) {
 void WorkerHost::hear(const worker::Fenced& event, std::span<UniqueFd> /*fds*/) {
   if (event.serial == fence_serial_) end_fences();
 }
-
-void WorkerHost::hear(const worker::DealEnded& /*event*/, std::span<UniqueFd> /*fds*/) {}
 
 void WorkerHost::hear(const worker::HandOver& event, std::span<UniqueFd> fds) {
   RemoteService* const service = find(event.service);

@@ -100,7 +100,6 @@ class WorkerHost {
   void hear(const worker::Answer& event, std::span<UniqueFd> fds);
   void hear(const worker::Ended& event, std::span<UniqueFd> fds);
   void hear(const worker::Fenced& event, std::span<UniqueFd> fds);
-  void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
   void hear(const worker::HandOver& event, std::span<UniqueFd> fds);
   void hear(const worker::StartProgram& event, std::span<UniqueFd> fds);
   void hear(const worker::DropProgram& event, std::span<UniqueFd> fds);

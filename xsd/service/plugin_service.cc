@@ -81,11 +81,6 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
   if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
-  (void)take(std::move(socket), id, remote, local);  // what becomes of it is recorded
-}
-
-bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                         const net::SocketAddress& local) {
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
   const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
@@ -93,17 +88,16 @@ bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAdd
   switch (outcome) {
     case plugin::OpenOutcome::Open:
       ++counters_->started;
-      return true;
+      break;
     case plugin::OpenOutcome::Refused:
       ++counters_->started;  // the plugin has had it
       context_.records.end(definition(), subject, {.error = "refused by the plugin"});
-      return false;
+      break;
     case plugin::OpenOutcome::NoRoom:
+      ++counters_->refused[static_cast<std::size_t>(policy::Reason::Resources)];
+      context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
       break;
   }
-  ++counters_->refused[static_cast<std::size_t>(policy::Reason::Resources)];
-  context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
-  return false;
 }
 
 void PluginService::count_active() noexcept {

@@ -23,10 +23,6 @@ class PluginService final : public Service {
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
-  /// Takes over a connection that somebody else has accepted and admitted; false if it is over already.
-  bool take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-            const net::SocketAddress& local);
-
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;
 

@@ -86,11 +86,6 @@ void fields(Walk& walk, Command& c) {
   } else if constexpr (kIs<Command, Sockets> || kIs<Command, ListenOn>) {
     walk.number(c.service);
     walk.numbers(c.endpoints);
-  } else if constexpr (kIs<Command, Deal>) {
-    walk.number(c.service);
-    walk.number(c.connection);
-    walk.address(c.remote);
-    walk.address(c.local);
   } else if constexpr (kIs<Command, Drain> || kIs<Command, Kill> || kIs<Command, Ended>) {
     walk.number(c.service);
   } else if constexpr (kIs<Command, Terminate>) {
@@ -127,7 +122,7 @@ void fields(Walk& walk, Command& c) {
     walk.texts(c.environment, kLongestVariable);
     walk.text(c.directory, kLongestPath);
   } else {
-    static_assert(kIs<Command, DealEnded> || kIs<Command, DropProgram>);
+    static_assert(kIs<Command, DropProgram>);
     walk.number(c.service);
     walk.number(c.connection);
   }
@@ -169,7 +164,7 @@ std::size_t descriptors_of(const ToWorker& command) noexcept {
   if (const auto* const hello = std::get_if<Hello>(&command))
     return 1U + (hello->has_log ? 1U : 0U) + (hello->has_library ? 1U : 0U);
   if (const auto* const sockets = std::get_if<Sockets>(&command)) return sockets->endpoints.size();
-  return std::holds_alternative<Definitions>(command) || std::holds_alternative<Deal>(command) ? 1 : 0;
+  return std::holds_alternative<Definitions>(command) ? 1 : 0;
 }
 
 std::size_t descriptors_of(const FromWorker& command) noexcept {

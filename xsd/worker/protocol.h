@@ -12,7 +12,6 @@
 //   Definitions   services to be made, or to become what is said here; [sealed memory]. Each is answered.
 //   Sockets       bound sockets of a service, by the index of their endpoint in its definition; [one each]
 //   ListenOn      the service listens on exactly these of them from now on; others are closed
-//   Deal          an accepted and admitted connection of a service that is dealt to shards; [it]
 //   Drain, Terminate, Kill   as service::Service has them; Ended follows when nothing is left
 //   ProgramEnded  about a program that the service had asked for
 //   Fence         answered when everything before it has been done
@@ -23,7 +22,6 @@
 //   Answer        about a definition: it is at work, or why not
 //   Ended         the service is gone
 //   Fenced        about a Fence
-//   DealEnded     a dealt connection is over
 //   HandOver      a connection for another service; [it]
 //   StartProgram  a program that the service declares; [its socket]
 //   DropProgram   nobody waits for it any more
@@ -63,12 +61,6 @@ struct ListenOn {
   ServiceNumber service = 0;
   std::vector<std::uint32_t> endpoints;
 };
-struct Deal {
-  ServiceNumber service = 0;
-  std::uint64_t connection = 0;
-  net::SocketAddress remote;
-  net::SocketAddress local;
-};
 struct Drain {
   ServiceNumber service = 0;
 };
@@ -96,8 +88,8 @@ struct UdpPorts {
 struct LogSettings {
   std::string log_settings;
 };
-using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Deal, Drain, Terminate, Kill,
-                              ProgramEnded, Fence, UdpPorts, LogSettings>;
+using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Drain, Terminate, Kill, ProgramEnded,
+                              Fence, UdpPorts, LogSettings>;
 
 struct Up {
   std::string error;  ///< empty: all is well
@@ -111,10 +103,6 @@ struct Ended {
 };
 struct Fenced {
   std::uint64_t serial = 0;
-};
-struct DealEnded {
-  ServiceNumber service = 0;
-  std::uint64_t connection = 0;
 };
 struct HandOver {
   ServiceNumber service = 0;
@@ -134,7 +122,7 @@ struct DropProgram {
   ServiceNumber service = 0;
   std::uint64_t connection = 0;
 };
-using FromWorker = std::variant<Up, Answer, Ended, Fenced, DealEnded, HandOver, StartProgram, DropProgram>;
+using FromWorker = std::variant<Up, Answer, Ended, Fenced, HandOver, StartProgram, DropProgram>;
 
 /// How many descriptors go with a command.
 std::size_t descriptors_of(const ToWorker& command) noexcept;

@@ -74,7 +74,6 @@ class Worker final : public service::PluginRequests {
   void obey(const Definitions& command, std::span<UniqueFd> fds);
   void obey(const Sockets& command, std::span<UniqueFd> fds);
   void obey(const ListenOn& command, std::span<UniqueFd> fds);
-  void obey(const Deal& command, std::span<UniqueFd> fds);
   void obey(const Drain& command, std::span<UniqueFd> fds);
   void obey(const Terminate& command, std::span<UniqueFd> fds);
   void obey(const Kill& command, std::span<UniqueFd> fds);
@@ -226,14 +225,6 @@ void Worker::obey(const ListenOn& command, std::span<UniqueFd> /*fds*/) {
   std::erase_if(slot->sockets, [&](const auto& socket) {
     return std::find(wanted.begin(), wanted.end(), socket.get()) == wanted.end();
   });
-}
-
-void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
-  Slot* const slot = find(command.service);
-  const bool open = slot != nullptr &&
-                    static_cast<service::PluginService&>(*slot->service)
-                        .take(raise_fd(std::move(fds[0])), command.connection, command.remote, command.local);
-  if (!open) (void)tell(DealEnded{command.service, command.connection});
 }
 
 void Worker::obey(const Drain& command, std::span<UniqueFd> /*fds*/) {

@@ -27,11 +27,10 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
                                  .needs_network = false,
                                  .first_connection = 7}));
   append(message, ToWorker(ListenOn{3, {0, 2, 5}}));
-  append(message, ToWorker(Deal{3, 9, address("192.0.2.7", 40000), address("::1", 7)}));
   append(message, ToWorker(Terminate{3, std::chrono::seconds(10), true}));
   const auto commands = decode_to_worker(message);
   ASSERT_TRUE(commands);
-  ASSERT_EQ(commands->size(), 4U);
+  ASSERT_EQ(commands->size(), 3U);
   const auto& hello = std::get<Hello>((*commands)[0]);
   EXPECT_EQ(hello.title, "chat");
   EXPECT_EQ(hello.library_path, "/p/chat.so");
@@ -39,9 +38,19 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
   EXPECT_FALSE(hello.needs_network);
   EXPECT_EQ(hello.first_connection, 7U);
   EXPECT_THAT(std::get<ListenOn>((*commands)[1]).endpoints, ElementsAre(0, 2, 5));
-  EXPECT_EQ(std::get<Deal>((*commands)[2]).remote.to_string(), "192.0.2.7:40000");
-  EXPECT_EQ(std::get<Deal>((*commands)[2]).local.to_string(), "[::1]:7");
-  EXPECT_EQ(std::get<Terminate>((*commands)[3]).grace, std::chrono::seconds(10));
+  EXPECT_EQ(std::get<Terminate>((*commands)[2]).grace, std::chrono::seconds(10));
+}
+
+TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
+  std::string message;
+  append(message, FromWorker(HandOver{3, 9, address("192.0.2.7", 40000), address("::1", 7), "cat"}));
+  const auto events = decode_from_worker(message);
+  ASSERT_TRUE(events);
+  ASSERT_EQ(events->size(), 1U);
+  const auto& given = std::get<HandOver>(events->front());
+  EXPECT_EQ(given.remote.to_string(), "192.0.2.7:40000");
+  EXPECT_EQ(given.local.to_string(), "[::1]:7");
+  EXPECT_EQ(given.target, "cat");
 }
 
 TEST(WorkerProtocol, says_how_many_descriptors_go_with_a_command) {
