@@ -71,14 +71,13 @@ bool IncludedFiles::is_main_file(const Pattern& pattern, const std::string& name
 }
 
 FolderState IncludedFiles::state_of(const std::string& folder) {
-  const auto [place, is_new] = states_.try_emplace(folder);
-  if (is_new) place->second = look_at(folder);
-  return place->second;
+  const auto& view = views_.look(folder);
+  return view ? view->state : FolderState{};
 }
 
-std::optional<IncludedFiles::Fault> IncludedFiles::check_again() const {
+std::optional<IncludedFiles::Fault> IncludedFiles::check_again() {
   for (const auto& [folder, shown] : folders_) {
-    const FolderState& before = states_.at(folder);
+    const FolderState before = state_of(folder);
     const FolderState now = look_at(folder);
     if (now.device == before.device && now.inode == before.inode) continue;
     // At the first load half of the services are better than none.
@@ -94,9 +93,9 @@ void IncludedFiles::end(bool accepted) {
     accepted_missing_ = std::move(missing_);
   }
   missing_ = {};
-  files_ = {};
+  files_ = std::vector<IncludedFile>();  // with the room that it had
   listed_ = {};
-  states_.clear();
+  views_.clear();
   folders_.clear();
 }
 

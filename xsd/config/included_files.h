@@ -45,8 +45,9 @@ class IncludedFiles {
   std::span<const IncludedFile> files() const noexcept { return files_; }
   /// What decides whether the files in a folder are trusted; looked at once a load.
   FolderState state_of(const std::string& folder);
+  FolderViews& folder_views() noexcept { return views_; }
   /// When all files were read: whether the folders are still those that were listed.
-  std::optional<Fault> check_again() const;
+  std::optional<Fault> check_again();
   /// The load is over. One that was accepted is what the next one is held against.
   void end(bool accepted);
 
@@ -57,8 +58,8 @@ class IncludedFiles {
   std::size_t limit_;
   std::string main_file_;
   std::vector<IncludedFile> files_;
-  std::unordered_set<std::string> listed_;      ///< paths of files_
-  std::map<std::string, FolderState> states_;   ///< of folders, by path
+  std::unordered_set<std::string> listed_;  ///< paths of files_
+  FolderViews views_;
   std::map<std::string, std::string> folders_;  ///< that were listed: as shown, by path
   std::unordered_set<std::string> missing_;
   bool has_accepted_ = false;

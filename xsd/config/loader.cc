@@ -244,7 +244,7 @@ class Loader::Impl {
   bool read_main(const std::string& path) {
     const WallTime now = clock_.wall();
     auto& diagnostics = reports_.front().diagnostics;
-    const auto source = read_source_file(path, "", trust_);
+    const auto source = read_source_file(path, "", trust_, included_.folder_views());
     if (!source) {
       reject({}, source.error().text());
       return false;
@@ -307,7 +307,7 @@ class Loader::Impl {
       }
     }
     const WallTime now = clock_.wall();
-    const auto source = read_source_file(path, job.folder, trust_);
+    const auto source = read_source_file(path, job.folder, trust_, included_.folder_views());
     if (!source) {
       cache_.erase(job.path);
       unreadable_file(job, path, source.error());
@@ -496,8 +496,8 @@ class Loader::Impl {
     }
     if (!snapshot_.rejected) forget_gone_files();
     included_.end(!snapshot_.rejected);
-    reports_ = {};
-    pending_ = {};
+    reports_ = std::vector<Report>();  // with the room that it had
+    pending_ = std::vector<Pending>();
     ids_ = {};
     index_.clear();
     answers_ = {};

@@ -10,7 +10,8 @@ Diagnostic ShownText::diagnose(Severity severity, const std::string& file, const
   if (where.line > 0 && file_ != file) {
     file_ = file;
     text_.clear();
-    const auto source = read_source_file(path, "", TrustRules{});
+    FolderViews folders;
+    const auto source = read_source_file(path, "", TrustRules{}, folders);
     if (source && mark != nullptr && mark->has_text(source->text)) text_ = source->text;
   }
   DiagnosticSink sink(file, where.line > 0 ? std::string_view(text_) : std::string_view{});

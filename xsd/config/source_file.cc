@@ -56,29 +56,21 @@ bool lies_in(std::string_view file, std::string_view folder) noexcept {
 }
 
 /// Looks at owner and mode of the file (`folder` empty) or of a folder that holds it. An Error: refused.
-Status check_trust(const struct stat& info, const std::string& folder, const TrustRules& rules,
+Status check_trust(const FolderState& info, const std::string& folder, const TrustRules& rules,
                    std::vector<std::string>& warnings) {
-  const std::string its_folder = folder.empty() ? "" : "its folder " + quoted(folder);
-  const auto it = [&](const char* pronoun) { return folder.empty() ? pronoun : its_folder; };
+  const auto it = [&](const char* pronoun) {
+    return folder.empty() ? std::string(pronoun) : "its folder " + quoted(folder);
+  };
   std::vector<std::string> faults;
-  if ((info.st_mode & S_IWOTH) != 0) faults.push_back("others may write " + it("it") + "; chmod o-w");
-  if (info.st_uid != 0 && info.st_uid != rules.trusted_owner) {
-    faults.push_back(it("it") + " belongs to user " + std::to_string(info.st_uid) + ", not to root" +
+  if ((info.mode & S_IWOTH) != 0) faults.push_back("others may write " + it("it") + "; chmod o-w");
+  if (info.owner != 0 && info.owner != rules.trusted_owner) {
+    faults.push_back(it("it") + " belongs to user " + std::to_string(info.owner) + ", not to root" +
                      (rules.trusted_owner == 0 ? "" : " or the owner of the main file") + "; chown it");
   }
   if (rules.enforce && !faults.empty()) return Error(std::move(faults.front()));
   std::move(faults.begin(), faults.end(), std::back_inserter(warnings));
-  if ((info.st_mode & S_IWGRP) != 0) warnings.push_back("its group may write " + it("it") + "; chmod g-w");
+  if ((info.mode & S_IWGRP) != 0) warnings.push_back("its group may write " + it("it") + "; chmod g-w");
   return {};
-}
-
-Result<FolderState> check_folder(const std::string& folder, const TrustRules& rules,
-                                 std::vector<std::string>& warnings) {
-  struct stat info {};
-  if (::stat(folder.c_str(), &info) != 0)
-    return Error::from_errno(errno, "cannot look at its folder " + quoted(folder));
-  if (Status status = check_trust(info, folder, rules, warnings); !status) return status.error();
-  return make_folder_state(info);
 }
 
 Result<std::string> read_all(int fd, std::size_t expected) {
@@ -91,7 +83,8 @@ Result<std::string> read_all(int fd, std::size_t expected) {
     if (got < 0) return Error::from_errno(errno, "cannot read");
     used += static_cast<std::size_t>(got);
     if (used > kMaxFileSize) return too_large();
-    if (got == 0) break;
+    // A file that is as long as it said has given less than was asked for: this was its end.
+    if (got == 0 || used == expected) break;
     if (used == text.size()) text.resize(std::min(2 * text.size(), kMaxFileSize + 1));
   }
   text.resize(used);
@@ -104,8 +97,21 @@ FolderState make_folder_state(const struct stat& info) noexcept {
   return {info.st_dev, info.st_ino, info.st_mode, info.st_uid};
 }
 
+const Result<FolderViews::View>& FolderViews::look(const std::string& folder) {
+  if (const auto known = views_.find(folder); known != views_.end()) return known->second;
+  const auto find_out = [&folder]() -> Result<View> {
+    auto real = real_path(folder);
+    if (!real) return std::move(real.error());
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0)
+      return Error::from_errno(errno, "cannot look at its folder " + quoted(folder));
+    return View{std::move(*real), make_folder_state(info)};
+  };
+  return views_.emplace(folder, find_out()).first->second;
+}
+
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
-                                    const TrustRules& rules) {
+                                    const TrustRules& rules, FolderViews& folders) {
   struct stat info {};
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) {
@@ -122,26 +128,29 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
 
   const Result<std::string> real = real_path_of(fd.get(), path);
   if (!real) return real.error();
-  const std::string named_folder = folder_of(path);
-  const Result<std::string> link_folder = real_path(named_folder);
-  if (!link_folder) return link_folder.error();
+  const Result<FolderViews::View>& named = folders.look(folder_of(path));
+  if (!named) return named.error();
   if (!inside.empty()) {
-    const Result<std::string> folder = inside == named_folder ? link_folder : real_path(inside);
+    const Result<FolderViews::View>& folder = folders.look(inside);
     if (!folder) return folder.error();
-    if (!lies_in(*real, *folder)) return Error("leads out of its folder, to " + quoted(*real));
+    if (!lies_in(*real, folder->real_path)) return Error("leads out of its folder, to " + quoted(*real));
   }
 
-  if (Status status = check_trust(info, "", rules, file.warnings); !status) return status.error();
+  if (Status status = check_trust(make_folder_state(info), "", rules, file.warnings); !status)
+    return status.error();
   // The folder that holds the file, and, of a link, the one that holds the link.
   const std::string folder = folder_of(*real);
-  const Result<FolderState> real_state = check_folder(folder, rules, file.warnings);
-  if (!real_state) return real_state.error();
-  file.folders.named = *real_state;
-  if (*link_folder != folder) {
-    const Result<FolderState> named_state = check_folder(*link_folder, rules, file.warnings);
-    if (!named_state) return named_state.error();
-    file.folders = {*named_state, folder, *real_state};
+  file.folders.named = named->state;
+  if (named->real_path != folder) {
+    const Result<FolderViews::View>& holds = folders.look(folder);
+    if (!holds) return holds.error();
+    if (Status status = check_trust(holds->state, folder, rules, file.warnings); !status)
+      return status.error();
+    file.folders.real_path = folder;
+    file.folders.real = holds->state;
   }
+  if (Status status = check_trust(named->state, named->real_path, rules, file.warnings); !status)
+    return status.error();
 
   if (info.st_size > static_cast<off_t>(kMaxFileSize)) return too_large();
   Result<std::string> text = read_all(fd.get(), static_cast<std::size_t>(info.st_size));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <sys/stat.h>
@@ -26,6 +27,21 @@ struct FolderState {
   friend bool operator==(const FolderState&, const FolderState&) = default;
 };
 FolderState make_folder_state(const struct stat& info) noexcept;
+
+/// Folders as one load sees them: each is looked at once.
+class FolderViews {
+ public:
+  struct View {
+    std::string real_path;
+    FolderState state;
+  };
+  /// An Error says which of the two could not be found out. The answer stays where it is until `clear`.
+  const Result<View>& look(const std::string& folder);
+  void clear() noexcept { views_.clear(); }
+
+ private:
+  std::unordered_map<std::string, Result<View>> views_;  ///< by path as asked for
+};
 
 /// The folders that were looked at for a file.
 struct FileFolders {
@@ -52,7 +68,7 @@ struct SourceFile {
 /// (itself resolved). Errors: not there, not a regular file, larger than 1 MiB, leads out of the folder, not
 /// trusted. The text is not looked at.
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
-                                    const TrustRules& rules);
+                                    const TrustRules& rules, FolderViews& folders);
 
 /// The stamp alone, following links; an error if there is nothing to stat.
 Result<FileStamp> stamp_of(const std::string& path);

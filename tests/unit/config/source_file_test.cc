@@ -39,12 +39,16 @@ class SourceFileTest : public testing::Test {
     return path;
   }
 
+  Result<SourceFile> read(const std::string& path, const std::string& inside) const {
+    FolderViews folders;
+    return read_source_file(path, inside, rules_, folders);
+  }
   std::string fault_of(const std::string& path, const std::string& inside = "") const {
-    const Result<SourceFile> file = read_source_file(path, inside, rules_);
+    const Result<SourceFile> file = read(path, inside);
     return file ? "" : file.error().text();
   }
   std::vector<std::string> warnings_of(const std::string& path) const {
-    const Result<SourceFile> file = read_source_file(path, "", rules_);
+    const Result<SourceFile> file = read(path, "");
     return file ? file->warnings : std::vector<std::string>{"refused: " + file.error().text()};
   }
 
@@ -57,7 +61,7 @@ using Lines = std::vector<std::string>;
 
 TEST_F(SourceFileTest, reads_text_and_stamp) {
   const std::string path = write("echo.yaml", std::string_view("a\0\xff", 3));
-  const Result<SourceFile> file = read_source_file(path, folder_, rules_);
+  const Result<SourceFile> file = read(path, folder_);
   ASSERT_TRUE(file) << file.error().text();
   EXPECT_EQ(file->text, std::string("a\0\xff", 3));
   EXPECT_EQ(file->stamp.size, 3);
@@ -68,7 +72,7 @@ TEST_F(SourceFileTest, reads_text_and_stamp) {
 }
 
 TEST_F(SourceFileTest, reads_an_empty_file) {
-  const Result<SourceFile> file = read_source_file(write("empty.yaml", ""), "", rules_);
+  const Result<SourceFile> file = read(write("empty.yaml", ""), "");
   ASSERT_TRUE(file);
   EXPECT_EQ(file->text, "");
 }
@@ -112,8 +116,7 @@ TEST_F(SourceFileTest, takes_regular_files_only) {
 }
 
 TEST_F(SourceFileTest, takes_one_mebibyte_and_no_more) {
-  const Result<SourceFile> file =
-      read_source_file(write("most.yaml", std::string(kMaxFileSize, 'x')), "", rules_);
+  const Result<SourceFile> file = read(write("most.yaml", std::string(kMaxFileSize, 'x')), "");
   ASSERT_TRUE(file);
   EXPECT_EQ(file->text.size(), kMaxFileSize);
   EXPECT_EQ(fault_of(write("more.yaml", std::string(kMaxFileSize + 1, 'x'))), "larger than 1 MiB");
@@ -127,7 +130,7 @@ TEST_F(SourceFileTest, does_not_read_fifty_megabytes) {
 
 TEST_F(SourceFileTest, is_bounded_where_the_size_says_nothing) {
   // Files of /proc say that they are empty; this one is at least not endless.
-  const Result<SourceFile> file = read_source_file("/proc/self/status", "", {});
+  const Result<SourceFile> file = read("/proc/self/status", "");
   ASSERT_TRUE(file) << file.error().text();
   EXPECT_GT(file->text.size(), 100U);
 }
@@ -135,7 +138,7 @@ TEST_F(SourceFileTest, is_bounded_where_the_size_says_nothing) {
 TEST_F(SourceFileTest, follows_links_that_stay_inside) {
   write("echo.yaml", "inside\n");
   ASSERT_EQ(::symlink("echo.yaml", (folder_ + "/link.yaml").c_str()), 0);
-  const Result<SourceFile> file = read_source_file(folder_ + "/link.yaml", folder_, rules_);
+  const Result<SourceFile> file = read(folder_ + "/link.yaml", folder_);
   ASSERT_TRUE(file) << file.error().text();
   EXPECT_EQ(file->text, "inside\n");
 }
@@ -145,7 +148,7 @@ TEST_F(SourceFileTest, follows_the_links_of_a_mounted_config_map) {
   write("..2024_05/echo.yaml", "mounted\n");
   ASSERT_EQ(::symlink("..2024_05", (folder_ + "/..data").c_str()), 0);
   ASSERT_EQ(::symlink("..data/echo.yaml", (folder_ + "/echo.yaml").c_str()), 0);
-  const Result<SourceFile> file = read_source_file(folder_ + "/echo.yaml", folder_, rules_);
+  const Result<SourceFile> file = read(folder_ + "/echo.yaml", folder_);
   ASSERT_TRUE(file) << file.error().text();
   EXPECT_EQ(file->text, "mounted\n");
 }
@@ -160,10 +163,10 @@ TEST_F(SourceFileTest, tells_of_the_folders_that_it_looked_at) {
   ASSERT_EQ(::mkdir(real.c_str(), 0700), 0);
   const std::string path = write("real/echo.yaml");
   ASSERT_EQ(::symlink("real/echo.yaml", (folder_ + "/link.yaml").c_str()), 0);
-  const FileFolders plain = read_source_file(path, "", rules_)->folders;
+  const FileFolders plain = read(path, "")->folders;
   EXPECT_EQ(plain.named, state(real));
   EXPECT_EQ(plain.real_path, "");
-  const FileFolders linked = read_source_file(folder_ + "/link.yaml", "", rules_)->folders;
+  const FileFolders linked = read(folder_ + "/link.yaml", "")->folders;
   EXPECT_EQ(linked.named, state(folder_));
   EXPECT_EQ(linked.real_path, real);
   EXPECT_EQ(linked.real, state(real));
