@@ -70,26 +70,26 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     }
   }
   if (!socket) return tl::unexpected(BindFailure{std::move(socket.error()), endpoint, {}});
-  Entry& entry = entries_[endpoint];
-  entry = {std::make_unique<net::BoundSocket>(std::move(*socket)), user};
-  by_user_[user].push_back(endpoint);
-  return entry.socket.get();
+  const auto made =
+      entries_.emplace(endpoint, Entry{std::make_unique<net::BoundSocket>(std::move(*socket)), user}).first;
+  by_user_[user].push_back(&made->first);
+  return made->second.socket.get();
 }
 
 void SocketTable::set_user(const net::Endpoint& endpoint, const std::string& user) {
   const auto entry = entries_.find(endpoint);
   if (entry == entries_.end()) return;
-  std::erase(by_user_[entry->second.user], endpoint);
-  by_user_[user].push_back(endpoint);
+  std::erase(by_user_[entry->second.user], &entry->first);
+  by_user_[user].push_back(&entry->first);
   entry->second.user = user;
 }
 
 void SocketTable::release(const std::string& user, const std::vector<net::Endpoint>& kept) {
   const auto owned = by_user_.find(user);
   if (owned == by_user_.end()) return;
-  std::erase_if(owned->second, [&](const net::Endpoint& endpoint) {
-    if (std::find(kept.begin(), kept.end(), endpoint) != kept.end()) return false;
-    entries_.erase(endpoint);
+  std::erase_if(owned->second, [&](const net::Endpoint* endpoint) {
+    if (std::find(kept.begin(), kept.end(), *endpoint) != kept.end()) return false;
+    entries_.erase(entries_.find(*endpoint));
     return true;
   });
   if (owned->second.empty()) by_user_.erase(owned);

@@ -66,7 +66,7 @@ class SocketTable {
 
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
   /// The endpoints of each user, so that letting go of one service does not look at all of them.
-  std::unordered_map<std::string, std::vector<net::Endpoint>> by_user_;
+  std::unordered_map<std::string, std::vector<const net::Endpoint*>> by_user_;  ///< keys of entries_
 };
 
 /// Why an endpoint cannot be bound that another service of ours has: "bind ENDPOINT: used by service 'USER'".

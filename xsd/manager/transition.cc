@@ -161,12 +161,20 @@ void Transition::await_making() {
   if (!is_waiting_) stage_ = Stage::Done;
 }
 
+const std::vector<net::Endpoint>& Transition::held_by(const std::string& id) const {
+  static const std::vector<net::Endpoint> kNothing;
+  const auto held = held_.find(id);
+  return held == held_.end() ? kNothing : held->second;
+}
+
 void Transition::prepare(std::size_t action) {
   const Action& wanted = plan_[action];
   if (!needs_preparing(wanted)) return;
   Outcome& outcome = outcomes_[action];
+  const auto current = current_.find(wanted.id);
   auto ready = make_ready(
-      context_, sockets_, make_, {wanted.id, held_[wanted.id], current_[wanted.id]},
+      context_, sockets_, make_,
+      {wanted.id, held_by(wanted.id), current == current_.end() ? nullptr : current->second},
       wanted.loaded->definition, wanted.loaded->resolution,
       [this](const net::Endpoint& endpoint, const std::string& user) { return is_leaving(endpoint, user); },
       outcome.borrowed);
@@ -177,11 +185,11 @@ void Transition::prepare(std::size_t action) {
 void Transition::fail(std::size_t action, Obstacle obstacle) {
   const std::string& id = plan_[action].id;
   Outcome& outcome = outcomes_[action];
-  if (outcome.ready) sockets_.release(id, held_[id]);
+  if (outcome.ready) sockets_.release(id, held_by(id));
   outcome.ready.reset();
   outcome.borrowed.clear();
   outcome.obstacle = std::move(obstacle);
-  keeps(id, held_[id]);
+  keeps(id, held_by(id));
 }
 
 void Transition::settle() {

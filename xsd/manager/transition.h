@@ -91,6 +91,7 @@ class Transition {
   void name_owners();
   void await_making();
   void fail(std::size_t action, Obstacle obstacle);
+  const std::vector<net::Endpoint>& held_by(const std::string& id) const;
 
   service::ServiceContext& context_;
   SocketTable& sockets_;

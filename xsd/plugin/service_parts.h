@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <string>
@@ -93,7 +92,7 @@ class MetricSet {
   std::vector<std::pair<std::string_view, std::uint64_t>> values() const;
 
  private:
-  std::deque<Metric> metrics_;  ///< stay at their address
+  std::list<Metric> metrics_;  ///< stay at their address
 };
 
 }  // namespace xsd::plugin

@@ -37,7 +37,15 @@ void take_descriptors(msghdr& head, std::vector<UniqueFd>& out) {
   }
 }
 
-Received receive(int fd, std::vector<char>& buffer, int flags) {
+// All channels of this process receive into it, one message after the other. What no message has reached is
+// never touched: most are small, and processes that hardly get any are many.
+std::span<char> receive_buffer() {
+  static const std::unique_ptr<char[]> kBuffer(new char[kMaxMessage + 1]);
+  return {kBuffer.get(), kMaxMessage + 1};
+}
+
+Received receive(int fd, int flags) {
+  const std::span<char> buffer = receive_buffer();
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
   iovec piece{buffer.data(), buffer.size()};
   msghdr head{};
@@ -67,10 +75,9 @@ Received receive(int fd, std::vector<char>& buffer, int flags) {
 }  // namespace
 
 Result<FirstMessage> receive_first_message(int channel) {
-  std::vector<char> buffer(kMaxMessage + 1);
-  Received received = receive(channel, buffer, 0);
+  Received received = receive(channel, 0);
   if (received.outcome != Received::Outcome::Message) return Error("channel: there was no first message");
-  return FirstMessage{std::string(buffer.data(), received.length), std::move(received.fds)};
+  return FirstMessage{std::string(receive_buffer().data(), received.length), std::move(received.fds)};
 }
 
 Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
@@ -83,7 +90,7 @@ Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
 }
 
 Channel::Channel(reactor::EventLoop& loop, UniqueFd fd, Handlers handlers)
-    : handlers_(std::move(handlers)), fd_(std::move(fd)), buffer_(kMaxMessage + 1), ender_(loop, [this] {
+    : handlers_(std::move(handlers)), fd_(std::move(fd)), ender_(loop, [this] {
         if (handlers_.on_end) handlers_.on_end(std::string(why_));
       }) {}
 
@@ -172,7 +179,7 @@ void Channel::on_ready(reactor::Events ready) {
 }
 
 bool Channel::receive_one() {
-  Received received = receive(fd_.get(), buffer_, MSG_DONTWAIT);
+  Received received = receive(fd_.get(), MSG_DONTWAIT);
   switch (received.outcome) {
     case Received::Outcome::Nothing:
       return false;
@@ -185,7 +192,7 @@ bool Channel::receive_one() {
     case Received::Outcome::Message:
       break;
   }
-  handlers_.on_message(std::string_view(buffer_.data(), received.length), std::move(received.fds));
+  handlers_.on_message(std::string_view(receive_buffer().data(), received.length), std::move(received.fds));
   return true;
 }
 

@@ -80,7 +80,6 @@ class Channel {
 
   Handlers handlers_;
   UniqueFd fd_;
-  std::vector<char> buffer_;
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::string why_;
