@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace xsd {
 namespace {
@@ -29,6 +30,21 @@ bool is_unsafe_sequence(std::string_view sequence) noexcept {
     if (byte(1) == 0x81) return byte(2) >= 0xA6 && byte(2) <= 0xA9;
   }
   return false;
+}
+
+/// The length of what it begins with in printable ASCII, looked at eight bytes at a time and counted in
+/// those.
+std::size_t printable_words(std::string_view text) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  std::size_t length = 0;
+  for (; length + sizeof(std::uint64_t) <= text.size(); length += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + length, sizeof word);
+    // A byte's highest bit is set by itself, by what is below a space, or by DEL. What a byte borrows from
+    // its neighbour matters only where that one is refused as well.
+    if (((word | (word - 0x20 * kOnes) | (word + kOnes)) & (0x80 * kOnes)) != 0) break;
+  }
+  return length;
 }
 
 }  // namespace
@@ -82,6 +98,8 @@ void append_escaped(std::string& out, std::string_view text) {
 
 bool is_plain(std::string_view text) noexcept {
   while (!text.empty()) {
+    text.remove_prefix(printable_words(text));
+    if (text.empty()) break;
     const auto byte = static_cast<unsigned char>(text.front());
     const std::size_t length = byte < 0x80 ? 1 : utf8_sequence_length(text);
     if (byte < 0x20 || byte == 0x7F || length == 0 || is_unsafe_sequence(text.substr(0, length)))

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "xsd/base/log.h"
 #include "xsd/base/number.h"
 #include "xsd/process/spawner.h"
 
@@ -100,6 +101,7 @@ Result<std::unique_ptr<Helper>> Helper::start(reactor::EventLoop& loop, reactor:
   helper->watch_ = std::move(*watch);
 
   const pid_t parent = getpid();
+  log::flush();  // the child has a copy of what is still to be written
   // The library's fork, so that what the work uses of it (memory, name services) is in order in the child.
   const pid_t pid = fork();
   if (pid < 0) return Error::from_errno(errno, "fork");

@@ -13,7 +13,7 @@ namespace {
 // again.
 constexpr Duration kGatePause = std::chrono::milliseconds(250);
 constexpr std::size_t kFullBuffer = 32768;
-constexpr int kMostTurns = 16;
+constexpr Duration kCollecting = std::chrono::milliseconds(1);
 // At the limit a descriptor comes free and is taken again all the time; that is one trouble, told of once.
 constexpr Duration kTroubleOver = std::chrono::seconds(2);
 constexpr Duration kAddressesGetOld = std::chrono::seconds(5);
@@ -25,24 +25,8 @@ policy::RecordStyle RecordLog::style() const {
 }
 
 void RecordLog::flush_later() {
-  if (scheduled_ || log::records().empty()) return;
-  scheduled_ = true;
-  turns_ = 0;
-  seen_ = 0;
-  loop_.defer([this] { flush_when_quiet(); });
-}
-
-// A write costs as much as half a short connection. So while every turn brings more records they are
-// collected, for some turns at most; before the loop waits they are always out.
-void RecordLog::flush_when_quiet() {
-  const std::size_t size = log::records().size();
-  if (size > seen_ && size < kFullBuffer && ++turns_ < kMostTurns) {
-    seen_ = size;
-    loop_.defer([this] { flush_when_quiet(); });
-    return;
-  }
-  scheduled_ = false;
-  log::flush();
+  if (log::records().size() >= kFullBuffer) return log::flush();
+  if (!flusher_.armed()) flusher_.arm(kCollecting);
 }
 
 void RecordLog::start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject) {

@@ -30,11 +30,11 @@ namespace xsd::service {
 class Listener;
 class PluginRequests;
 
-/// Sends records to the log; those of one loop turn, and of turns that follow without a wait, leave in one
-/// write.
+/// Sends records to the log. A write costs as much as half a short connection, so those of a millisecond or
+/// two leave in one.
 class RecordLog {
  public:
-  explicit RecordLog(reactor::EventLoop& loop) : loop_(loop) {}
+  explicit RecordLog(reactor::EventLoop& loop) : loop_(loop), flusher_(loop, [] { log::flush(); }) {}
   void start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject);
   void end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
            const policy::RecordOutcome& outcome);
@@ -44,12 +44,9 @@ class RecordLog {
  private:
   policy::RecordStyle style() const;
   void flush_later();
-  void flush_when_quiet();
 
   reactor::EventLoop& loop_;
-  bool scheduled_ = false;
-  int turns_ = 0;         ///< since the oldest record that waits
-  std::size_t seen_ = 0;  ///< bytes that waited a turn ago
+  reactor::Timer flusher_;
 };
 
 /// Shut while the process has no descriptors (or memory for sockets) to spare: then nobody tries to accept,

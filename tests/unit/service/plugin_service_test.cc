@@ -63,6 +63,7 @@ class PluginServiceTest : public testing::Test {
   std::string logged() {
     while (loop_->run_once(Duration::zero()) > 0) {
     }
+    log::flush();  // which the loop would do in a moment
     std::ostringstream out;
     out << std::ifstream(folder_ + "/log").rdbuf();
     return out.str();
