@@ -126,8 +126,12 @@ std::vector<std::pair<std::string, std::uint64_t>> WorkerHost::metrics(worker::S
 
 void WorkerHost::define(worker::ServiceNumber number, const std::string& definition) {
   if (!is_running()) {
-    if (!resting_.armed()) start();
-    return;  // who is new hears of all services
+    if (!resting_.armed()) {
+      start();  // who is new hears of all services
+    } else if (RemoteService& service = *members_.at(number).service; service.is_making()) {
+      if (!last_fault_.empty()) service.fail("its worker cannot be started: " + last_fault_);
+    }
+    return;
   }
   worker::append_definition(definitions_, {number, members_.at(number).cell, definition});
   flush_later();
@@ -169,18 +173,35 @@ void WorkerHost::set_udp_ports() {
 // ---- the process
 
 void WorkerHost::start() {
+  if (members_.empty()) return setup_.on_empty();
   const Status started = try_start();
   if (started) {
     last_fault_.clear();
     return;
   }
+  rest_ = next_rest();
   if (last_fault_ != started.error().text()) {
     last_fault_ = started.error().text();
-    log::error("worker {}: cannot be started: {}; trying again every {}", title_, last_fault_,
+    log::error("worker {}: cannot be started: {}; trying again, every {} in the end", title_, last_fault_,
                format_duration(kLongestRest));
   }
   channel_.reset();
-  resting_.arm(kLongestRest);
+  resting_.arm(rest_);
+  // Who does not work yet is tried again by its owner. The others wait for the next process, and what is in
+  // their queues with them.
+  for (const auto& [number, member] : members_) {
+    if (member.service != nullptr && member.service->is_making())
+      member.service->fail("its worker cannot be started: " + last_fault_);
+  }
+}
+
+Duration WorkerHost::next_rest() const noexcept {
+  return std::min(std::max(rest_ * 2, kFirstRest), kLongestRest);
+}
+
+std::string WorkerHost::why_absent() const {
+  if (!resting_.armed()) return {};
+  return last_fault_.empty() ? "its worker has died early" : "its worker cannot be started: " + last_fault_;
 }
 
 Status WorkerHost::try_start() {
@@ -332,7 +353,7 @@ void WorkerHost::bury(const std::string& how) {
   const Duration age = setup_.context.loop.clock().monotonic() - started_;
   const bool early = age < kOldEnough;
   early_deaths_ = early ? early_deaths_ + 1 : 0;
-  rest_ = early ? std::min(std::max(rest_ * 2, kFirstRest), kLongestRest) : Duration::zero();
+  rest_ = early ? next_rest() : Duration::zero();
   log::error("worker {}: {}; {} connections lost; {}", title_, how, lost,
              early ? "the next one starts in " + format_duration(rest_) : "the next one starts now");
   blame(busy, how);

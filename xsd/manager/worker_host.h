@@ -7,8 +7,8 @@
 // States:
 //   empty     no services: no process
 //   running   a process is there. What it is told waits in the channel until it has made itself safe.
-//   resting   the process has died before it was 500 ms old: the next one is started after 100 ms, doubling
-//             to 30 s. One that was older is replaced at once.
+//   resting   the process has died before it was 500 ms old, or could not be started: the next one is started
+//             after 100 ms, doubling to 30 s. One that was older is replaced at once.
 // A process that is stuck ends itself (worker/watchdog.h); one that somebody has stopped is killed after six
 // seconds. What it says is not trusted: numbers of services that it does not have, and messages that make no
 // sense, are its end.
@@ -58,7 +58,8 @@ class WorkerHost {
   WorkerHost& operator=(const WorkerHost&) = delete;
 
   const config::PluginImage* image() const noexcept { return image_.get(); }
-  bool is_empty() const noexcept { return members_.empty(); }
+  /// Nothing is here, nor a rest that the next one would have to keep.
+  bool is_empty() const noexcept { return members_.empty() && !resting_.armed(); }
   bool is_running() const noexcept { return channel_ != nullptr; }
   pid_t pid() const noexcept { return child_.pid(); }
 
@@ -68,6 +69,8 @@ class WorkerHost {
   void leave(worker::ServiceNumber number);
   void define(worker::ServiceNumber number, const std::string& definition);
   void say(const worker::ToWorker& command, std::vector<int> fds = {});
+  /// Why there is no process at the moment; empty if there is one, or one is wanted by nobody.
+  std::string why_absent() const;
   service::Counters counters(worker::ServiceNumber number) const noexcept;
   /// What its plugin counts.
   std::vector<std::pair<std::string, std::uint64_t>> metrics(worker::ServiceNumber number) const;
@@ -94,6 +97,7 @@ class WorkerHost {
   void start();
   Status try_start();
   Status greet();
+  Duration next_rest() const noexcept;
   void flush_later();
   void on_message(std::string_view message, std::vector<UniqueFd> fds);
   void hear(const worker::Up& event, std::span<UniqueFd> fds);
