@@ -123,7 +123,7 @@ struct xsd_setting {
 /* What a plugin needs of the system-call filter beyond the rest: bits of xsd_plugin.needs. Files are opened
  * for reading by anybody. */
 #define XSD_NEEDS_FILES 1u   /* make, write, rename and remove files */
-#define XSD_NEEDS_NETWORK 2u /* make sockets of its own (`connect` of the host does it for you) */
+#define XSD_NEEDS_NETWORK 2u /* make sockets: `connect` of the host, or its own */
 
 /* Bytes to be sent. */
 struct xsd_piece {
@@ -278,7 +278,7 @@ struct xsd_host {
    * set_idle_timeout, set_reading, want_writable, close and abort; on_connected tells how it went, later and
    * never from within. Afterwards it is a connection like an accepted one, whose on_data etc. are called; it
    * does not count as a client. There is no on_open for it. -EINVAL: no address. -ESHUTDOWN: the service
-   * ends. */
+   * ends. -ENOSYS: the plugin has not said XSD_NEEDS_NETWORK. */
   int (*connect)(struct xsd_service* service, const char* address, uint16_t port,
                  struct xsd_connection** connection);
   /* From now on the host carries bytes between the two, without copying them where the kernel can
