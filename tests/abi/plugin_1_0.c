@@ -3,7 +3,6 @@
  * A plugin as it was built for interface version 1.0: it sees the header of that version only. It must run
  * under every later host of the same major version.
  */
-#define XSD_PLUGIN_BUILTIN
 #include "1.0/plugin.h"
 
 _Static_assert(XSD_PLUGIN_API_MINOR == 0u, "this is about 1.0");
