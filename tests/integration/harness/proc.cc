@@ -75,12 +75,24 @@ bool is_role(pid_t pid) {
   return contains(read_file(folder_of(pid) / "cmdline"), std::string_view("\0--role\0", 8));
 }
 
-pid_t role_of(pid_t daemon, std::string_view role) {
-  const std::string words = std::string("\0--role\0", 8) + std::string(role) + '\0';
+namespace {
+
+pid_t role_with(pid_t daemon, const std::string& words) {
   for (const pid_t child : all_children_of(daemon, false)) {
-    if (contains(read_file(folder_of(child) / "cmdline"), words)) return child;
+    if (contains(read_file(folder_of(child) / "cmdline"), std::string("\0--role\0", 8) + words + '\0'))
+      return child;
   }
   return 0;
+}
+
+}  // namespace
+
+pid_t role_of(pid_t daemon, std::string_view role) {
+  return role_with(daemon, std::string(role));
+}
+
+pid_t worker_of(pid_t daemon, std::string_view plugin) {
+  return role_with(daemon, std::string("worker\0xsd: worker ", 19) + std::string(plugin));
 }
 
 pid_t server_of(pid_t daemon) {
