@@ -47,7 +47,8 @@ class PluginRequests : public testing::TestWithParam<bool> {
     if (as_nobody()) folder_.give_to(kNobody, kNobody);
   }
   std::string user() const { return has_workers() && is_root() ? "user: nobody\n" : ""; }
-  void write_asking(const std::string& more = "") const {
+  /// `programs`: lines to add to those.
+  void write_asking(const std::string& programs = "") const {
     folder_.write("conf.d/ask.yaml", "service: ask\nplugin: asking\nlisten: " + tcp(port_) + "\n" + user() +
                                          "programs:\n"
                                          "  cat: /bin/cat\n"
@@ -55,11 +56,11 @@ class PluginRequests : public testing::TestWithParam<bool> {
                                          "  id: [/usr/bin/id, -u]\n"
                                          "  pwd: /bin/pwd\n"
                                          "  fail: [/bin/sh, -c, 'echo to the log >&2; exit 3']\n"
-                                         "  wait: [/bin/sh, -c, 'echo pid $$; exec sleep 100']\n"
+                                         "  wait: [/bin/sh, -c, 'echo pid $$; exec sleep 100']\n" +
+                                         programs +
                                          "hand_over: [cat, missing, ask]\n"
                                          "env: {FROM_FILE: here, GREETING: replaced}\n"
-                                         "stop_timeout: 5s\n" +
-                                         more);
+                                         "stop_timeout: 5s\n");
   }
   std::string target(const std::string& name, const std::string& more) const {
     return "service: " + name + "\nserver: /bin/cat\nlisten: " + tcp(cat_port_) + "\n" + user() + more;
@@ -105,6 +106,28 @@ TEST_P(PluginRequests, a_program_starts_where_it_was_asked_to) {
   Daemon daemon(folder_, options_);
   EXPECT_THAT(answer("in /usr pwd"), HasSubstr("/usr\n"));
   EXPECT_THAT(answer("run pwd"), StartsWith("/\n"));
+}
+
+// Row spn_1 of reliability.md. With `--workers 0` the plugin that leaks is in the process that starts
+// programs.
+TEST_P(PluginRequests, a_program_has_three_descriptors_whatever_plugins_leave_open) {
+  folder_.write("plugins/leak_descriptors.so", read_file(XSD_BAD_PLUGINS "/leak_descriptors.so"));
+  const std::uint16_t leak = free_port();
+  const std::uint16_t world = free_port();
+  folder_.write("conf.d/leak.yaml", "service: leak\nplugin: leak_descriptors\nlisten: " + tcp(leak) + "\n");
+  folder_.write("conf.d/world.yaml", "service: world\nserver: " + program("show_world") +
+                                         "\nlisten: " + tcp(world) + "\n" + user());
+  write_asking("  world: " + program("show_world") + "\n");
+  if (as_nobody()) folder_.give_to(kNobody, kNobody);
+  Daemon daemon(folder_, options_);
+  ASSERT_TRUE(echoes(leak));
+  const pid_t leaky = has_workers() ? worker_of(daemon.pid(), "leak_descriptors") : daemon.pid();
+  std::size_t left_open = 0;
+  for (const auto& [fd, target] : open_fds(leaky))
+    left_open += target == "/dev/null" ? 1 : 0;
+  ASSERT_GE(left_open, 20U);
+  EXPECT_EQ(parse_world(answer("run world"))["fds"], "0 1 2");
+  EXPECT_EQ(ask_world(world)["fds"], "0 1 2");
 }
 
 TEST_P(PluginRequests, bytes_go_in_and_out_and_the_end_is_told) {
