@@ -190,6 +190,28 @@ TEST_F(BadPlugins, that_never_return_do_not_keep_the_daemon_from_stopping) {
   EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
 }
 
+TEST_F(BadPlugins, whose_process_does_not_end_by_itself_are_ended) {
+  write_bad("hang_at_exit");
+  Daemon daemon(folder_, options_);
+  pid_t worker = wait_bad_worker(daemon);
+  ASSERT_GT(worker, 0);
+  EXPECT_TRUE(bad_echoes());
+  neighbours_.begin(daemon);
+  folder_.remove("conf.d/bad.yaml");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stopped 1"));
+  // The service can come back meanwhile; it has another worker then.
+  write_bad("hang_at_exit");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("started 1"));
+  EXPECT_TRUE(bad_echoes());
+  EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
+  EXPECT_TRUE(daemon.wait_log("worker hang_at_exit: was killed: it did not end"));
+  EXPECT_EQ(zombie_count(daemon.pid()), 0U);
+  neighbours_.end();
+  worker = wait_bad_worker(daemon, worker);
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
+}
+
 // ---- goes on
 
 TEST_F(BadPlugins, that_go_on_with_closed_connections_answer_once) {

@@ -18,6 +18,7 @@ constexpr Duration kFirstRest = std::chrono::milliseconds(100);
 constexpr Duration kLongestRest = std::chrono::seconds(30);
 constexpr int kMostEarlyDeaths = 10;
 constexpr Duration kLongestStop = std::chrono::seconds(6);
+constexpr Duration kLongestParting = std::chrono::seconds(3);
 // Commands that share a message; a single one may be larger.
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
 constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
@@ -65,7 +66,8 @@ WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginI
       title_(image_ ? image_->name : "built-in"),
       resting_(setup.context.loop, [this] { start(); }),
       flusher_(setup.context.loop, [this] { flush(); }),
-      stopped_(setup.context.loop, [this] { distrust("was stopped"); }) {}
+      stopped_(setup.context.loop, [this] { distrust("was stopped"); }),
+      parting_(setup.context.loop, [this] { distrust(ending_ ? "did not end" : "closed its channel"); }) {}
 
 WorkerHost::~WorkerHost() {
   channel_.reset();  // it ends by itself
@@ -223,7 +225,8 @@ Status WorkerHost::try_start() {
        .on_end =
            [this](const std::string& why) {
              // Its end follows, if that is the reason; else it is brought about.
-             if (!why.empty()) distrust(why);
+             if (!why.empty()) return distrust(why);
+             parting_.arm(kLongestParting);
            }});
   if (!channel) return give_up(std::move(channel.error()));
   auto child = setup_.context.children.watch(process->pid, std::move(process->pidfd),
@@ -310,6 +313,7 @@ void WorkerHost::end() {
   ending_ = true;
   resting_.cancel();
   channel_.reset();
+  parting_.arm(kLongestParting);
 }
 
 void WorkerHost::kill() noexcept {
@@ -325,7 +329,10 @@ void WorkerHost::distrust(const std::string& why) {
 void WorkerHost::on_exit(const reactor::ChildExit& exit) {
   std::string how = ending(exit);
   if (read_number(page().hung) != 0) how = "did not react for too long";
-  if (!why_killed_.empty()) how = "was killed: it " + std::exchange(why_killed_, {});
+  if (!why_killed_.empty()) {
+    how = "was killed: it " + std::exchange(why_killed_, {});
+    if (ending_) log::warning("worker {}: {}", title_, how);
+  }
   bury(how);
 }
 
@@ -333,6 +340,7 @@ void WorkerHost::bury(const std::string& how) {
   channel_.reset();
   child_ = {};
   stopped_.cancel();
+  parting_.cancel();
   end_fences();
   std::uint64_t lost = 0;
   const worker::ServiceNumber busy = read_number(page().busy_with);

@@ -141,6 +141,7 @@ class WorkerHost {
   reactor::Timer resting_;
   reactor::Timer flusher_;
   reactor::Timer stopped_;  ///< while the process is
+  reactor::Timer parting_;  ///< we do not hear of it any more, and it has not ended
   reactor::ChildWatch child_;
 };
 

@@ -51,7 +51,14 @@ void Workers::flush() {
 }
 
 void Workers::tidy() {
-  std::erase_if(hosts_, [](const auto& host) { return host->is_empty(); });
+  const auto empty =
+      std::stable_partition(hosts_.begin(), hosts_.end(), [](const auto& host) { return !host->is_empty(); });
+  for (auto host = empty; host != hosts_.end(); ++host) {
+    (*host)->end();
+    leaving_.push_back(std::move(*host));
+  }
+  hosts_.erase(empty, hosts_.end());
+  std::erase_if(leaving_, [](const auto& host) { return host->pid() == 0; });
 }
 
 void Workers::end(Duration limit) {
@@ -66,8 +73,10 @@ void Workers::end(Duration limit) {
 }
 
 void Workers::kill() noexcept {
-  for (const auto& host : hosts_)
-    host->kill();
+  for (const auto* const all : {&hosts_, &leaving_}) {
+    for (const auto& host : *all)
+      host->kill();
+  }
 }
 
 void Workers::look_for_stop() {

@@ -54,6 +54,7 @@ class Workers {
   RequestHandler& requests_;
   WorkerSetup setup_;
   std::vector<std::unique_ptr<WorkerHost>> hosts_;
+  std::vector<std::unique_ptr<WorkerHost>> leaving_;  ///< have no services any more, but a process yet
   reactor::Timer tidier_;
   std::uint64_t fence_serial_ = 0;
   std::function<void()> fenced_;
