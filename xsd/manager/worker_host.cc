@@ -225,7 +225,7 @@ Status WorkerHost::try_start() {
        .on_end =
            [this](const std::string& why) {
              // Its end follows, if that is the reason; else it is brought about.
-             if (!why.empty()) return distrust(why);
+             if (!why.empty()) return distrust("broke its channel: " + why);
              parting_.arm(kLongestParting);
            }});
   if (!channel) return give_up(std::move(channel.error()));
