@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The shipped plugin httpd in the real daemon (`--workers 0`, so not as root), asked with plain sockets and
-// with curl(1). What it does with every kind of request is tested in tests/plugins/httpd.
+// The shipped plugin httpd in the real daemon, in a worker and with `--workers 0` (then not as root), asked
+// with plain sockets and with curl(1). What it does with every kind of request is tested in
+// tests/plugins/httpd.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,12 +18,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr uid_t kNobody = 65534;
 constexpr const char* kCurl = "/usr/bin/curl";
-
-void become_nobody() {
-  if (getuid() == 0 && (setgid(kNobody) != 0 || setuid(kNobody) != 0)) _exit(99);
-}
 
 std::string pattern(std::size_t size) {
   std::string bytes(size, '\0');
@@ -31,11 +27,14 @@ std::string pattern(std::size_t size) {
   return bytes;
 }
 
-class HttpdService : public testing::Test {
+class HttpdService : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    if (is_root() && run_xsd({"--version"}, {.in_child = become_nobody}).status != 0)
-      GTEST_SKIP() << "the build folder is closed to others";
+    if (as_nobody()) {
+      if (const std::string why = why_not_as_nobody(); !why.empty()) GTEST_SKIP() << why;
+      options_.start.in_child = become_nobody;
+    }
+    if (!GetParam()) options_.arguments = {"--workers", "0"};
     folder_.make_folder("plugins");
     folder_.make_folder("www/folder");
     folder_.write("plugins/httpd.so", read_file(XSD_PLUGIN_BUILD_DIR "/httpd.so"));
@@ -44,16 +43,15 @@ class HttpdService : public testing::Test {
     folder_.write("www/folder/index.html", "<p>folder\n");
     folder_.write("www/large.bin", pattern(5U << 20));
     write_service(folder_.string("www"));
-    if (is_root()) folder_.give_to(kNobody, kNobody);
+    if (as_nobody()) folder_.give_to(kNobody, kNobody);
   }
+  bool as_nobody() const { return !GetParam() && is_root(); }
   void write_service(const std::string& root, const std::string& more = "") const {
     folder_.write("conf.d/web.yaml",
                   "service: web\nplugin: httpd\nlisten: tcp://127.0.0.1:" + std::to_string(port_) +
                       "\nsettings:\n  root: " + root + "\n" + more);
   }
-  RunResult check() const {
-    return run_xsd({"--check", "-c", folder_.string("xsd.yaml")}, {.in_child = become_nobody});
-  }
+  RunResult check() const { return run_xsd({"--check", "-c", folder_.string("xsd.yaml")}, options_.start); }
   RunResult curl(std::vector<std::string> arguments, const std::string& path) const {
     arguments.insert(arguments.begin(), {kCurl, "-sS", "--noproxy", "*", "--path-as-is"});
     arguments.push_back("http://127.0.0.1:" + std::to_string(port_) + path);
@@ -62,11 +60,13 @@ class HttpdService : public testing::Test {
 
   TempFolder folder_;
   std::uint16_t port_ = free_port();
-  DaemonOptions options_{
-      .config = folder_ / "xsd.yaml", .arguments = {"--workers", "0"}, .start = {.in_child = become_nobody}};
+  DaemonOptions options_{.config = folder_ / "xsd.yaml"};
 };
 
-TEST_F(HttpdService, answers_requests_on_one_connection) {
+INSTANTIATE_TEST_SUITE_P(, HttpdService, testing::Bool(),
+                         [](const auto& one) { return one.param ? "in_a_worker" : "in_the_daemon"; });
+
+TEST_P(HttpdService, answers_requests_on_one_connection) {
   Daemon daemon(folder_, options_);
   Client client(port_);
   ASSERT_TRUE(
@@ -81,7 +81,7 @@ TEST_F(HttpdService, answers_requests_on_one_connection) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
-TEST_F(HttpdService, says_in_check_what_is_wrong_with_its_settings) {
+TEST_P(HttpdService, says_in_check_what_is_wrong_with_its_settings) {
   write_service(folder_.string("www"),
                 "  keep_alive: 30s\n  max_body: 10M\n  cgi: {/cgi-bin/status: status}\n");
   EXPECT_EQ(check().status, 0) << check().out;
@@ -94,7 +94,7 @@ TEST_F(HttpdService, says_in_check_what_is_wrong_with_its_settings) {
   EXPECT_THAT(check().out, HasSubstr("'cgi-bin' is no path here"));
 }
 
-TEST_F(HttpdService, gives_large_files_to_many_clients) {
+TEST_P(HttpdService, gives_large_files_to_many_clients) {
   Daemon daemon(folder_, options_);
   const std::string content = pattern(5U << 20);
   std::vector<Client> clients;
@@ -109,7 +109,7 @@ TEST_F(HttpdService, gives_large_files_to_many_clients) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
-TEST_F(HttpdService, does_what_curl_expects) {
+TEST_P(HttpdService, does_what_curl_expects) {
   if (!fs::exists(kCurl)) GTEST_SKIP() << "no " << kCurl;
   Daemon daemon(folder_, options_);
   const std::string content = pattern(5U << 20);
@@ -135,12 +135,13 @@ TEST_F(HttpdService, does_what_curl_expects) {
   EXPECT_EQ(daemon.stop(), 0);
 }
 
-TEST_F(HttpdService, has_a_cgi_program_answer) {
+TEST_P(HttpdService, has_a_cgi_program_answer) {
   write_service(folder_.string("www"),
                 "  cgi: {/cgi-bin/status: status}\n"
                 "programs:\n"
                 "  status: [/bin/sh, -c, 'printf \"Content-Type: text/plain\\n\\n$REQUEST_METHOD $PATH_INFO "
-                "\"; cat']\n");
+                "\"; cat']\n" +
+                    std::string(is_root() && GetParam() ? "user: nobody\n" : ""));
   Daemon daemon(folder_, options_);
   Client client(port_);
   ASSERT_TRUE(
