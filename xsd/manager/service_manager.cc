@@ -10,7 +10,9 @@
 namespace xsd::manager {
 namespace {
 
-constexpr Duration kWorkersEnd = std::chrono::milliseconds(500);
+// Services are gone when their connections are; what their plugins have left for threads (run_blocking) is
+// waited for then.
+constexpr Duration kWorkersEnd = std::chrono::seconds(3);
 // What was killed needs a moment to end; after that nothing keeps the daemon.
 constexpr Duration kAfterKill = std::chrono::milliseconds(500);
 
@@ -504,6 +506,7 @@ void ServiceManager::stop_now() {
 }
 
 void ServiceManager::end_workers() {
+  stop_deadline_.cancel();
   if (workers_) workers_->end(kWorkersEnd);
 }
 

@@ -19,6 +19,7 @@ constexpr Duration kLongestRest = std::chrono::seconds(30);
 constexpr int kMostEarlyDeaths = 10;
 constexpr Duration kLongestStop = std::chrono::seconds(6);
 constexpr Duration kLongestParting = std::chrono::seconds(3);
+constexpr Duration kLongestEnd = std::chrono::seconds(6);  // a plugin's last work included
 // Commands that share a message; a single one may be larger.
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
 constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
@@ -313,7 +314,7 @@ void WorkerHost::end() {
   ending_ = true;
   resting_.cancel();
   channel_.reset();
-  parting_.arm(kLongestParting);
+  parting_.arm(kLongestEnd);
 }
 
 void WorkerHost::kill() noexcept {

@@ -58,16 +58,19 @@ void Workers::tidy() {
     leaving_.push_back(std::move(*host));
   }
   hosts_.erase(empty, hosts_.end());
-  std::erase_if(leaving_, [](const auto& host) { return host->pid() == 0; });
+  std::erase_if(leaving_, [](const auto& host) { return host->is_empty() && host->pid() == 0; });
 }
 
 void Workers::end(Duration limit) {
   reactor::EventLoop& loop = setup_.context.loop;
   const MonotonicTime deadline = loop.clock().monotonic() + limit;
   const auto runs = [](const auto& host) { return host->pid() != 0; };
-  for (const auto& host : hosts_)
+  for (auto& host : hosts_) {
     host->end();
-  while (std::any_of(hosts_.begin(), hosts_.end(), runs) && loop.clock().monotonic() < deadline)
+    leaving_.push_back(std::move(host));
+  }
+  hosts_.clear();
+  while (std::any_of(leaving_.begin(), leaving_.end(), runs) && loop.clock().monotonic() < deadline)
     (void)loop.run_once(deadline - loop.clock().monotonic());
   kill();
 }
