@@ -29,7 +29,7 @@ class Workers : public testing::Test {
     folder_.write("conf.d/cat.yaml", program_service("cat", cat_, {"/bin/cat"}));
   }
   /// 0 if there is none: to be asserted before it is signalled.
-  static pid_t worker_of(const Daemon& daemon) { return role_of(daemon.pid(), "worker"); }
+  static pid_t worker_of(const Daemon& daemon) { return xsd::test::worker_of(daemon.pid(), "built-in"); }
   static bool is_replaced(const Daemon& daemon, pid_t old) {
     return eventually([&] {
       const pid_t now = worker_of(daemon);
@@ -159,18 +159,39 @@ TEST_F(Workers, one_that_is_stopped_for_a_moment_goes_on) {
 
 TEST_F(Workers, end_with_a_master_that_is_killed_and_the_ports_are_free_at_once) {
   write_services();
-  pid_t worker = 0;
-  {
-    Daemon daemon(folder_);
-    worker = worker_of(daemon);
-    ASSERT_GT(worker, 0);
-    ASSERT_EQ(kill(worker, SIGSTOP), 0);
-    ASSERT_EQ(kill(daemon.pid(), SIGKILL), 0);
+  const std::uint16_t other = free_port();
+  folder_.write("plugins/plugin_1_0.so", read_file(XSD_OLD_PLUGINS "/plugin_1_0.so"));
+  folder_.write("xsd.yaml", "daemon: {plugin_dirs: [plugins]}\ninclude: [conf.d/*.yaml]\n");
+  folder_.write("conf.d/other.yaml", plugin_service("other", "plugin_1_0", other));
+  const DaemonOptions options{.config = folder_ / "xsd.yaml"};
+  for (int i = 0; i < 3; ++i) {
+    const SteadyTime begin = std::chrono::steady_clock::now();
+    Daemon daemon(folder_, options);
+    EXPECT_TRUE(echoes(echo_));
+    EXPECT_TRUE(udp_echoes(echo_));
+    EXPECT_THAT(ask(daytime_), HasSubstr(":"));
+    EXPECT_EQ(ask(cat_, "programs\n"), "programs\n");
+    EXPECT_EQ(ask(other, "plugins\n"), "hello plugins\n");
+    EXPECT_LT(elapsed(begin), Milliseconds(is_sanitized() ? 5000 : 1000)) << "all ports are there again";
+    Client held(echo_);
+    Client held_by_other(other);
+    ASSERT_TRUE(echoes(held));
+    EXPECT_EQ(held_by_other.receive(6), "hello ");
+    // One that is stopped, one that is not, and the logger as each of them.
+    const std::vector<pid_t> roles{worker_of(daemon), xsd::test::worker_of(daemon.pid(), "plugin_1_0"),
+                                   role_of(daemon.pid(), "logger")};
+    for (const pid_t role : roles)
+      ASSERT_GT(role, 0);
+    ASSERT_NE(roles[0], roles[1]);
+    ASSERT_EQ(kill(roles[0], SIGSTOP), 0);
+    if (i % 2 == 0) {
+      ASSERT_EQ(kill(roles[2], SIGSTOP), 0);
+    }
+    ASSERT_TRUE(daemon.signal(SIGKILL));
     (void)daemon.wait_exit();
-    EXPECT_TRUE(eventually([&] { return !is_alive(worker); }, Milliseconds(1000)));
+    for (const pid_t role : roles)
+      EXPECT_TRUE(eventually([&] { return !is_alive(role); }, Milliseconds(1000)));
   }
-  Daemon again(folder_);
-  EXPECT_TRUE(echoes(echo_));
 }
 
 TEST_F(Workers, end_in_order_with_the_daemon) {
