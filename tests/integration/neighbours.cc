@@ -15,7 +15,8 @@ constexpr Milliseconds kForever = std::chrono::hours(1);
 
 Neighbours::Neighbours(const TempFolder& folder) {
   folder.write("plugins/plugin_1_0.so", read_file(XSD_OLD_PLUGINS "/plugin_1_0.so"));
-  folder.write("xsd.yaml", "daemon: {plugin_dirs: [plugins], stop_timeout: 500ms}\ninclude: [conf.d/*.yaml]\n");
+  folder.write("xsd.yaml",
+               "daemon: {plugin_dirs: [plugins], stop_timeout: 500ms}\ninclude: [conf.d/*.yaml]\n");
   folder.write("conf.d/echo.yaml", echo_service("echo", echo_));
   folder.write("conf.d/other.yaml", plugin_service("other", "plugin_1_0", other_));
 }
