@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kMostWaiting = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kMostWaitingMessages = 8192;
 constexpr int kMessagesPerTurn = 64;
+// More than a socket holds, and an end for one whose sender goes on and on.
+constexpr int kMostAtEnd = 4096;
 // Asked for, not needed: the kernel's bound for an ordinary process is about 200 KiB.
 constexpr int kWantedRoom = 1024 * 1024;
 
@@ -44,7 +46,7 @@ std::span<char> receive_buffer() {
   return {kBuffer.get(), kMaxMessage + 1};
 }
 
-Received receive(int fd, int flags) {
+Received receive(int fd, int flags, bool may_lack_fds = false) {
   const std::span<char> buffer = receive_buffer();
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
   iovec piece{buffer.data(), buffer.size()};
@@ -57,19 +59,25 @@ Received receive(int fd, int flags) {
   ssize_t got = 0;
   do {
     got = recvmsg(fd, &head, flags | MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // ECONNRESET: it has gone with something of ours unread. That is told once, and before what it had sent.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got < 0) {
     const bool nothing = errno == EAGAIN || errno == EWOULDBLOCK;
     received.outcome = nothing ? Received::Outcome::Nothing : Received::Outcome::End;
-    received.error = errno == ECONNRESET ? 0 : errno;  // it died with something of ours unread
+    received.error = errno;
     return received;
   }
   take_descriptors(head, received.fds);
   received.length = static_cast<std::size_t>(got);
   if (received.length == 0 && received.fds.empty()) return received;
-  const bool cut = (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || received.length > kMaxMessage;
+  const int cuts = may_lack_fds ? MSG_TRUNC : MSG_TRUNC | MSG_CTRUNC;
+  const bool cut = (head.msg_flags & cuts) != 0 || received.length > kMaxMessage;
   received.outcome = cut ? Received::Outcome::TooLarge : Received::Outcome::Message;
   return received;
+}
+
+std::string why_never(int error) {
+  return error == EPIPE || error == ECONNRESET ? "" : errno_text(error);  // it was closed
 }
 
 }  // namespace
@@ -114,7 +122,7 @@ void Channel::send(std::string_view message, std::span<const int> fds) {
   if (waiting_.empty()) {
     const Sent sent = try_send(message, fds);
     if (sent == Sent::Yes) return;
-    if (sent == Sent::Never) return break_off(errno_text(errno));
+    if (sent == Sent::Never) return break_off(why_never(errno));
   }
   if (waiting_bytes_ + message.size() > kMostWaiting || waiting_.size() >= kMostWaitingMessages)
     return break_off("it does not take its messages");
@@ -163,11 +171,12 @@ void Channel::send_waiting() {
       fds.push_back(fd.get());
     const Sent sent = try_send(first.message, fds);
     if (sent == Sent::NoRoom) return;
-    if (sent == Sent::Never) return break_off(errno_text(errno));
+    if (sent == Sent::Never) return break_off(why_never(errno));
     waiting_bytes_ -= first.message.size();
     waiting_.pop_front();
   }
   watch_.set_interest(reactor::kReadable);
+  if (handlers_.on_room) handlers_.on_room();
 }
 
 void Channel::on_ready(reactor::Events ready) {
@@ -178,8 +187,14 @@ void Channel::on_ready(reactor::Events ready) {
   }
 }
 
+void Channel::receive_rest() {
+  const std::shared_ptr<bool> alive = alive_;
+  for (int i = 0; i < kMostAtEnd && *alive && receive_one(); ++i) {
+  }
+}
+
 bool Channel::receive_one() {
-  Received received = receive(fd_.get(), MSG_DONTWAIT);
+  Received received = receive(fd_.get(), MSG_DONTWAIT, handlers_.may_lack_fds);
   switch (received.outcome) {
     case Received::Outcome::Nothing:
       return false;

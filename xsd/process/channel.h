@@ -46,9 +46,14 @@ Result<FirstMessage> receive_first_message(int channel);
 class Channel {
  public:
   struct Handlers {
-    std::function<void(std::string_view message, std::vector<UniqueFd> fds)> on_message;
+    std::function<void(std::string_view message, std::vector<UniqueFd> fds)> on_message{};
     /// `why` is empty if the other end was closed in order.
-    std::function<void(const std::string& why)> on_end;
+    std::function<void(const std::string& why)> on_end{};
+    /// All that waited has been sent. Must not destroy the channel.
+    std::function<void()> on_room{};
+    /// Of a peer that is trusted: a message comes even if this process had no room for all of its
+    /// descriptors; the last ones are missing.
+    bool may_lack_fds = false;
   };
 
   /// Takes the descriptor over, makes it non-blocking and moves it above the floor. The loop is borrowed.
@@ -60,8 +65,11 @@ class Channel {
   /// Sends, or keeps the message (and duplicates of the descriptors) until there is room. A message that can
   /// never go (the channel is over, or too much waits) is dropped; on_end tells.
   void send(std::string_view message, std::span<const int> fds = {});
+  /// Takes all that has come, also of a channel that is over: the last words of a process that has gone.
+  void receive_rest();
   /// Bytes that wait.
   std::size_t waiting() const noexcept { return waiting_bytes_; }
+  bool is_over() const noexcept { return over_; }
 
  private:
   struct Waiting {

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,53 @@ TEST_F(ChannelTest, keeps_what_the_other_end_has_no_room_for) {
   EXPECT_EQ(channel_->waiting(), 0U);
 }
 
+TEST_F(ChannelTest, says_that_there_is_room_again_when_all_has_gone) {
+  auto pair = make_channel_pair();
+  int times = 0;
+  auto channel =
+      std::move(*Channel::create(*loop_, std::move(pair->first), {.on_room = [&times] { ++times; }}));
+  const std::string large(kMaxMessage / 2, 'x');
+  channel->send(large);
+  EXPECT_EQ(channel->waiting(), 0U);
+  while (channel->waiting() == 0)
+    channel->send(large);
+  turn();
+  EXPECT_EQ(times, 0);
+  std::string buffer(kMaxMessage, '\0');
+  while (recv(pair->second.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0)
+    turn(1);
+  EXPECT_EQ(times, 1);
+  EXPECT_EQ(channel->waiting(), 0U);
+}
+
+TEST_F(ChannelTest, a_message_that_there_were_no_descriptors_for_comes_only_if_that_is_allowed) {
+  const auto receive_at_the_limit = [&](int sender) {
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    (*Channel::create(*loop_, std::move(*duplicate_fd(sender)), {}))
+        ->send("with some", std::vector<int>(20, STDIN_FILENO));
+    // The next descriptor and the four after it can still be had.
+    const rlimit small{static_cast<rlim_t>(UniqueFd(dup(STDIN_FILENO)).get()) + 5, before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &small), 0);
+    turn();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  };
+  auto pair = make_channel_pair();
+  auto patient = std::move(*Channel::create(*loop_, std::move(pair->first),
+                                            {.on_message =
+                                                 [this](std::string_view message, std::vector<UniqueFd> fds) {
+                                                   messages_.emplace_back(message);
+                                                   EXPECT_GT(fds.size(), 0U);
+                                                   EXPECT_LT(fds.size(), 20U);
+                                                 },
+                                             .may_lack_fds = true}));
+  receive_at_the_limit(pair->second.get());
+  EXPECT_EQ(messages_, std::vector<std::string>{"with some"});
+  receive_at_the_limit(other_.get());
+  EXPECT_EQ(messages_.size(), 1U);
+  EXPECT_EQ(why_, "a message was too large");
+}
+
 TEST_F(ChannelTest, a_closed_end_is_told_once_and_without_a_reason) {
   ASSERT_EQ(send(other_.get(), "bye", 3, 0), 3);
   other_.reset();
@@ -111,6 +159,21 @@ TEST_F(ChannelTest, a_closed_end_is_told_once_and_without_a_reason) {
   EXPECT_EQ(why_, "");
   channel_->send("nobody there");
   turn();
+  EXPECT_EQ(ends_, 1);
+}
+
+TEST_F(ChannelTest, the_last_words_of_a_closed_end_can_be_had_although_nothing_could_be_sent_to_it) {
+  ASSERT_EQ(send(other_.get(), "one", 3, 0), 3);
+  ASSERT_EQ(send(other_.get(), "two", 3, 0), 3);
+  other_.reset();
+  channel_->send("nobody hears it");
+  EXPECT_TRUE(channel_->is_over());
+  turn();
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(why_, "");
+  EXPECT_TRUE(messages_.empty());
+  channel_->receive_rest();
+  EXPECT_EQ(messages_, (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ(ends_, 1);
 }
 
