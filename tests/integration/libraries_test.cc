@@ -119,6 +119,21 @@ TEST_F(Libraries, that_are_bad_are_refused_with_a_reason) {
   EXPECT_TRUE(eventually([&] { return zombie_count(daemon.pid()) == 0; }));
 }
 
+TEST_F(Libraries, that_fail_to_start_leave_no_worker_behind) {
+  for (const char* const plugin : {"start_fails", "abort_in_start"}) {
+    for (const char* const shards : {"shards: 1\n", "shards: 3\n"}) {
+      install(plugin);
+      write_service(plugin, free_port(), shards);
+      Daemon daemon(folder_, options_);
+      EXPECT_TRUE(daemon.wait_log(std::string(plugin) + ": failed: ")) << shards;
+      EXPECT_TRUE(eventually([&] { return roles_of(daemon.pid(), "worker").empty(); })) << plugin << shards;
+      EXPECT_THAT(daemon.log(), testing::Not(HasSubstr("was killed"))) << shards;
+      EXPECT_EQ(daemon.stop(), 0);
+      folder_.remove("conf.d/" + std::string(plugin) + ".yaml");
+    }
+  }
+}
+
 TEST_F(Libraries, that_print_do_no_harm) {
   install("output_when_loaded");
   write_service("output_when_loaded", free_port());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What plugins ask of the daemon: programs, connections for other services, counters; from a worker and with
-// `--workers 0` (then not as root). The plugin is programs/asking_plugin.c.
+// What plugins ask of the daemon: programs, connections for other services, counters; from a worker, from
+// shards and with `--workers 0` (then not as root). The plugin is programs/asking_plugin.c.
 #include <csignal>
 
 #include <gmock/gmock.h>
@@ -29,9 +29,10 @@ bool is_of_the_locale(const std::string& line) {
   return line.starts_with("LANG=") || line.starts_with("LC_") || line.starts_with("TZ=");
 }
 
-class PluginRequests : public testing::TestWithParam<bool> {
+class PluginRequests : public testing::TestWithParam<const char*> {
  protected:
-  bool has_workers() const { return GetParam(); }
+  bool has_workers() const { return std::string_view(GetParam()) != "in_the_daemon"; }
+  bool has_shards() const { return std::string_view(GetParam()) == "in_shards"; }
   bool as_nobody() const { return !has_workers() && is_root(); }
 
   void SetUp() override {
@@ -60,7 +61,8 @@ class PluginRequests : public testing::TestWithParam<bool> {
                                          programs +
                                          "hand_over: [cat, missing, ask]\n"
                                          "env: {FROM_FILE: here, GREETING: replaced}\n"
-                                         "stop_timeout: 5s\n");
+                                         "stop_timeout: 5s\n" +
+                                         (has_shards() ? "shards: 2\n" : ""));
   }
   std::string target(const std::string& name, const std::string& more) const {
     return "service: " + name + "\nserver: /bin/cat\nlisten: " + tcp(cat_port_) + "\n" + user() + more;
@@ -79,8 +81,8 @@ class PluginRequests : public testing::TestWithParam<bool> {
   DaemonOptions options_{.config = folder_ / "xsd.yaml"};
 };
 
-INSTANTIATE_TEST_SUITE_P(, PluginRequests, testing::Bool(),
-                         [](const auto& one) { return one.param ? "in_a_worker" : "in_the_daemon"; });
+INSTANTIATE_TEST_SUITE_P(, PluginRequests, testing::Values("in_a_worker", "in_shards", "in_the_daemon"),
+                         [](const auto& one) { return one.param; });
 
 // ---- programs
 
@@ -255,6 +257,7 @@ TEST_P(PluginRequests, counters_are_shown_in_the_state) {
 
 TEST_P(PluginRequests, the_end_of_a_worker_ends_its_programs_and_keeps_its_counters) {
   if (!has_workers()) GTEST_SKIP() << "there is no worker";
+  if (has_shards()) GTEST_SKIP() << "the second client has another worker";
   Daemon daemon(folder_, options_);
   Client client(port_);
   const pid_t pid = start_waiting(client);
@@ -264,6 +267,22 @@ TEST_P(PluginRequests, the_end_of_a_worker_ends_its_programs_and_keeps_its_count
   EXPECT_TRUE(eventually([&] { return answer("run id") != ""; }));
   EXPECT_THAT(daemon.state("state: ask:"), Contains(HasSubstr(" metrics: asked=")));
   EXPECT_THAT(daemon.state("state: ask:"), testing::Not(Contains(HasSubstr(" metrics: asked=1"))));
+}
+
+TEST_P(PluginRequests, the_end_of_a_shard_ends_only_its_programs) {
+  if (!has_shards()) GTEST_SKIP() << "there are no shards";
+  Daemon daemon(folder_, options_);
+  const std::vector<pid_t> before = roles_of(daemon.pid(), "worker");
+  Client clients[] = {Client(port_), Client(port_)};
+  const pid_t programs[] = {start_waiting(clients[0]), start_waiting(clients[1])};
+  ASSERT_GT(programs[0], 0);
+  ASSERT_GT(programs[1], 0);
+  EXPECT_EQ(ask(port_, "crash\n"), "");
+  ASSERT_TRUE(daemon.wait_log("connections lost"));
+  EXPECT_TRUE(eventually([&] { return is_alive(programs[0]) != is_alive(programs[1]); }));
+  EXPECT_TRUE(eventually([&] { return answer("run id") != ""; }));
+  EXPECT_EQ(daemon.log_lines("connections lost").size(), 1U) << "the other one did not get the bad client";
+  EXPECT_NE(is_alive(programs[0]), is_alive(programs[1]));
 }
 
 }  // namespace

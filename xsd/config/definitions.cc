@@ -27,9 +27,9 @@ bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noe
          disabled == other.disabled && kind == other.kind && listen == other.listen && wait == other.wait &&
          flags == other.flags && backlog == other.backlog && plugin == other.plugin &&
          settings == other.settings && programs == other.programs && hand_over == other.hand_over &&
-         server == other.server && server_args == other.server_args && user == other.user &&
-         group == other.group && groups == other.groups && umask == other.umask && nice == other.nice &&
-         directory == other.directory && chroot == other.chroot && env == other.env &&
+         shards == other.shards && server == other.server && server_args == other.server_args &&
+         user == other.user && group == other.group && groups == other.groups && umask == other.umask &&
+         nice == other.nice && directory == other.directory && chroot == other.chroot && env == other.env &&
          passenv == other.passenv && stderr_target == other.stderr_target &&
          no_new_privs == other.no_new_privs && rlimits == other.rlimits && instances == other.instances &&
          idle_timeout == other.idle_timeout && stop_timeout == other.stop_timeout &&

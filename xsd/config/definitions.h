@@ -150,6 +150,7 @@ struct ServiceDefinition {
   SettingsNode settings;
   std::vector<DeclaredProgram> programs;  ///< in file order
   std::vector<std::string> hand_over;     ///< ids of services that its clients may be given to
+  std::uint32_t shards = 1;               ///< worker processes that its connections are dealt to
 
   std::string server;
   Position server_where;  ///< of the value that says what runs: `server`, `plugin` or `type`

@@ -245,6 +245,7 @@ class Finisher {
           sink_.error(spec.where, "plugins serve stream and datagram sockets, not seqpacket");
         }
       }
+      if (draft_.shards > 1 && datagram) check_shards();
       draft_.wait = false;
       return;
     }
@@ -262,6 +263,15 @@ class Finisher {
     } else if (datagram && !draft_.wait) {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
+  }
+
+  // A datagram has no connection that could be dealt.
+  void check_shards() {
+    const auto first = std::find_if(draft_.listen.begin(), draft_.listen.end(),
+                                    [](const auto& spec) { return spec.transport == Transport::Datagram; });
+    sink_.error(own("shards")->where,
+                "'shards' deals connections out, and the service takes datagrams (line " +
+                    std::to_string(first->where.line) + "): say that in another service");
   }
 
   void check_program() {

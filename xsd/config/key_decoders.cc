@@ -107,6 +107,11 @@ void backlog(DecodeInput& in, const YamlNode& value) {
     in.draft->backlog = static_cast<std::uint32_t>(*number);
 }
 
+void shards(DecodeInput& in, const YamlNode& value) {
+  if (const auto number = unsigned_number(in, value, 1, kMaxShards))
+    in.draft->shards = static_cast<std::uint32_t>(*number);
+}
+
 void plugin(DecodeInput& in, const YamlNode& value) {
   const auto scalar = scalar_of(in, value, "the name of a plugin");
   if (!scalar) return;

@@ -120,6 +120,7 @@ constexpr SettingsRow kRows[] = {
 
     // How much.
     now("instances", kBoth, kAll, {"number or unlimited", "256 for programs, unlimited for plugins", "how many connections, or running programs, at a time", "50"}, de::limit_field<&S::instances, 0>, en::limit_field<&S::instances>),
+    now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
     now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
     now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
     now("on_remove", kBoth, kAll, {"terminate or drain", "terminate", "what becomes of the running connections when the service is removed or disabled", "drain"}, de::enum_field<&S::on_remove, kOnRemoveWords>, en::enum_field<&S::on_remove, kOnRemoveWords>),
@@ -185,7 +186,6 @@ constexpr SettingsRow kRows[] = {
     later("banner_fail", kBoth, {"file", "", "sent to every client that is refused", "/etc/xsd/sorry"}),
     later("log_type", kBoth, {"target", "", "where the records of the service go", "syslog"}),
     later("tty", kOwn, {"boolean", "false", "the program gets a pseudo-terminal", "true"}),
-    later("shards", kOwn, {"number", "1", "worker processes for the service", "4"}),
 
     never("rpc_version", "versions of an RPC service", "services of the RPC port mapper are not supported"),
     never("rpc_number", "number of an RPC service", "services of the RPC port mapper are not supported"),

@@ -59,6 +59,7 @@ inline constexpr std::size_t kMaxEntries = 4096;
 inline constexpr std::size_t kMaxVariables = 1000;
 /// Of one plugin service.
 inline constexpr std::size_t kMaxPrograms = 64;
+inline constexpr std::uint32_t kMaxShards = 64;
 
 /// "'KEY' wants WANTED, not WHAT IS THERE"; `hint` follows after a colon.
 void refuse_value(DecodeInput& in, const YamlNode& value, std::string_view wanted,
@@ -221,6 +222,7 @@ void plugin(DecodeInput& in, const YamlNode& value);
 void settings(DecodeInput& in, const YamlNode& value);
 void programs(DecodeInput& in, const YamlNode& value);
 void hand_over(DecodeInput& in, const YamlNode& value);
+void shards(DecodeInput& in, const YamlNode& value);
 void server_args(DecodeInput& in, const YamlNode& value);
 void stderr_target(DecodeInput& in, const YamlNode& value);
 void umask(DecodeInput& in, const YamlNode& value);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
@@ -13,17 +14,6 @@ namespace xsd::manager {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);
-
-void add(service::Counters& sum, const service::Counters& more) noexcept {
-  sum.started += more.started;
-  for (std::size_t i = 0; i < sum.refused.size(); ++i)
-    sum.refused[i] += more.refused[i];
-  sum.datagrams.received += more.datagrams.received;
-  sum.datagrams.answered += more.datagrams.answered;
-  sum.datagrams.refused += more.datagrams.refused;
-  sum.datagrams.bytes_in += more.datagrams.bytes_in;
-  sum.datagrams.bytes_out += more.datagrams.bytes_out;
-}
 
 }  // namespace
 
@@ -103,6 +93,30 @@ std::uint32_t RemoteService::index_of(const net::BoundSocket& socket) const noex
   return static_cast<std::uint32_t>(found - endpoints.begin());
 }
 
+// ---- deals
+
+void RemoteService::deal(Dealt dealt) {
+  host_.say(worker::Deal{number_, dealt.id, dealt.remote, dealt.local}, {dealt.socket.get()});
+  untaken_.push_back(std::move(dealt));
+}
+
+bool RemoteService::take_deal(std::uint64_t id) {
+  if (untaken_.empty() || untaken_.front().id != id) return false;
+  untaken_.pop_front();
+  taken_.insert(id);
+  return true;
+}
+
+bool RemoteService::end_deal(std::uint64_t id) {
+  if (taken_.erase(id) == 0) return false;
+  on_change();
+  return true;
+}
+
+void RemoteService::on_change() {
+  if (events_.on_change) events_.on_change();
+}
+
 // ---- the end
 
 void RemoteService::drain() {
@@ -123,7 +137,7 @@ void RemoteService::end(const worker::ToWorker& command) {
   sockets_.clear();
   patience_.cancel();
   state_ = State::Ending;
-  if (!host_.is_running()) return become_idle();
+  if (ended_ || !host_.is_running()) return become_idle();
   host_.say(command);
 }
 
@@ -151,6 +165,7 @@ void RemoteService::tell() {
 
 void RemoteService::on_answer(const std::string& error) {
   if (unanswered_ > 0) --unanswered_;
+  on_change();
   if (state_ == State::Ending || state_ == State::Failed) return;
   if (!error.empty()) return fail(error);
   patience_.cancel();
@@ -160,15 +175,24 @@ void RemoteService::on_answer(const std::string& error) {
 }
 
 void RemoteService::on_ended() {
-  add(before_, host_.counters(number_));
+  before_ += host_.counters(number_);
+  ended_ = true;
+  end_deals();
   if (state_ == State::Ending) become_idle();
 }
 
 void RemoteService::on_lost(const service::Counters& counted) {
-  add(before_, counted);
+  before_ += counted;
   add_metrics(metrics_before_);
   requests_.programs().drop_all(*this);
+  end_deals();
   if (state_ == State::Ending) become_idle();
+}
+
+void RemoteService::end_deals() {
+  taken_.clear();
+  if (!untaken_.empty()) events_.on_returned(std::exchange(untaken_, {}));
+  on_change();
 }
 
 void RemoteService::begin_again() {
@@ -238,7 +262,7 @@ service::Counters RemoteService::counters() const noexcept {
   service::Counters sum = before_;
   if (host_.is_running() && !ended_) {
     const service::Counters now = host_.counters(number_);
-    add(sum, now);
+    sum += now;
     sum.active = now.active;
   }
   return sum;

@@ -7,12 +7,19 @@
 // Making: from its creation until the worker has answered, or ten seconds have passed, or the plugin has
 // taken its worker down. Later on the worker may die and come back; a service that cannot be made again then,
 // or brings its worker down again and again, is told of with Events::on_failed.
+//
+// Instead of sockets it can be given connections that were let in already, one by one (ShardedService). A
+// connection is kept until the worker has taken it, and comes back if the worker has died before that; once
+// taken it is the worker's, and lost with it. Those that it has not ended yet are exactly the deals().
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "xsd/manager/request_handler.h"
@@ -21,13 +28,24 @@
 
 namespace xsd::manager {
 
+/// A connection that was let in.
+struct Dealt {
+  UniqueFd socket;
+  std::uint64_t id = 0;
+  net::SocketAddress remote;
+  net::SocketAddress local;
+};
+
 class RemoteService final : public service::ManagedService {
  public:
   struct Events {
     /// It is no longer being made.
     std::function<void()> on_made;
     /// It had been made, and does not work any more; the owner may destroy it.
-    std::function<void(RemoteService& service, const std::string& why)> on_failed;
+    std::function<void(service::ManagedService& service, const std::string& why)> on_failed;
+    /// The deals have changed, or whether it is_ready() may have.
+    std::function<void()> on_change{};
+    std::function<void(std::deque<Dealt> deals)> on_returned{};
   };
 
   /// Borrows all but the definition and the events.
@@ -35,8 +53,11 @@ class RemoteService final : public service::ManagedService {
                 service::Prepared prepared, Events events);
   ~RemoteService() override;
 
-  /// It was told to end.
-  bool is_ending() const noexcept { return state_ == State::Ending; }
+  /// To be asked for only while it is ready.
+  void deal(Dealt dealt);
+  std::size_t deals() const noexcept { return untaken_.size() + taken_.size(); }
+  /// Its worker has made it and takes what it is told.
+  bool is_ready() const noexcept { return state_ == State::Working && unanswered_ == 0 && host_.is_ready(); }
 
   bool is_making() const noexcept override { return state_ == State::Making; }
   std::string failure() const override { return failure_; }
@@ -54,12 +75,17 @@ class RemoteService final : public service::ManagedService {
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
-  // For the host. These are false for what no worker that is in order would ask.
+  // For the host. Those that follow first are false for what no worker that is in order would ask.
+  bool take_deal(std::uint64_t id);
+  bool end_deal(std::uint64_t id);
   bool hand_over(plugin::HandOver request);
   bool start_program(plugin::ProgramStart request);
   void drop_program(std::uint64_t id);
+  /// It was told to end, or could not be made.
+  bool may_end() const noexcept { return state_ == State::Ending || state_ == State::Failed; }
   void on_answer(const std::string& error);
   void on_ended();
+  void on_change();
   /// Its process has died with what it had accepted. `counted`: what its cell showed.
   void on_lost(const service::Counters& counted);
   /// There is a new process: everything again.
@@ -76,6 +102,8 @@ class RemoteService final : public service::ManagedService {
   void end(const worker::ToWorker& command);
   void become_idle();
   void tell();
+  /// All of them are over.
+  void end_deals();
   void add_metrics(std::map<std::string, std::uint64_t>& sum) const;
 
   RequestHandler& requests_;
@@ -85,6 +113,8 @@ class RemoteService final : public service::ManagedService {
   std::string failure_;
   worker::ServiceNumber number_;
   std::vector<net::BoundSocket*> sockets_;
+  std::deque<Dealt> untaken_;
+  std::unordered_set<std::uint64_t> taken_;
   std::size_t unanswered_ = 0;                           ///< definitions
   service::Counters before_;                             ///< counted by workers that have died
   std::map<std::string, std::uint64_t> metrics_before_;  ///< the same

@@ -61,10 +61,14 @@ std::string read_name(const std::array<char, 32>& name) {
 
 }  // namespace
 
-WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image)
+WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image,
+                       std::string title)
     : setup_(setup),
       image_(std::move(image)),
-      title_(image_ ? image_->name : "built-in"),
+      is_shared_(title.empty()),
+      title_(!is_shared_ ? std::move(title)
+             : image_    ? image_->name
+                         : "built-in"),
       resting_(setup.context.loop, [this] { start(); }),
       flusher_(setup.context.loop, [this] { flush(); }),
       stopped_(setup.context.loop, [this] { distrust("was stopped"); }),
@@ -86,16 +90,23 @@ worker::ServiceNumber WorkerHost::join(RemoteService& service) {
   }
   const worker::ServiceNumber number = ++setup_.last_number;
   members_.emplace(number, member);
+  ++borrowers_;
   return number;
 }
 
 void WorkerHost::leave(worker::ServiceNumber number) {
+  --borrowers_;
   const auto found = members_.find(number);
-  if (found == members_.end()) return;
-  found->second.service = nullptr;
-  if (is_running()) return say(worker::Kill{number});
-  free_cells_.push_back(found->second.cell);
-  members_.erase(found);
+  if (found != members_.end()) {
+    found->second.service = nullptr;
+    if (is_running()) {
+      say(worker::Kill{number});
+      return flush();  // while what was said before has its descriptors
+    }
+    free_cells_.push_back(found->second.cell);
+    members_.erase(found);
+  }
+  if (is_empty()) setup_.on_empty();
 }
 
 RemoteService* WorkerHost::find(worker::ServiceNumber number) {
@@ -148,6 +159,22 @@ void WorkerHost::say(const worker::ToWorker& command, std::vector<int> fds) {
   flush_later();
 }
 
+bool WorkerHost::is_ready() const noexcept {
+  return is_running() && !channel_->is_over() && channel_->waiting() == 0 && !stopped_.armed();
+}
+
+void WorkerHost::tell_change() {
+  for (const auto& [number, member] : members_) {
+    if (member.service != nullptr) member.service->on_change();
+  }
+}
+
+void WorkerHost::forget_unsaid() noexcept {
+  definitions_.clear();
+  outgoing_.clear();
+  outgoing_fds_.clear();
+}
+
 void WorkerHost::flush_later() {
   if (!flusher_.armed()) flusher_.arm(Duration::zero());
 }
@@ -165,8 +192,7 @@ void WorkerHost::flush() {
     channel_->send(message, {&fd, 1});
   }
   if (!outgoing_.empty()) channel_->send(outgoing_, outgoing_fds_);
-  outgoing_.clear();
-  outgoing_fds_.clear();
+  forget_unsaid();
 }
 
 void WorkerHost::set_udp_ports() {
@@ -226,9 +252,10 @@ Status WorkerHost::try_start() {
        .on_end =
            [this](const std::string& why) {
              // Its end follows, if that is the reason; else it is brought about.
-             if (!why.empty()) return distrust("broke its channel: " + why);
-             parting_.arm(kLongestParting);
-           }});
+             why.empty() ? parting_.arm(kLongestParting) : distrust("broke its channel: " + why);
+             tell_change();
+           },
+       .on_room = [this] { tell_change(); }});
   if (!channel) return give_up(std::move(channel.error()));
   auto child = setup_.context.children.watch(process->pid, std::move(process->pidfd),
                                              [this](const reactor::ChildExit& exit) { on_exit(exit); });
@@ -237,9 +264,7 @@ Status WorkerHost::try_start() {
   channel_ = std::move(*channel);
   child_ = std::move(*child);
   started_ = setup_.context.loop.clock().monotonic();
-  definitions_.clear();
-  outgoing_.clear();
-  outgoing_fds_.clear();
+  forget_unsaid();
 
   if (Status status = greet(); !status) return status;
   if (!setup_.udp_ports.empty()) set_udp_ports();
@@ -264,7 +289,7 @@ Status WorkerHost::greet() {
   std::vector<int> fds = {page_.fd()};
   if (log_) fds.push_back(log_->sending_end());
   if (image_) {
-    hello.has_library = true;
+    hello.plugin = image_->name;
     hello.library_path = image_->path;
     hello.needs_files = (image_->needs & XSD_NEEDS_FILES) != 0;
     hello.needs_network = (image_->needs & XSD_NEEDS_NETWORK) != 0;
@@ -290,11 +315,11 @@ void WorkerHost::look_for_stop() {
       log::warning("worker {}: was stopped by a signal; it is replaced in {} unless it goes on", title_,
                    format_duration(kLongestStop));
       stopped_.arm(kLongestStop);
-      return;
+      return tell_change();
     case reactor::ChildWatch::Motion::Continued:
       if (stopped_.armed()) log::info("worker {}: goes on", title_);
       stopped_.cancel();
-      return;
+      return tell_change();
   }
 }
 
@@ -328,6 +353,7 @@ void WorkerHost::distrust(const std::string& why) {
 }
 
 void WorkerHost::on_exit(const reactor::ChildExit& exit) {
+  if (is_running()) channel_->receive_rest();
   std::string how = ending(exit);
   if (read_number(page().hung) != 0) how = "did not react for too long";
   if (!why_killed_.empty()) {
@@ -342,6 +368,7 @@ void WorkerHost::bury(const std::string& how) {
   child_ = {};
   stopped_.cancel();
   parting_.cancel();
+  forget_unsaid();
   end_fences();
   std::uint64_t lost = 0;
   const worker::ServiceNumber busy = read_number(page().busy_with);
@@ -418,11 +445,11 @@ void WorkerHost::hear(const worker::Ended& event, std::span<UniqueFd> /*fds*/) {
   RemoteService* const service = find(event.service);
   const auto found = members_.find(event.service);
   if (found == members_.end()) return;
-  if (service != nullptr && !service->is_ending()) return distrust("ended a service by itself");
+  if (service != nullptr && !service->may_end()) return distrust("ended a service by itself");
   if (service != nullptr) service->on_ended();
   free_cells_.push_back(found->second.cell);
   members_.erase(found);
-  if (members_.empty()) setup_.on_empty();
+  if (is_empty()) setup_.on_empty();
 }
 
 void WorkerHost::hear(const worker::Fenced& event, std::span<UniqueFd> /*fds*/) {
@@ -449,6 +476,18 @@ void WorkerHost::hear(const worker::StartProgram& event, std::span<UniqueFd> fds
 
 void WorkerHost::hear(const worker::DropProgram& event, std::span<UniqueFd> /*fds*/) {
   if (RemoteService* const service = find(event.service)) service->drop_program(event.connection);
+}
+
+void WorkerHost::hear(const worker::DealTaken& event, std::span<UniqueFd> /*fds*/) {
+  RemoteService* const service = find(event.service);
+  if (service != nullptr && !service->take_deal(event.connection))
+    distrust("took a connection that it was not dealt");
+}
+
+void WorkerHost::hear(const worker::DealEnded& event, std::span<UniqueFd> /*fds*/) {
+  RemoteService* const service = find(event.service);
+  if (service != nullptr && !service->end_deal(event.connection))
+    distrust("ended a connection that it does not have");
 }
 
 }  // namespace xsd::manager

@@ -10,8 +10,8 @@
 //   resting   the process has died before it was 500 ms old, or could not be started: the next one is started
 //             after 100 ms, doubling to 30 s. One that was older is replaced at once.
 // A process that is stuck ends itself (worker/watchdog.h); one that somebody has stopped is killed after six
-// seconds. What it says is not trusted: numbers of services that it does not have, and messages that make no
-// sense, are its end.
+// seconds, one that has closed its channel and does not end after three. What it says is not trusted: numbers
+// of services that it does not have, and messages that make no sense, are its end.
 //
 // Numbers: a service has one for as long as it is here, over the deaths of processes. Its cell in the page is
 // free again when the worker has said that the service is gone, or has died.
@@ -51,16 +51,21 @@ struct WorkerSetup {
 
 class WorkerHost {
  public:
-  /// `image`: the library of the plugin; nullptr: the built-in ones.
-  WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image);
+  /// `image`: the library of the plugin; nullptr: the built-in ones. `title`: of one that is not shared.
+  WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image, std::string title = {});
   ~WorkerHost();
   WorkerHost(const WorkerHost&) = delete;
   WorkerHost& operator=(const WorkerHost&) = delete;
 
   const config::PluginImage* image() const noexcept { return image_.get(); }
-  /// Nothing is here, nor a rest that the next one would have to keep.
-  bool is_empty() const noexcept { return members_.empty() && !resting_.armed(); }
+  bool is_shared() const noexcept { return is_shared_; }
+  /// Nothing of any service is left in the process, nobody borrows this, and there is no rest that the next
+  /// process would have to keep.
+  bool is_empty() const noexcept { return members_.empty() && borrowers_ == 0 && !resting_.armed(); }
   bool is_running() const noexcept { return channel_ != nullptr; }
+  /// It runs, and what it is told does not wait. Services are told when that changes, but for the beginning
+  /// of the wait.
+  bool is_ready() const noexcept;
   pid_t pid() const noexcept { return child_.pid(); }
 
   // For RemoteService.
@@ -68,6 +73,7 @@ class WorkerHost {
   /// The service object goes; what the worker has of it is killed.
   void leave(worker::ServiceNumber number);
   void define(worker::ServiceNumber number, const std::string& definition);
+  /// The descriptors are borrowed until `flush`.
   void say(const worker::ToWorker& command, std::vector<int> fds = {});
   /// Why there is no process at the moment; empty if there is one, or one is wanted by nobody.
   std::string why_absent() const;
@@ -99,6 +105,8 @@ class WorkerHost {
   Status greet();
   Duration next_rest() const noexcept;
   void flush_later();
+  void forget_unsaid() noexcept;
+  void tell_change();
   void on_message(std::string_view message, std::vector<UniqueFd> fds);
   void hear(const worker::Up& event, std::span<UniqueFd> fds);
   void hear(const worker::Answer& event, std::span<UniqueFd> fds);
@@ -107,6 +115,8 @@ class WorkerHost {
   void hear(const worker::HandOver& event, std::span<UniqueFd> fds);
   void hear(const worker::StartProgram& event, std::span<UniqueFd> fds);
   void hear(const worker::DropProgram& event, std::span<UniqueFd> fds);
+  void hear(const worker::DealTaken& event, std::span<UniqueFd> fds);
+  void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
   RemoteService* find(worker::ServiceNumber number);
   void end_fences();
   void distrust(const std::string& why);
@@ -119,8 +129,10 @@ class WorkerHost {
 
   WorkerSetup& setup_;
   std::shared_ptr<const config::PluginImage> image_;
-  std::string title_;  ///< for the log
+  const bool is_shared_;
+  const std::string title_;  ///< for the log
   std::unordered_map<worker::ServiceNumber, Member> members_;
+  std::size_t borrowers_ = 0;
   std::vector<std::uint32_t> free_cells_;
   std::uint32_t next_cell_ = 0;
 

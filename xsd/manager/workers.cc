@@ -2,6 +2,9 @@
 #include "xsd/manager/workers.h"
 
 #include <algorithm>
+#include <string>
+
+#include "xsd/manager/sharded_service.h"
 
 namespace xsd::manager {
 namespace {
@@ -19,6 +22,10 @@ Workers::Workers(service::ServiceContext& context, RequestHandler& requests,
 
 std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepared,
                                                          RemoteService::Events events) {
+  if (prepared.definition->shards > 1) {
+    return std::make_unique<ShardedService>(setup_.context, requests_, make_shards(prepared), prepared,
+                                            std::move(events));
+  }
   WorkerHost& host = host_for(prepared);
   return std::make_unique<RemoteService>(setup_.context, requests_, host, std::move(prepared),
                                          std::move(events));
@@ -27,10 +34,22 @@ std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepa
 WorkerHost& Workers::host_for(const service::Prepared& prepared) {
   const auto& image = prepared.resolution->plugin_image;
   const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
-    return config::is_same_image(host->image(), image.get());
+    return host->is_shared() && config::is_same_image(host->image(), image.get());
   });
   if (found != hosts_.end()) return **found;
   return *hosts_.emplace_back(std::make_unique<WorkerHost>(setup_, image));
+}
+
+std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared) {
+  const config::ServiceDefinition& definition = *prepared.definition;
+  std::vector<WorkerHost*> made;
+  for (std::uint32_t i = 1; i <= definition.shards; ++i) {
+    made.push_back(hosts_
+                       .emplace_back(std::make_unique<WorkerHost>(setup_, prepared.resolution->plugin_image,
+                                                                  definition.id + "/" + std::to_string(i)))
+                       .get());
+  }
+  return made;
 }
 
 void Workers::set_log() {

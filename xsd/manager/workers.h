@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Workers: the worker processes of the daemon: which there are, and which service goes where. The built-in
-// plugins share one; each other library has its own, so that its crash is its own. Owns the hosts.
+// plugins share one; each other library has its own, so that its crash is its own, and a service with
+// `shards` has as many for itself. Owns the hosts.
 #pragma once
 
 #include <memory>
@@ -48,6 +49,7 @@ class Workers {
 
  private:
   WorkerHost& host_for(const service::Prepared& prepared);
+  std::vector<WorkerHost*> make_shards(const service::Prepared& prepared);
   void tidy();
   void end_fence();
 

@@ -4,7 +4,7 @@
 // master reads (worker/page.h).
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "xsd/plugin/hosted_service.h"
@@ -17,6 +17,19 @@ struct Counters {
   std::uint64_t active = 0;   ///< of those, the connections of a plugin service that are open
   policy::RefusalCounters refused{};
   plugin::DatagramCounters datagrams;
+
+  /// But for `active`, which is a number of now.
+  Counters& operator+=(const Counters& more) noexcept {
+    started += more.started;
+    for (std::size_t i = 0; i < refused.size(); ++i)
+      refused[i] += more.refused[i];
+    datagrams.received += more.datagrams.received;
+    datagrams.answered += more.datagrams.answered;
+    datagrams.refused += more.datagrams.refused;
+    datagrams.bytes_in += more.datagrams.bytes_in;
+    datagrams.bytes_out += more.datagrams.bytes_out;
+    return *this;
+  }
 };
 
 }  // namespace xsd::service

@@ -24,7 +24,7 @@ PluginService::~PluginService() {
   listeners_.clear();
 }
 
-Result<std::unique_ptr<Service>> PluginService::create(ServiceContext& context, Prepared prepared) {
+Result<std::unique_ptr<PluginService>> PluginService::create(ServiceContext& context, Prepared prepared) {
   std::unique_ptr<PluginService> made(new PluginService(context, std::move(prepared)));
   PluginService* const self = made.get();
   plugin::HostedOptions options{
@@ -80,7 +80,21 @@ Status PluginService::prepare_socket(net::BoundSocket& socket) {
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (!find_room(socket, id, &remote, &local) || !admit(id, &remote, &local, false)) return;
+  if (find_room(socket, id, &remote, &local) && admit(id, &remote, &local, false))
+    (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
+}
+
+bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                         const net::SocketAddress& local) {
+  if (!socket) {
+    refuse(policy::Reason::Resources, id, &remote, &local);
+    return false;
+  }
+  return find_room(socket, id, &remote, &local) && serve(std::move(socket), id, remote, local);
+}
+
+bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                          const net::SocketAddress& local) {
   const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
   context_.records.start(definition(), subject);
   const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
@@ -98,6 +112,7 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
       context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
       break;
   }
+  return outcome == plugin::OpenOutcome::Open;
 }
 
 void PluginService::count_active() noexcept {
@@ -125,6 +140,7 @@ void PluginService::on_stream_end(const plugin::StreamEnd& end) {
   context_.records.end(definition(),
                        {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local},
                        outcome);
+  if (on_connection_end_) on_connection_end_(end.id);
   check_idle();
 }
 

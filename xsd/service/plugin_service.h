@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PluginService: a service whose connections and datagrams a plugin handles on this loop.
+// PluginService: a service whose connections and datagrams a plugin handles on this loop. It takes
+// connections from its listeners, or gets them from whoever has accepted them and let them in.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "xsd/plugin/hosted_service.h"
@@ -12,7 +15,7 @@ namespace xsd::service {
 
 class PluginService final : public Service {
  public:
-  static Result<std::unique_ptr<Service>> create(ServiceContext& context, Prepared prepared);
+  static Result<std::unique_ptr<PluginService>> create(ServiceContext& context, Prepared prepared);
   ~PluginService() override;
 
   void apply(Prepared next) override;
@@ -23,6 +26,15 @@ class PluginService final : public Service {
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
+  /// Serves a connection that was accepted and let in elsewhere; its records have this id. False if it is
+  /// over already. No socket: this process had no room for its descriptor, and it is refused.
+  bool take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+            const net::SocketAddress& local);
+  /// Called for each connection that is over, but for those that `take` or a listener could not begin.
+  void on_connection_end(std::function<void(std::uint64_t id)> handler) {
+    on_connection_end_ = std::move(handler);
+  }
+
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;
 
@@ -30,11 +42,14 @@ class PluginService final : public Service {
   PluginService(ServiceContext& context, Prepared prepared);
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
+  bool serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+             const net::SocketAddress& local);
   void on_stream_end(const plugin::StreamEnd& end);
   int hand_over(plugin::HandOver request);
   int start_program(plugin::ProgramStart request);
   void count_active() noexcept;
 
+  std::function<void(std::uint64_t id)> on_connection_end_;
   reactor::Timer deadline_;
   std::unique_ptr<plugin::HostedService> hosted_;
 };

@@ -89,7 +89,7 @@ bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& now = definition();
   const config::ServiceDefinition& then = *next.definition;
   return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
-         now.settings == then.settings &&
+         now.shards == then.shards && now.settings == then.settings &&
          config::is_same_image(prepared_.resolution->plugin_image.get(), next.resolution->plugin_image.get());
 }
 

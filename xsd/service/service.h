@@ -35,7 +35,7 @@ class Service : public ManagedService, public ListenerOwner {
   static Result<std::unique_ptr<Service>> create(ServiceContext& context, Prepared prepared);
 
   const std::string& name() const noexcept final { return ManagedService::name(); }
-  Counters counters() const noexcept final { return *counters_; }
+  Counters counters() const noexcept override { return *counters_; }
   /// Counts in `cell` from now on, which outlives the service, as if it had done so from the beginning.
   void count_in(Counters& cell) noexcept;
   std::string pause_reason() const final { return pause_reason_; }

@@ -76,7 +76,7 @@ void fields(Walk& walk, Command& c) {
     walk.number(c.poller);
     walk.text(c.log_settings, kLongestText);
     walk.flag(c.has_log);
-    walk.flag(c.has_library);
+    walk.text(c.plugin, kLongestName);
     walk.text(c.library_path, kLongestPath);
     walk.flag(c.needs_files);
     walk.flag(c.needs_network);
@@ -115,6 +115,11 @@ void fields(Walk& walk, Command& c) {
     walk.address(c.remote);
     walk.address(c.local);
     walk.text(c.target, kLongestName);
+  } else if constexpr (kIs<Command, Deal>) {
+    walk.number(c.service);
+    walk.number(c.connection);
+    walk.address(c.remote);
+    walk.address(c.local);
   } else if constexpr (kIs<Command, StartProgram>) {
     walk.number(c.service);
     walk.number(c.connection);
@@ -122,7 +127,7 @@ void fields(Walk& walk, Command& c) {
     walk.texts(c.environment, kLongestVariable);
     walk.text(c.directory, kLongestPath);
   } else {
-    static_assert(kIs<Command, DropProgram>);
+    static_assert(kIs<Command, DropProgram> || kIs<Command, DealTaken> || kIs<Command, DealEnded>);
     walk.number(c.service);
     walk.number(c.connection);
   }
@@ -162,9 +167,9 @@ std::optional<std::vector<Variant>> decode_any(std::string_view message) {
 
 std::size_t descriptors_of(const ToWorker& command) noexcept {
   if (const auto* const hello = std::get_if<Hello>(&command))
-    return 1U + (hello->has_log ? 1U : 0U) + (hello->has_library ? 1U : 0U);
+    return 1U + (hello->has_log ? 1U : 0U) + (hello->plugin.empty() ? 0U : 1U);
   if (const auto* const sockets = std::get_if<Sockets>(&command)) return sockets->endpoints.size();
-  return std::holds_alternative<Definitions>(command) ? 1 : 0;
+  return std::holds_alternative<Definitions>(command) || std::holds_alternative<Deal>(command) ? 1 : 0;
 }
 
 std::size_t descriptors_of(const FromWorker& command) noexcept {

@@ -10,6 +10,7 @@
 // master -> worker
 //   Hello         first, once: how to be; [page, log?, library?]
 //   Definitions   services to be made, or to become what is said here; [sealed memory]. Each is answered.
+//   Deal          a connection that was let in; [it]. Answered: DealTaken before a plugin sees it, DealEnded
 //   Sockets       bound sockets of a service, by the index of their endpoint in its definition; [one each]
 //   ListenOn      the service listens on exactly these of them from now on; others are closed
 //   Drain, Terminate, Kill   as service::Service has them; Ended follows when nothing is left
@@ -20,11 +21,13 @@
 // worker -> master
 //   Up            it has made itself safe and loaded its plugin; or why not
 //   Answer        about a definition: it is at work, or why not
-//   Ended         the service is gone
+//   Ended         the service is gone, or could not be made
 //   Fenced        about a Fence
 //   HandOver      a connection for another service; [it]
 //   StartProgram  a program that the service declares; [its socket]
 //   DropProgram   nobody waits for it any more
+//   DealTaken     a connection that was dealt has come, and the master need not keep it
+//   DealEnded     it is over
 #pragma once
 
 #include <cstdint>
@@ -46,7 +49,7 @@ struct Hello {
   std::uint8_t poller = 0;
   std::string log_settings;  ///< log::put_settings
   bool has_log = false;      ///< a descriptor to log into; else the standard error
-  bool has_library = false;  ///< of the plugin; else the built-in ones are hosted
+  std::string plugin;        ///< that a library is of; empty: the built-in ones are hosted
   std::string library_path;  ///< for messages
   bool needs_files = false;
   bool needs_network = false;
@@ -88,8 +91,14 @@ struct UdpPorts {
 struct LogSettings {
   std::string log_settings;
 };
+struct Deal {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;  ///< of the master's own ids: below first_connection
+  net::SocketAddress remote;
+  net::SocketAddress local;
+};
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Drain, Terminate, Kill, ProgramEnded,
-                              Fence, UdpPorts, LogSettings>;
+                              Fence, UdpPorts, LogSettings, Deal>;
 
 struct Up {
   std::string error;  ///< empty: all is well
@@ -122,7 +131,16 @@ struct DropProgram {
   ServiceNumber service = 0;
   std::uint64_t connection = 0;
 };
-using FromWorker = std::variant<Up, Answer, Ended, Fenced, HandOver, StartProgram, DropProgram>;
+struct DealTaken {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+};
+struct DealEnded {
+  ServiceNumber service = 0;
+  std::uint64_t connection = 0;
+};
+using FromWorker =
+    std::variant<Up, Answer, Ended, Fenced, HandOver, StartProgram, DropProgram, DealTaken, DealEnded>;
 
 /// How many descriptors go with a command.
 std::size_t descriptors_of(const ToWorker& command) noexcept;

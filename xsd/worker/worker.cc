@@ -63,7 +63,7 @@ class Worker final : public service::PluginRequests {
 
  private:
   struct Slot {
-    std::unique_ptr<service::Service> service;
+    std::unique_ptr<service::PluginService> service;
     std::uint32_t cell = 0;
     std::vector<std::unique_ptr<net::BoundSocket>> sockets;
   };
@@ -72,6 +72,7 @@ class Worker final : public service::PluginRequests {
   void on_message(std::string_view message, Fds fds);
   void obey(const Hello& /*command*/, std::span<UniqueFd> /*fds*/) { stop("a second greeting"); }
   void obey(const Definitions& command, std::span<UniqueFd> fds);
+  void obey(const Deal& command, std::span<UniqueFd> fds);
   void obey(const Sockets& command, std::span<UniqueFd> fds);
   void obey(const ListenOn& command, std::span<UniqueFd> fds);
   void obey(const Drain& command, std::span<UniqueFd> fds);
@@ -92,6 +93,7 @@ class Worker final : public service::PluginRequests {
   /// 0, or a negative errno if the command is too long for a message.
   int tell(const FromWorker& command, UniqueFd fd = {});
   void tell_now();
+  void tell_taken(const std::vector<ToWorker>& commands);
   void stop(const char* why);
   WorkerPage& page() noexcept { return *static_cast<WorkerPage*>(page_.data()); }
 
@@ -113,7 +115,8 @@ int Worker::run(UniqueFd channel, const Status& ready) {
   auto made = process::Channel::create(
       *loop_, std::move(channel),
       {.on_message = [this](std::string_view message, Fds fds) { on_message(message, std::move(fds)); },
-       .on_end = [this](const std::string&) { loop_->stop(); }});
+       .on_end = [this](const std::string&) { loop_->stop(); },
+       .may_lack_fds = true});
   if (!made) return kExitFailed;
   channel_ = std::move(*made);
   (void)tell(Up{ready ? std::string() : ready.error().text()});
@@ -137,13 +140,29 @@ void Worker::stop(const char* why) {
 void Worker::on_message(std::string_view message, Fds fds) {
   const auto commands = decode_to_worker(message);
   if (!commands) return stop("a message of the master makes no sense");
+  tell_taken(*commands);
   std::span<UniqueFd> left(fds);
   for (const ToWorker& command : *commands) {
-    const std::size_t count = descriptors_of(command);
-    if (count > left.size()) return stop("a message of the master lacks descriptors");
+    const std::size_t count = std::min(descriptors_of(command), left.size());
+    // There may have been no room for them; a connection that is dealt is refused then.
+    if (count < descriptors_of(command) && !std::holds_alternative<Deal>(command))
+      return stop("a message of the master lacks descriptors");
     std::visit([&](const auto& one) { obey(one, left.first(count)); }, command);
     left = left.subspan(count);
   }
+}
+
+// At once: a connection that takes the process down must not be dealt to the next one, and one that has only
+// waited for us then must.
+void Worker::tell_taken(const std::vector<ToWorker>& commands) {
+  bool has_taken = false;
+  for (const ToWorker& command : commands) {
+    const auto* const deal = std::get_if<Deal>(&command);
+    if (deal == nullptr || find(deal->service) == nullptr) continue;
+    (void)tell(DealTaken{deal->service, deal->connection});
+    has_taken = true;
+  }
+  if (has_taken) tell_now();
 }
 
 // ---- what the master says
@@ -172,14 +191,19 @@ void Worker::define(const DefinitionEntry& entry) {
     return;
   }
   const Status made = make(entry, std::move(prepared));
-  if (!made) free_metrics(entry.service);
   (void)tell(Answer{entry.service, made ? std::string() : made.error().text()});
+  if (made) return;
+  free_metrics(entry.service);
+  (void)tell(Ended{entry.service});
 }
 
 Status Worker::make(const DefinitionEntry& entry, service::Prepared prepared) {
   if (prepared.plugin == nullptr) return Error("the worker has no such plugin");
-  auto made = service::Service::create(context_, std::move(prepared));
+  auto made = service::PluginService::create(context_, std::move(prepared));
   if (!made) return std::move(made.error());
+  (*made)->on_connection_end([this, number = entry.service](std::uint64_t id) {
+    if (id < hello_.first_connection) (void)tell(DealEnded{number, id});
+  });
   page().cells[entry.cell] = {};
   (*made)->count_in(page().cells[entry.cell]);
   slots_[entry.service] = {std::move(*made), entry.cell, {}};
@@ -192,6 +216,14 @@ Worker::Slot* Worker::find(ServiceNumber number) {
 }
 
 // A service that is not there any more has ended while the command was on its way.
+void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
+  Slot* const slot = find(command.service);
+  if (slot == nullptr) return;
+  UniqueFd socket = fds.empty() ? UniqueFd() : std::move(fds[0]);
+  if (!slot->service->take(std::move(socket), command.connection, command.remote, command.local))
+    (void)tell(DealEnded{command.service, command.connection});
+}
+
 void Worker::obey(const Sockets& command, std::span<UniqueFd> fds) {
   Slot* const slot = find(command.service);
   if (slot == nullptr) return;
@@ -358,10 +390,10 @@ Status make_ready(const Hello& hello, std::vector<UniqueFd>& fds, const plugin::
   if (Status safe = process::enter_sandbox({.files = hello.needs_files, .network = hello.needs_network});
       !safe)
     return safe;
-  if (!hello.has_library) return {};
+  if (hello.plugin.empty()) return {};
   const UniqueFd library = raise_fd(std::move(fds.back()));
-  auto loaded = plugin::load_library(hello.title, hello.library_path, library.get());
-  if (!loaded) return std::move(loaded.error()).within("plugin " + quoted(hello.title));
+  auto loaded = plugin::load_library(hello.plugin, hello.library_path, library.get());
+  if (!loaded) return std::move(loaded.error()).within("plugin " + quoted(hello.plugin));
   plugin = *loaded;
   return {};
 }

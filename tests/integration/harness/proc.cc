@@ -77,18 +77,27 @@ bool is_role(pid_t pid) {
 
 namespace {
 
+std::vector<pid_t> roles_with(pid_t daemon, const std::string& words) {
+  const std::string wanted = std::string("\0--role\0", 8) + words + '\0';
+  std::vector<pid_t> children = all_children_of(daemon, false);
+  std::erase_if(children,
+                [&](pid_t child) { return !contains(read_file(folder_of(child) / "cmdline"), wanted); });
+  return children;
+}
+
 pid_t role_with(pid_t daemon, const std::string& words) {
-  for (const pid_t child : all_children_of(daemon, false)) {
-    if (contains(read_file(folder_of(child) / "cmdline"), std::string("\0--role\0", 8) + words + '\0'))
-      return child;
-  }
-  return 0;
+  const std::vector<pid_t> all = roles_with(daemon, words);
+  return all.empty() ? 0 : all.front();
 }
 
 }  // namespace
 
 pid_t role_of(pid_t daemon, std::string_view role) {
   return role_with(daemon, std::string(role));
+}
+
+std::vector<pid_t> roles_of(pid_t daemon, std::string_view role) {
+  return roles_with(daemon, std::string(role));
 }
 
 pid_t worker_of(pid_t daemon, std::string_view plugin) {

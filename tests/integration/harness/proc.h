@@ -22,6 +22,8 @@ std::vector<pid_t> children_of(pid_t pid, bool zombies = false);
 pid_t role_of(pid_t daemon, std::string_view role);
 /// The worker of this plugin ("built-in": that of all built-in ones), 0 if there is none.
 pid_t worker_of(pid_t daemon, std::string_view plugin);
+/// All of them.
+std::vector<pid_t> roles_of(pid_t daemon, std::string_view role);
 /// Who serves its plugins: its worker, or itself if there is none.
 pid_t server_of(pid_t daemon);
 std::size_t zombie_count(pid_t parent);

@@ -47,12 +47,15 @@ class PluginServiceTest : public testing::Test {
     EXPECT_TRUE(log::open({}));
     std::filesystem::remove_all(folder_);
   }
-  std::unique_ptr<Service> make(const plugin::PluginEntry& entry, net::Transport transport) {
+  std::unique_ptr<Service> make(const plugin::PluginEntry& entry, net::Transport transport,
+                                config::Limit instances = {}) {
     const net::Endpoint endpoint{transport, *net::SocketAddress::parse("127.0.0.1", 0), {}};
     auto definition = std::make_shared<config::ServiceDefinition>();
     definition->id = "game";
     definition->kind = config::ServiceKind::Plugin;
     definition->log_on_success = config::kLogHost | config::kLogExit;
+    definition->log_on_failure = config::kLogHost;
+    definition->instances = instances;
     auto resolution = std::make_shared<config::Resolution>();
     resolution->endpoints = {endpoint};
     socket_.emplace(std::move(*net::BoundSocket::open(endpoint, 16)));
@@ -88,6 +91,27 @@ TEST_F(PluginServiceTest, tells_a_refusal_of_the_plugin_from_a_lack_of_room) {
   EXPECT_EQ(service->counters().started, 1U);
   EXPECT_EQ(service->counters().refused, policy::RefusalCounters{});
   EXPECT_EQ(service->active(), 0U);
+}
+
+TEST_F(PluginServiceTest, takes_what_was_let_in_elsewhere_without_asking_its_limit) {
+  const auto service = make(*plugin::find_plugin("echo"), net::Transport::Stream, {0});
+  auto& taking = static_cast<PluginService&>(*service);
+  std::vector<std::uint64_t> over;
+  taking.on_connection_end([&](std::uint64_t id) { over.push_back(id); });
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  UniqueFd client(ends[0]);
+  const net::SocketAddress from = *net::SocketAddress::parse("192.0.2.7", 40000);
+  EXPECT_TRUE(taking.take(UniqueFd(ends[1]), 0xa1, from, from));
+  EXPECT_EQ(service->active(), 1U);
+  EXPECT_FALSE(taking.take(UniqueFd(), 0xa2, from, from)) << "there is none";
+  client.reset();
+  const std::string text = logged();
+  EXPECT_EQ(over, std::vector<std::uint64_t>{0xa1});
+  EXPECT_EQ(service->active(), 0U);
+  EXPECT_EQ(service->counters().started, 1U);
+  EXPECT_THAT(text, HasSubstr("game: refuse conn=a2 from=192.0.2.7:40000 reason=resources"));
+  EXPECT_THAT(text, HasSubstr("game: end conn=a1 from=192.0.2.7:40000"));
 }
 
 TEST_F(PluginServiceTest, has_counters_of_datagrams_if_it_reads_any) {

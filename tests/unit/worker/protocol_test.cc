@@ -21,32 +21,44 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
                                  .poller = 2,
                                  .log_settings = "x",
                                  .has_log = true,
-                                 .has_library = true,
+                                 .plugin = "chat",
                                  .library_path = "/p/chat.so",
                                  .needs_files = true,
                                  .needs_network = false,
                                  .first_connection = 7}));
   append(message, ToWorker(ListenOn{3, {0, 2, 5}}));
   append(message, ToWorker(Terminate{3, std::chrono::seconds(10), true}));
+  append(message, ToWorker(Deal{3, 9, address("192.0.2.7", 40000), address("::1", 7)}));
   const auto commands = decode_to_worker(message);
   ASSERT_TRUE(commands);
-  ASSERT_EQ(commands->size(), 3U);
+  ASSERT_EQ(commands->size(), 4U);
   const auto& hello = std::get<Hello>((*commands)[0]);
   EXPECT_EQ(hello.title, "chat");
+  EXPECT_EQ(hello.plugin, "chat");
   EXPECT_EQ(hello.library_path, "/p/chat.so");
   EXPECT_TRUE(hello.needs_files);
   EXPECT_FALSE(hello.needs_network);
   EXPECT_EQ(hello.first_connection, 7U);
   EXPECT_THAT(std::get<ListenOn>((*commands)[1]).endpoints, ElementsAre(0, 2, 5));
   EXPECT_EQ(std::get<Terminate>((*commands)[2]).grace, std::chrono::seconds(10));
+  const auto& deal = std::get<Deal>((*commands)[3]);
+  EXPECT_EQ(deal.service, 3U);
+  EXPECT_EQ(deal.connection, 9U);
+  EXPECT_EQ(deal.remote.to_string(), "192.0.2.7:40000");
+  EXPECT_EQ(deal.local.to_string(), "[::1]:7");
 }
 
 TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
   std::string message;
   append(message, FromWorker(HandOver{3, 9, address("192.0.2.7", 40000), address("::1", 7), "cat"}));
+  append(message, FromWorker(DealTaken{3, 10}));
+  append(message, FromWorker(DealEnded{3, 10}));
   const auto events = decode_from_worker(message);
   ASSERT_TRUE(events);
-  ASSERT_EQ(events->size(), 1U);
+  ASSERT_EQ(events->size(), 3U);
+  EXPECT_EQ(std::get<DealTaken>((*events)[1]).connection, 10U);
+  EXPECT_EQ(std::get<DealEnded>(events->back()).service, 3U);
+  EXPECT_EQ(std::get<DealEnded>(events->back()).connection, 10U);
   const auto& given = std::get<HandOver>(events->front());
   EXPECT_EQ(given.remote.to_string(), "192.0.2.7:40000");
   EXPECT_EQ(given.local.to_string(), "[::1]:7");
@@ -55,13 +67,16 @@ TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
 
 TEST(WorkerProtocol, says_how_many_descriptors_go_with_a_command) {
   Hello with_all;
-  with_all.has_log = with_all.has_library = true;
+  with_all.has_log = true;
+  with_all.plugin = "chat";
   EXPECT_EQ(descriptors_of(ToWorker(Hello{})), 1U);
   EXPECT_EQ(descriptors_of(ToWorker(with_all)), 3U);
   EXPECT_EQ(descriptors_of(ToWorker(Sockets{1, {4, 5}})), 2U);
+  EXPECT_EQ(descriptors_of(ToWorker(Deal{})), 1U);
   EXPECT_EQ(descriptors_of(ToWorker(Drain{1})), 0U);
   EXPECT_EQ(descriptors_of(FromWorker(HandOver{})), 1U);
   EXPECT_EQ(descriptors_of(FromWorker(Answer{})), 0U);
+  EXPECT_EQ(descriptors_of(FromWorker(DealEnded{})), 0U);
 }
 
 TEST(WorkerProtocol, what_is_cut_or_has_a_bad_byte_is_nothing) {
