@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
+using testing::SizeIs;
 
 std::string listening(std::string_view name, std::string_view plugin,
                       const std::vector<std::string>& endpoints, std::string_view more = "") {
@@ -88,6 +89,18 @@ TEST(Reload, counts_what_was_started_stopped_changed_kept_and_failed) {
   EXPECT_TRUE(echoes(started));
   EXPECT_TRUE(is_refused(stopped));
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("reload: started 0, stopped 0, changed 0, kept 3, failed 1"));
+}
+
+TEST(Reload, is_told_of_once_also_where_no_worker_is_asked) {
+  const TempFolder folder;
+  const std::uint16_t port = free_port();
+  folder.write("conf.d/cat.yaml", shell_service("cat", port, "exec cat"));
+  Daemon daemon(folder);
+  constexpr std::size_t kReloads = 3;
+  for (std::size_t i = 0; i < kReloads; ++i)
+    EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_THAT(daemon.log_lines("reload: "), SizeIs(kReloads));
 }
 
 TEST(Reload, touching_a_file_without_changing_it_changes_nothing) {

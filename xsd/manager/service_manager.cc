@@ -160,7 +160,8 @@ void ServiceManager::load_some() {
 void ServiceManager::step() {
   if (phase_ == Phase::Loading) return load_some();
   go_on();
-  if (is_waiting()) return;  // a worker's answer goes on
+  // A worker's answer goes on; where none was asked, the next step, which is armed already.
+  if (is_waiting() || stepper_.armed()) return;
   if (phase_ != Phase::Quiet) return step_later();
   log::info("reload: started {}, stopped {}, changed {}, kept {}, failed {}", summary_.started,
             summary_.stopped, summary_.changed, summary_.kept, summary_.failed);
