@@ -14,8 +14,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -45,7 +45,7 @@ class RemoteService final : public service::ManagedService {
     std::function<void(service::ManagedService& service, const std::string& why)> on_failed;
     /// The deals have changed, or whether it is_ready() may have.
     std::function<void()> on_change{};
-    std::function<void(std::deque<Dealt> deals)> on_returned{};
+    std::function<void(std::list<Dealt> deals)> on_returned{};
   };
 
   /// Borrows all but the definition and the events.
@@ -113,7 +113,7 @@ class RemoteService final : public service::ManagedService {
   std::string failure_;
   worker::ServiceNumber number_;
   std::vector<net::BoundSocket*> sockets_;
-  std::deque<Dealt> untaken_;
+  std::list<Dealt> untaken_;
   std::unordered_set<std::uint64_t> taken_;
   std::size_t unanswered_ = 0;                           ///< definitions
   service::Counters before_;                             ///< counted by workers that have died

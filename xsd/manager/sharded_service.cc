@@ -2,7 +2,6 @@
 #include "xsd/manager/sharded_service.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <numeric>
 
@@ -26,8 +25,8 @@ ShardedService::ShardedService(service::ServiceContext& context, RequestHandler&
                                     check_idle();
                                   },
                               .on_returned =
-                                  [this](std::deque<Dealt> deals) {
-                                    std::move(deals.begin(), deals.end(), std::back_inserter(waiting_));
+                                  [this](std::list<Dealt> deals) {
+                                    waiting_.splice(waiting_.begin(), deals);  // they have waited longest
                                   }}));
   }
 }

@@ -15,7 +15,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -62,7 +62,7 @@ class ShardedService final : public service::Service {
   RequestHandler& requests_;
   RemoteService::Events events_;
   std::vector<std::unique_ptr<RemoteService>> shards_;
-  std::deque<Dealt> waiting_;
+  std::list<Dealt> waiting_;
   std::size_t next_ = 0;  ///< the first of those that have equally few
   bool holds_ = false;
 };
