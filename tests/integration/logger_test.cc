@@ -120,7 +120,7 @@ TEST_F(Logger, that_is_killed_is_replaced_and_nothing_else_notices) {
   }
   const EchoLoad::Totals totals = load.stop();
   EXPECT_EQ(totals.refused + totals.wrong, 0U) << totals.first_error;
-  EXPECT_TRUE(daemon.wait_log("logger: ended by signal 9; the daemon writes the log itself"));
+  EXPECT_TRUE(daemon.wait_log("logger: ended by signal 9 (KILL); the daemon writes the log itself"));
   EXPECT_TRUE(daemon.wait_log("logger: it runs again"));
   const std::string mark = "state: echo:";
   EXPECT_FALSE(daemon.state(mark).empty());

@@ -23,11 +23,6 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(30);
 constexpr int kPatienceAtEndMs = 1000;
 
-std::string ending(const reactor::ChildExit& exit) {
-  return exit.signalled ? "ended by signal " + std::to_string(exit.code)
-                        : "ended with status " + std::to_string(exit.code);
-}
-
 bool wait_for_end(int pidfd) noexcept {
   pollfd entry{pidfd, POLLIN, 0};
   int ready = 0;
@@ -168,7 +163,7 @@ void LoggerProcess::on_exit(const reactor::ChildExit& exit) {
   for (const auto& [id, feed] : feeds_)
     feed->take_back();
   if (!std::exchange(is_missed_, true))
-    log::warning("logger: {}{}; the daemon writes the log itself until another one runs", ending(exit), why_);
+    log::warning("logger: {}{}; the daemon writes the log itself until another one runs", exit.text(), why_);
   if (loop_.now() - started_ >= kLongEnough) pause_ = Duration::zero();
   start_later();
 }

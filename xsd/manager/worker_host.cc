@@ -24,15 +24,6 @@ constexpr Duration kLongestEnd = std::chrono::seconds(6);  // a plugin's last wo
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
 constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
 
-std::string ending(const reactor::ChildExit& exit) {
-  if (exit.signalled) {
-    const char* const name = sigabbrev_np(exit.code);
-    return "ended by signal " + std::to_string(exit.code) +
-           (name == nullptr ? std::string() : " (" + std::string(name) + ")");
-  }
-  return "ended with status " + std::to_string(exit.code);
-}
-
 std::uint64_t read_number(const std::uint64_t& number) noexcept {
   return *const_cast<const volatile std::uint64_t*>(&number);
 }
@@ -354,7 +345,7 @@ void WorkerHost::distrust(const std::string& why) {
 
 void WorkerHost::on_exit(const reactor::ChildExit& exit) {
   if (is_running()) channel_->receive_rest();
-  std::string how = ending(exit);
+  std::string how = exit.text();
   if (read_number(page().hung) != 0) how = "did not react for too long";
   if (!why_killed_.empty()) {
     how = "was killed: it " + std::exchange(why_killed_, {});

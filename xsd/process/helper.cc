@@ -58,9 +58,8 @@ void close_all_but(int out) noexcept {
 }
 
 std::string ending(const reactor::ChildExit& exit) {
-  if (exit.signalled) return "the helper was ended by signal " + std::to_string(exit.code);
-  if (exit.code > 0) return "the helper ended with status " + std::to_string(exit.code);
-  return {};
+  if (!exit.signalled && exit.code == 0) return {};
+  return (exit.signalled ? "the helper was " : "the helper ") + exit.text();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,13 @@ std::vector<pid_t> list_children() {
 }
 
 }  // namespace
+
+std::string ChildExit::text() const {
+  if (!signalled) return "ended with status " + std::to_string(code);
+  const char* const name = sigabbrev_np(code);
+  return "ended by signal " + std::to_string(code) +
+         (name == nullptr ? std::string() : " (" + std::string(name) + ")");
+}
 
 struct ChildWatch::State {
   ChildWatcher* watcher;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include <sys/types.h>
@@ -29,6 +30,9 @@ struct ChildExit {
   pid_t pid = 0;
   bool signalled = false;  ///< ended by a signal
   int code = 0;            ///< exit status 0-255, or the signal's number; -1 if somebody else took the status
+
+  /// "ended by signal 9 (KILL)" or "ended with status 1".
+  std::string text() const;
 };
 
 class ChildWatcher;

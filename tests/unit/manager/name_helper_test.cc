@@ -118,8 +118,10 @@ TEST_P(NameHelperOn, keeps_what_it_learned_before_the_helper_died) {
   const NameAnswers answers =
       learn(*helper, {{Kind::User, "me"}, {Kind::Host, "dies.example"}, {Kind::Host, "hangs.example"}});
   EXPECT_TRUE(answers.find({Kind::User, "me"}).found());
-  EXPECT_EQ(answers.find({Kind::Host, "dies.example"}).remark(), " (the helper was ended by signal 9)");
-  EXPECT_EQ(answers.find({Kind::Host, "hangs.example"}).remark(), " (the helper was ended by signal 9)");
+  EXPECT_EQ(answers.find({Kind::Host, "dies.example"}).remark(),
+            " (the helper was ended by signal 9 (KILL))");
+  EXPECT_EQ(answers.find({Kind::Host, "hangs.example"}).remark(),
+            " (the helper was ended by signal 9 (KILL))");
   expect_nobody_left();
 }
 

@@ -100,7 +100,7 @@ TEST_P(HelperOn, says_how_a_child_died_half_way) {
     (void)raise(SIGKILL);
   }));
   ASSERT_TRUE(turn_until_end());
-  EXPECT_EQ(*end, "the helper was ended by signal 9");
+  EXPECT_EQ(*end, "the helper was ended by signal 9 (KILL)");
   EXPECT_EQ(text, "half");
   expect_reaped();
   end.reset();
