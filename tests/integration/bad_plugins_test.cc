@@ -212,6 +212,28 @@ TEST_F(BadPlugins, whose_process_does_not_end_by_itself_are_ended) {
   EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
 }
 
+// Without the second signal the daemon would wait three seconds for the worker.
+TEST_F(BadPlugins, whose_process_does_not_end_do_not_keep_a_daemon_that_is_to_stop_now) {
+  write_bad("hang_at_exit");
+  for (const bool is_asked_twice : {true, false}) {
+    Daemon daemon(folder_, options_);
+    const pid_t worker = wait_bad_worker(daemon);
+    ASSERT_GT(worker, 0);
+    EXPECT_TRUE(bad_echoes());
+    const SteadyTime begin = steady_clock::now();
+    if (is_asked_twice) {
+      EXPECT_TRUE(daemon.signal(SIGTERM));
+      EXPECT_TRUE(daemon.wait_log("info: stopping"));
+      EXPECT_TRUE(daemon.signal(SIGTERM));
+    } else {
+      EXPECT_TRUE(daemon.signal(SIGQUIT));
+    }
+    EXPECT_EQ(daemon.wait_exit(), 0);
+    EXPECT_LT(elapsed(begin), Milliseconds(2500));
+    EXPECT_TRUE(eventually([&] { return !is_alive(worker); }));
+  }
+}
+
 TEST_F(BadPlugins, with_work_that_takes_a_second_have_that_second) {
   write_bad("slow_work");
   for (const bool is_removed : {true, false}) {

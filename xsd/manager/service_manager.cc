@@ -493,6 +493,8 @@ void ServiceManager::stop(std::function<void()> done) {
 }
 
 void ServiceManager::stop_now() {
+  hurries_ = true;
+  if (ends_workers_) return workers_->kill();
   stopping_ = true;
   phase_ = Phase::Quiet;
   stepper_.cancel();
@@ -508,7 +510,9 @@ void ServiceManager::stop_now() {
 
 void ServiceManager::end_workers() {
   stop_deadline_.cancel();
-  if (workers_) workers_->end(kWorkersEnd);
+  if (!workers_) return;
+  ends_workers_ = true;
+  workers_->end(hurries_ ? kAfterKill : kWorkersEnd);
 }
 
 // ---- status

@@ -100,7 +100,8 @@ class ServiceManager {
   void stop(std::function<void()> done);
   /// KILL, now.
   void stop_now();
-  /// After a stop: waits until workers have done and told all, for half a second at most.
+  /// After a stop: waits until workers have done and told all, for three seconds at most; for half a second
+  /// if it has to be now.
   void end_workers();
 
   std::vector<ServiceStatus> status() const;
@@ -186,6 +187,8 @@ class ServiceManager {
   bool reload_wanted_ = false;
   bool starting_ = false;  ///< `start` itself goes on, not the stepper
   bool stopping_ = false;
+  bool hurries_ = false;       ///< `stop_now` was called
+  bool ends_workers_ = false;  ///< `end_workers` goes on
   std::function<void()> on_stopped_;
   std::map<std::string, RunningEntry> running_;  ///< what the transition starts from, until it is prepared
   std::unique_ptr<Transition> transition_;       ///< of the plan under way
