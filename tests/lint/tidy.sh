@@ -8,12 +8,15 @@ self=$(realpath "$0")
 cd "$(dirname "$self")/../.."
 tool=$(command -v clang-tidy-14 || command -v clang-tidy) || { echo "clang-tidy is missing: make deps"; exit 1; }
 mkdir -p "$build/tidy"
-rules=$(cat .clang-tidy $(find xsd include -name '*.h' | sort) | sha256sum)
+rules=$(cat "$self" .clang-tidy $(find xsd include -name '*.h' | sort) | sha256sum)
+# How much of a function the analyzer looks at: a quarter of what it would by itself, in two fifths of the time. It is most of the work.
+bound="--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=60000"
 check() {
   source=$1
   stamp="$build/tidy/$(echo "$rules" "$(sha256sum "$source")" | sha256sum | cut -d' ' -f1)"
   [ -e "$stamp" ] && return 0
-  "$tool" -p "$build" --quiet --warnings-as-errors='*' "$source" 2>/dev/null || { echo "tidy: $source"; return 1; }
+  # shellcheck disable=SC2086
+  "$tool" -p "$build" --quiet $bound --warnings-as-errors='*' "$source" 2>/dev/null || { echo "tidy: $source"; return 1; }
   : > "$stamp"
 }
 if [ "${2:-}" != "" ]; then
