@@ -24,8 +24,7 @@ RemoteService::RemoteService(service::ServiceContext& context, RequestHandler& r
       host_(host),
       events_(std::move(events)),
       number_(host.join(*this)),
-      patience_(context.loop,
-                [this] { fail("no answer from its worker within " + format_duration(kPatience)); }),
+      patience_(context.loop, [this] { lose_patience(); }),
       teller_(context.loop, [this] { tell(); }) {
   patience_.arm(kPatience);
   define();
@@ -125,20 +124,26 @@ void RemoteService::drain() {
 
 void RemoteService::terminate(Duration grace, bool close_connections) {
   if (close_connections || grace > Duration::zero())
-    return end(worker::Terminate{number_, grace, close_connections});
+    return end(worker::Terminate{number_, grace, close_connections}, grace + kPatience);
   end(worker::Drain{number_});
 }
 
 void RemoteService::kill() {
-  end(worker::Kill{number_});
+  end(worker::Kill{number_}, kPatience);
 }
 
-void RemoteService::end(const worker::ToWorker& command) {
+void RemoteService::end(const worker::ToWorker& command, std::optional<Duration> limit) {
   sockets_.clear();
   patience_.cancel();
   state_ = State::Ending;
   if (ended_ || !host_.is_running()) return become_idle();
   host_.say(command);
+  if (limit) patience_.arm(*limit);
+}
+
+void RemoteService::lose_patience() {
+  if (state_ == State::Ending) return host_.distrust("does not end " + name());
+  fail("no answer from its worker within " + format_duration(kPatience));
 }
 
 void RemoteService::on_idle(std::function<void()> handler) {
@@ -147,6 +152,7 @@ void RemoteService::on_idle(std::function<void()> handler) {
 }
 
 void RemoteService::become_idle() {
+  patience_.cancel();
   ended_ = true;
   teller_.arm(Duration::zero());
 }

@@ -18,6 +18,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -99,7 +100,9 @@ class RemoteService final : public service::ManagedService {
   void define();
   void send_sockets(const std::vector<net::BoundSocket*>& sockets);
   std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
-  void end(const worker::ToWorker& command);
+  /// `limit`: its worker has to be done with it by then.
+  void end(const worker::ToWorker& command, std::optional<Duration> limit = std::nullopt);
+  void lose_patience();
   void become_idle();
   void tell();
   /// All of them are over.
@@ -120,7 +123,7 @@ class RemoteService final : public service::ManagedService {
   std::map<std::string, std::uint64_t> metrics_before_;  ///< the same
   bool ended_ = false;                                   ///< nothing of it is left in the worker
   std::function<void()> on_idle_;
-  reactor::Timer patience_;  ///< while making
+  reactor::Timer patience_;  ///< while making, and while it is to end
   reactor::Timer teller_;    ///< of what the owner is to be told, when nobody is in the middle of something
 };
 

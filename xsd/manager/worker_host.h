@@ -10,8 +10,9 @@
 //   resting   the process has died before it was 500 ms old, or could not be started: the next one is started
 //             after 100 ms, doubling to 30 s. One that was older is replaced at once.
 // A process that is stuck ends itself (worker/watchdog.h); one that somebody has stopped is killed after six
-// seconds, one that has closed its channel and does not end after three. What it says is not trusted: numbers
-// of services that it does not have, and messages that make no sense, are its end.
+// seconds, one that has closed its channel and does not end after three, and one that does not say that a
+// service is gone ten seconds after it should be. What it says is not trusted: numbers of services that it
+// does not have, and messages that make no sense, are its end.
 //
 // Numbers: a service has one for as long as it is here, over the deaths of processes. Its cell in the page is
 // free again when the worker has said that the service is gone, or has died.
@@ -81,6 +82,9 @@ class WorkerHost {
   /// What its plugin counts.
   std::vector<std::pair<std::string, std::uint64_t>> metrics(worker::ServiceNumber number) const;
 
+  /// It is not in order: ends the process.
+  void distrust(const std::string& why);
+
   // For Workers.
   /// Some child was stopped or goes on.
   void look_for_stop();
@@ -119,7 +123,6 @@ class WorkerHost {
   void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
   RemoteService* find(worker::ServiceNumber number);
   void end_fences();
-  void distrust(const std::string& why);
   void on_exit(const reactor::ChildExit& exit);
   void bury(const std::string& how);
   void blame(worker::ServiceNumber number, const std::string& how);
