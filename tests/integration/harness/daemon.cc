@@ -24,6 +24,22 @@ constexpr Milliseconds kOnItsWay{5000};
 
 }  // namespace
 
+std::vector<std::string> trace_reads() {
+  return {"-s", "200", "-e", "trace=read,readv,recvfrom,recvmsg,recvmmsg,pread64,splice"};
+}
+
+void expect_not_read_by_master(const Daemon& daemon, std::string_view text) {
+  bool somebody_read_it = false;
+  for (const std::string& line : split_lines(daemon.strace_text())) {
+    const bool masters = line.starts_with(std::to_string(daemon.pid()) + " ");
+    somebody_read_it = somebody_read_it || contains(line, text);
+    if (!masters) continue;
+    EXPECT_FALSE(contains(line, text)) << line;
+    EXPECT_FALSE(contains(line, "recvfrom(")) << line;
+  }
+  EXPECT_TRUE(somebody_read_it) << "the trace shows what is read";
+}
+
 void expect_no_sanitizer_report(std::string_view text) {
   for (const char* const mark :
        {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"}) {

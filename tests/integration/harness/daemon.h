@@ -86,6 +86,11 @@ class Daemon {
   bool end_expected_ = false;
 };
 
+/// What strace is told to see all that is read.
+std::vector<std::string> trace_reads();
+/// Fails the test if the daemon itself has read this text of a client's, or nobody has. After end_tracing().
+void expect_not_read_by_master(const Daemon& daemon, std::string_view text);
+
 /// Fails the test if a sanitizer spoke in this text.
 void expect_no_sanitizer_report(std::string_view text);
 
