@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "xsd/base/text.h"
-#include "xsd/base/unique_fd.h"
 #include "xsd/config/file_list.h"
 
 namespace xsd::config {
@@ -38,8 +37,8 @@ Result<std::string> real_path(const std::string& path) {
   return std::string(buffer);
 }
 
-/// Where the opened file really is. Asked of the descriptor, so that it is the file that was opened; without
-/// /proc, of the path.
+/// Where what was opened really is. Asked of the descriptor, so that it is what was opened; without /proc, of
+/// the path.
 Result<std::string> real_path_of(int fd, const std::string& path) {
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
   char buffer[PATH_MAX];
@@ -100,23 +99,33 @@ FolderState make_folder_state(const struct stat& info) noexcept {
 const Result<FolderViews::View>& FolderViews::look(const std::string& folder) {
   if (const auto known = views_.find(folder); known != views_.end()) return known->second;
   const auto find_out = [&folder]() -> Result<View> {
-    auto real = real_path(folder);
-    if (!real) return std::move(real.error());
+    UniqueFd fd = raise_fd(UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+    if (!fd) return Error::from_errno(errno, "cannot resolve " + quoted(folder));
     struct stat info {};
-    if (::stat(folder.c_str(), &info) != 0)
+    if (::fstat(fd.get(), &info) != 0)
       return Error::from_errno(errno, "cannot look at its folder " + quoted(folder));
-    return View{std::move(*real), make_folder_state(info)};
+    auto real = real_path_of(fd.get(), folder);
+    if (!real) return std::move(real.error());
+    return View{std::move(*real), make_folder_state(info), std::move(fd)};
   };
   return views_.emplace(folder, find_out()).first->second;
 }
 
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
                                     const TrustRules& rules, FolderViews& folders) {
+  const Result<FolderViews::View>& named = folders.look(folder_of(path));
+  if (!named) return Error::from_errno(named.error().number(), "cannot open");
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.empty()) name = ".";  // a folder, and told to be one
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  UniqueFd fd(::openat(named->fd.get(), name.c_str(), kFlags | O_NOFOLLOW));
+  const bool is_link = !fd && errno == ELOOP;
+  if (is_link) fd = UniqueFd(::openat(named->fd.get(), name.c_str(), kFlags));
   struct stat info {};
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) {
     const int number = errno;  // a socket cannot be opened at all
-    if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) return not_regular(info.st_mode);
+    if (::fstatat(named->fd.get(), name.c_str(), &info, 0) == 0 && !S_ISREG(info.st_mode))
+      return not_regular(info.st_mode);
     return Error::from_errno(number, "cannot open");
   }
   if (::fstat(fd.get(), &info) != 0) return Error::from_errno(errno, "cannot look at it");
@@ -126,10 +135,9 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
   file.stamp =
       make_stamp(info);  // from before the read: what is written meanwhile gives another stamp next time
 
-  const Result<std::string> real = real_path_of(fd.get(), path);
+  const Result<std::string> real = is_link ? real_path_of(fd.get(), path)
+                                           : (named->real_path == "/" ? "/" : named->real_path + '/') + name;
   if (!real) return real.error();
-  const Result<FolderViews::View>& named = folders.look(folder_of(path));
-  if (!named) return named.error();
   if (!inside.empty()) {
     const Result<FolderViews::View>& folder = folders.look(inside);
     if (!folder) return folder.error();

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "xsd/base/result.h"
+#include "xsd/base/unique_fd.h"
 #include "xsd/config/file_stamp.h"
 
 namespace xsd::config {
@@ -34,6 +35,7 @@ class FolderViews {
   struct View {
     std::string real_path;
     FolderState state;
+    UniqueFd fd;  ///< O_PATH: the folder, whatever its path leads to by now
   };
   /// An Error says which of the two could not be found out. The answer stays where it is until `clear`.
   const Result<View>& look(const std::string& folder);

@@ -94,6 +94,7 @@ TEST_F(SourceFileTest, says_what_is_missing) {
   EXPECT_EQ(stamp.error().number(), ENOENT);
   ASSERT_EQ(::symlink("none.yaml", (folder_ + "/link.yaml").c_str()), 0);
   EXPECT_EQ(fault_of(folder_ + "/link.yaml"), "cannot open: No such file or directory");
+  EXPECT_EQ(fault_of(folder_ + "/nowhere/none.yaml"), "cannot open: No such file or directory");
   ASSERT_EQ(::symlink("self.yaml", (folder_ + "/self.yaml").c_str()), 0);
   EXPECT_EQ(fault_of(folder_ + "/self.yaml"), "cannot open: Too many levels of symbolic links");
 }
@@ -103,6 +104,7 @@ TEST_F(SourceFileTest, takes_regular_files_only) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0644), 0);
   EXPECT_EQ(fault_of(fifo), "not a regular file but a FIFO");  // and did not wait for a writer
   EXPECT_EQ(fault_of(folder_), "not a regular file but a folder");
+  EXPECT_EQ(fault_of(folder_ + "/"), "not a regular file but a folder");
   EXPECT_EQ(fault_of("/dev/null"), "not a regular file but a device");
 
   const std::string path = folder_ + "/socket.yaml";
