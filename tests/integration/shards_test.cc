@@ -194,6 +194,20 @@ TEST_F(Shards, killed_all_at_once_lose_nothing_that_waits) {
   EXPECT_TRUE(is_active(daemon, 100));
 }
 
+TEST_F(Shards, are_told_as_paused_while_there_is_none) {
+  write_echo();
+  Daemon daemon(folder_);
+  std::vector<std::string> state;
+  // Each that dies young makes the next one come later.
+  ASSERT_TRUE(eventually([&] {
+    for (const pid_t shard : shards_of(daemon))
+      (void)kill(shard, SIGKILL);  // one that has just died is as good
+    state = daemon.state("state: echo:");
+    return !state.empty() && state.front().find(" paused ") != std::string::npos;
+  }));
+  EXPECT_THAT(state, Contains(HasSubstr("its worker has died early")));
+}
+
 TEST_F(Shards, what_a_dead_one_had_not_taken_goes_to_another) {
   write_echo();
   Daemon daemon(folder_);

@@ -149,6 +149,14 @@ void ShardedService::hold_or_resume() {
 
 // ---- status
 
+// While one of them is there the others are not missed.
+std::string ShardedService::pause_reason() const {
+  for (const auto& shard : shards_) {
+    if (shard->pause_reason().empty()) return {};
+  }
+  return shards_.front()->pause_reason();
+}
+
 std::uint64_t ShardedService::active() const noexcept {
   return std::accumulate(shards_.begin(), shards_.end(), std::uint64_t{waiting_.size()},
                          [](std::uint64_t sum, const auto& shard) { return sum + shard->deals(); });

@@ -40,6 +40,7 @@ class ShardedService final : public service::Service {
   void apply(service::Prepared next) override;
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
+  std::string pause_reason() const override;
   std::uint64_t active() const noexcept override;
   service::Counters counters() const noexcept override;
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;

@@ -38,7 +38,7 @@ class Service : public ManagedService, public ListenerOwner {
   Counters counters() const noexcept override { return *counters_; }
   /// Counts in `cell` from now on, which outlives the service, as if it had done so from the beginning.
   void count_in(Counters& cell) noexcept;
-  std::string pause_reason() const final { return pause_reason_; }
+  std::string pause_reason() const override { return pause_reason_; }
 
   void apply(Prepared next) override;
   Status listen_on(const std::vector<net::BoundSocket*>& sockets) final;
