@@ -15,6 +15,10 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);
 
+std::string encode(const service::Prepared& prepared) {
+  return config::encode_definition(*prepared.definition, *prepared.resolution);
+}
+
 }  // namespace
 
 RemoteService::RemoteService(service::ServiceContext& context, RequestHandler& requests, WorkerHost& host,
@@ -27,7 +31,7 @@ RemoteService::RemoteService(service::ServiceContext& context, RequestHandler& r
       patience_(context.loop, [this] { lose_patience(); }),
       teller_(context.loop, [this] { tell(); }) {
   patience_.arm(kPatience);
-  define();
+  define(encode(prepared_));
 }
 
 RemoteService::~RemoteService() {
@@ -35,9 +39,10 @@ RemoteService::~RemoteService() {
   host_.leave(number_);
 }
 
-void RemoteService::define() {
+void RemoteService::define(std::string definition) {
   ++unanswered_;
-  host_.define(number_, config::encode_definition(*prepared_.definition, *prepared_.resolution));
+  is_told_of_sockets_ = false;  // it counts them by their place in the definition
+  host_.define(number_, std::move(definition));
 }
 
 bool RemoteService::can_become(const service::Prepared& next) const noexcept {
@@ -47,8 +52,10 @@ bool RemoteService::can_become(const service::Prepared& next) const noexcept {
 void RemoteService::apply(service::Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
+  std::string text = encode(next);
+  const bool is_news = text != encode(prepared_);
   prepared_ = std::move(next);
-  define();
+  if (is_news) define(std::move(text));
   if (same_options) return;
   for (net::BoundSocket* const socket : sockets_) {
     socket->set_backlog(definition().backlog);
@@ -64,6 +71,7 @@ Status RemoteService::listen_on(const std::vector<net::BoundSocket*>& sockets) {
     if (Status status = service::prepare_plugin_socket(definition(), *socket); !status) return status;
     added.push_back(socket);
   }
+  if (is_told_of_sockets_ && sockets == sockets_) return {};
   sockets_ = sockets;
   send_sockets(added);
   return {};
@@ -84,6 +92,7 @@ void RemoteService::send_sockets(const std::vector<net::BoundSocket*>& sockets) 
   for (const net::BoundSocket* const socket : sockets_)
     command.endpoints.push_back(index_of(*socket));
   host_.say(command);
+  is_told_of_sockets_ = true;
 }
 
 std::uint32_t RemoteService::index_of(const net::BoundSocket& socket) const noexcept {
@@ -204,7 +213,7 @@ void RemoteService::end_deals() {
 void RemoteService::begin_again() {
   if (state_ == State::Ending || state_ == State::Failed) return;
   unanswered_ = 0;
-  define();
+  define(encode(prepared_));
   if (state_ == State::Making) return;
   patience_.arm(kPatience);
   send_sockets(sockets_);

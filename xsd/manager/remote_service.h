@@ -97,7 +97,7 @@ class RemoteService final : public service::ManagedService {
  private:
   enum class State : std::uint8_t { Making, Working, Ending, Failed };
 
-  void define();
+  void define(std::string definition);
   void send_sockets(const std::vector<net::BoundSocket*>& sockets);
   std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
   /// `limit`: its worker has to be done with it by then.
@@ -121,6 +121,7 @@ class RemoteService final : public service::ManagedService {
   std::size_t unanswered_ = 0;                           ///< definitions
   service::Counters before_;                             ///< counted by workers that have died
   std::map<std::string, std::uint64_t> metrics_before_;  ///< the same
+  bool is_told_of_sockets_ = false;                      ///< the worker, which of them it listens on
   bool ended_ = false;                                   ///< nothing of it is left in the worker
   std::function<void()> on_idle_;
   reactor::Timer patience_;  ///< while making, and while it is to end

@@ -349,8 +349,9 @@ bool ServiceManager::nothing_could_be_bound() const noexcept {
 
 Result<std::unique_ptr<service::ManagedService>> ServiceManager::make_service(service::Prepared prepared) {
   if (workers_ && prepared.definition->kind == config::ServiceKind::Plugin) {
+    const std::string id = prepared.definition->id;
     return workers_->create(std::move(prepared),
-                            {.on_made = [this] { on_made(); },
+                            {.on_made = [this, id] { on_made(id); },
                              .on_failed = [this](service::ManagedService& service,
                                                  const std::string& why) { on_failed(service, why); }});
   }

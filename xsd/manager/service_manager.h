@@ -161,8 +161,8 @@ class ServiceManager {
                                           std::shared_ptr<const config::Resolution> resolution);
   Result<std::unique_ptr<service::ManagedService>> make_service(service::Prepared prepared);
   bool is_waiting() const noexcept;
-  /// Some service that was being made no longer is.
-  void on_made();
+  /// A service that was being made no longer is.
+  void on_made(const std::string& id);
   /// A service that was at work is not, and will not be again by itself.
   void on_failed(service::ManagedService& service, const std::string& why);
   void take_ports_over();

@@ -131,23 +131,18 @@ void ServiceManager::drop_coming(Entry& entry) {
   sockets_.release(entry.id, entry.endpoints);
 }
 
-void ServiceManager::on_made() {
+void ServiceManager::on_made(const std::string& id) {
   if (phase_ == Phase::Preparing && !starting_) step_later();
-  std::vector<Entry*> made;
-  for (auto& [id, entry] : entries_) {
-    if (entry.coming && !entry.coming->fresh->is_making()) made.push_back(&entry);
-  }
-  for (Entry* const entry : made) {
-    Ready ready = std::move(*entry->coming);
-    entry->coming.reset();
-    const std::string why = ready.fresh->failure();
-    if (why.empty()) {
-      end_retry(*entry, std::move(ready));
-      continue;
-    }
-    sockets_.release(entry->id, entry->endpoints);
-    end_retry(*entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
-  }
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  if (!entry.coming || entry.coming->fresh->is_making()) return;
+  Ready ready = std::move(*entry.coming);
+  entry.coming.reset();
+  const std::string why = ready.fresh->failure();
+  if (why.empty()) return end_retry(entry, std::move(ready));
+  sockets_.release(entry.id, entry.endpoints);
+  end_retry(entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
 }
 
 void ServiceManager::on_failed(service::ManagedService& service, const std::string& why) {
