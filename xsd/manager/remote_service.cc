@@ -39,10 +39,10 @@ RemoteService::~RemoteService() {
   host_.leave(number_);
 }
 
-void RemoteService::define(std::string definition) {
+void RemoteService::define(const std::string& definition) {
   ++unanswered_;
   is_told_of_sockets_ = false;  // it counts them by their place in the definition
-  host_.define(number_, std::move(definition));
+  host_.define(number_, definition);
 }
 
 bool RemoteService::can_become(const service::Prepared& next) const noexcept {
@@ -52,10 +52,10 @@ bool RemoteService::can_become(const service::Prepared& next) const noexcept {
 void RemoteService::apply(service::Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
-  std::string text = encode(next);
+  const std::string text = encode(next);
   const bool is_news = text != encode(prepared_);
   prepared_ = std::move(next);
-  if (is_news) define(std::move(text));
+  if (is_news) define(text);
   if (same_options) return;
   for (net::BoundSocket* const socket : sockets_) {
     socket->set_backlog(definition().backlog);

@@ -97,7 +97,7 @@ class RemoteService final : public service::ManagedService {
  private:
   enum class State : std::uint8_t { Making, Working, Ending, Failed };
 
-  void define(std::string definition);
+  void define(const std::string& definition);
   void send_sockets(const std::vector<net::BoundSocket*>& sockets);
   std::uint32_t index_of(const net::BoundSocket& socket) const noexcept;
   /// `limit`: its worker has to be done with it by then.
