@@ -14,6 +14,9 @@
 namespace xsd::test {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
+
 std::function<void()> with_descriptors(rlim_t count) {
   return [count] {
     const rlimit limit{count, count};
@@ -66,7 +69,9 @@ TEST_F(Accept, without_descriptors_it_pauses_and_resumes_by_itself) {
   EXPECT_EQ(daemon.log_lines("accepting pauses").size(), 1U);
   // One goes, one comes; the trouble is not over and is not told of again.
   held.erase(held.begin());
-  EXPECT_TRUE(eventually([&] { return fd_count(server_of(daemon.pid())) >= kLimit - 1; }));
+  // A worker keeps some for the messages of the master.
+  const rlim_t most = arguments.empty() ? kLimit - kLimit / 8 : kLimit;
+  EXPECT_TRUE(eventually([&] { return fd_count(server_of(daemon.pid())) >= most - 1; }));
   EXPECT_EQ(daemon.log_lines("accepting pauses").size(), 1U);
   held.erase(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(held.size() - 15));
   const SteadyTime freed = std::chrono::steady_clock::now();
@@ -75,6 +80,24 @@ TEST_F(Accept, without_descriptors_it_pauses_and_resumes_by_itself) {
   EXPECT_TRUE(echoes(port_));
   held.clear();
   EXPECT_EQ(daemon.stop(), 0);
+}
+
+TEST_F(Accept, without_descriptors_a_reload_loses_nobody) {
+  if (is_sanitized()) GTEST_SKIP() << "the sanitizers need descriptors of their own";
+  Daemon daemon(folder_, {.start = {.in_child = with_descriptors(150)}});
+  const std::vector<pid_t> workers = roles_of(daemon.pid(), "worker");
+  std::vector<Client> held = hold_all(150);
+  held.pop_back();
+  ASSERT_GT(held.size(), 10U);
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_, "idle_timeout: 2h"));
+  folder_.write("conf.d/other.yaml", echo_service("other", other_port, more_));
+  EXPECT_THAT(daemon.hup_and_wait(), AllOf(HasSubstr("started 1"), HasSubstr("changed 1")));
+  EXPECT_EQ(roles_of(daemon.pid(), "worker"), workers);
+  for (Client& client : held)
+    ASSERT_TRUE(echoes(client));
+  held.clear();
+  EXPECT_TRUE(echoes(other_port));
 }
 
 TEST_F(Accept, without_descriptors_it_tries_seldom) {

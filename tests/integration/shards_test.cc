@@ -341,6 +341,8 @@ TEST_F(Shards, that_have_no_descriptors_left_refuse_and_live_on) {
   EXPECT_GT(clients.size(), 100U);
   EXPECT_TRUE(daemon.wait_log("reason=resources", refused));
   EXPECT_TRUE(is_active(daemon, clients.size()));
+  write_echo("instances: 1000\n");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
   EXPECT_EQ(drop_refused(clients), 0U);
   clients.clear();
   EXPECT_TRUE(is_active(daemon, 0));

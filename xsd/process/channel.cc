@@ -46,7 +46,7 @@ std::span<char> receive_buffer() {
   return {kBuffer.get(), kMaxMessage + 1};
 }
 
-Received receive(int fd, int flags, bool may_lack_fds = false) {
+Received receive(int fd, int flags, const DescriptorReserve* reserve = nullptr) {
   const std::span<char> buffer = receive_buffer();
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
   iovec piece{buffer.data(), buffer.size()};
@@ -58,6 +58,7 @@ Received receive(int fd, int flags, bool may_lack_fds = false) {
   Received received;
   ssize_t got = 0;
   do {
+    const DescriptorReserve::Use use(reserve);
     got = recvmsg(fd, &head, flags | MSG_CMSG_CLOEXEC);
     // ECONNRESET: it has gone with something of ours unread. That is told once, and before what it had sent.
   } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
@@ -70,7 +71,7 @@ Received receive(int fd, int flags, bool may_lack_fds = false) {
   take_descriptors(head, received.fds);
   received.length = static_cast<std::size_t>(got);
   if (received.length == 0 && received.fds.empty()) return received;
-  const int cuts = may_lack_fds ? MSG_TRUNC : MSG_TRUNC | MSG_CTRUNC;
+  const int cuts = reserve != nullptr ? MSG_TRUNC : MSG_TRUNC | MSG_CTRUNC;
   const bool cut = (head.msg_flags & cuts) != 0 || received.length > kMaxMessage;
   received.outcome = cut ? Received::Outcome::TooLarge : Received::Outcome::Message;
   return received;
@@ -194,7 +195,7 @@ void Channel::receive_rest() {
 }
 
 bool Channel::receive_one() {
-  Received received = receive(fd_.get(), MSG_DONTWAIT, handlers_.may_lack_fds);
+  Received received = receive(fd_.get(), MSG_DONTWAIT, handlers_.reserve);
   switch (received.outcome) {
     case Received::Outcome::Nothing:
       return false;

@@ -24,6 +24,7 @@
 
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/process/descriptor_reserve.h"
 #include "xsd/reactor/event_loop.h"
 
 namespace xsd::process {
@@ -51,9 +52,9 @@ class Channel {
     std::function<void(const std::string& why)> on_end{};
     /// All that waited has been sent. Must not destroy the channel.
     std::function<void()> on_room{};
-    /// Of a peer that is trusted: a message comes even if this process had no room for all of its
-    /// descriptors; the last ones are missing.
-    bool may_lack_fds = false;
+    /// Of a peer that is trusted: its messages may use the reserve, and one comes even if there was no room
+    /// for all of its descriptors; the last ones are missing. Borrowed.
+    const DescriptorReserve* reserve = nullptr;
   };
 
   /// Takes the descriptor over, makes it non-blocking and moves it above the floor. The loop is borrowed.

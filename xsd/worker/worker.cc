@@ -17,6 +17,7 @@
 #include "xsd/plugin/library.h"
 #include "xsd/plugin/registry.h"
 #include "xsd/process/channel.h"
+#include "xsd/process/descriptor_reserve.h"
 #include "xsd/process/sandbox.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/service/context.h"
@@ -98,6 +99,7 @@ class Worker final : public service::PluginRequests {
   WorkerPage& page() noexcept { return *static_cast<WorkerPage*>(page_.data()); }
 
   const Hello hello_;
+  const process::DescriptorReserve reserve_;
   SharedPage page_;
   const plugin::PluginEntry* plugin_;  ///< that was loaded; nullptr: the built-in ones
   std::unique_ptr<reactor::EventLoop> loop_;
@@ -116,7 +118,7 @@ int Worker::run(UniqueFd channel, const Status& ready) {
       *loop_, std::move(channel),
       {.on_message = [this](std::string_view message, Fds fds) { on_message(message, std::move(fds)); },
        .on_end = [this](const std::string&) { loop_->stop(); },
-       .may_lack_fds = true});
+       .reserve = &reserve_});
   if (!made) return kExitFailed;
   channel_ = std::move(*made);
   (void)tell(Up{ready ? std::string() : ready.error().text()});
@@ -144,7 +146,8 @@ void Worker::on_message(std::string_view message, Fds fds) {
   std::span<UniqueFd> left(fds);
   for (const ToWorker& command : *commands) {
     const std::size_t count = std::min(descriptors_of(command), left.size());
-    // There may have been no room for them; a connection that is dealt is refused then.
+    // There may have been no room for them, not even in the reserve; a connection that is dealt is refused
+    // then.
     if (count < descriptors_of(command) && !std::holds_alternative<Deal>(command))
       return stop("a message of the master lacks descriptors");
     std::visit([&](const auto& one) { obey(one, left.first(count)); }, command);
@@ -220,6 +223,7 @@ void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
   Slot* const slot = find(command.service);
   if (slot == nullptr) return;
   UniqueFd socket = fds.empty() ? UniqueFd() : std::move(fds[0]);
+  if (socket && reserve_.holds(socket.get())) socket.reset();
   if (!slot->service->take(std::move(socket), command.connection, command.remote, command.local))
     (void)tell(DealEnded{command.service, command.connection});
 }

@@ -122,32 +122,58 @@ TEST_F(ChannelTest, says_that_there_is_room_again_when_all_has_gone) {
   EXPECT_EQ(channel->waiting(), 0U);
 }
 
-TEST_F(ChannelTest, a_message_that_there_were_no_descriptors_for_comes_only_if_that_is_allowed) {
-  const auto receive_at_the_limit = [&](int sender) {
-    rlimit before{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-    (*Channel::create(*loop_, std::move(*duplicate_fd(sender)), {}))
-        ->send("with some", std::vector<int>(20, STDIN_FILENO));
-    // The next descriptor and the four after it can still be had.
-    const rlimit small{static_cast<rlim_t>(UniqueFd(dup(STDIN_FILENO)).get()) + 5, before.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &small), 0);
-    turn();
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-  };
-  auto pair = make_channel_pair();
-  auto patient = std::move(*Channel::create(*loop_, std::move(pair->first),
-                                            {.on_message =
-                                                 [this](std::string_view message, std::vector<UniqueFd> fds) {
-                                                   messages_.emplace_back(message);
-                                                   EXPECT_GT(fds.size(), 0U);
-                                                   EXPECT_LT(fds.size(), 20U);
-                                                 },
-                                             .may_lack_fds = true}));
-  receive_at_the_limit(pair->second.get());
-  EXPECT_EQ(messages_, std::vector<std::string>{"with some"});
-  receive_at_the_limit(other_.get());
-  EXPECT_EQ(messages_.size(), 1U);
+/// The next descriptor and the seven after it can still be had.
+class FewDescriptors {
+ public:
+  FewDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit few{static_cast<rlim_t>(UniqueFd(dup(STDIN_FILENO)).get()) + 8, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  }
+  ~FewDescriptors() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(ChannelTest, a_message_that_there_were_no_descriptors_for_ends_it) {
+  (*Channel::create(*loop_, std::move(*duplicate_fd(other_.get())), {}))
+      ->send("with some", std::vector<int>(20, STDIN_FILENO));
+  const FewDescriptors few;
+  turn();
+  EXPECT_EQ(messages_.size(), 0U);
   EXPECT_EQ(why_, "a message was too large");
+}
+
+TEST_F(ChannelTest, a_message_may_use_the_reserve_and_comes_even_if_that_was_too_small) {
+  auto pair = make_channel_pair();
+  const auto send_with = [&](std::size_t count) {
+    (*Channel::create(*loop_, std::move(*duplicate_fd(pair->second.get())), {}))
+        ->send("with " + std::to_string(count), std::vector<int>(count, STDIN_FILENO));
+  };
+  send_with(1);
+  send_with(20);
+  const FewDescriptors few;
+  const DescriptorReserve reserve;
+  std::vector<std::vector<UniqueFd>> received;
+  auto channel = std::move(*Channel::create(
+      *loop_, std::move(pair->first),
+      {.on_message = [&](std::string_view, std::vector<UniqueFd> fds) { received.push_back(std::move(fds)); },
+       .reserve = &reserve}));
+  std::vector<UniqueFd> connections;
+  while (connections.empty() || connections.back())
+    connections.emplace_back(dup(STDIN_FILENO));
+  turn();
+  ASSERT_EQ(received.size(), 2U);
+  ASSERT_EQ(received[0].size(), 1U);
+  EXPECT_TRUE(reserve.holds(received[0][0].get()));
+  EXPECT_LT(received[1].size(), 20U);
+  EXPECT_EQ(dup(STDIN_FILENO), -1) << "nobody else can have them";
+  received.clear();
+  EXPECT_EQ(dup(STDIN_FILENO), -1);
+  connections.clear();
 }
 
 TEST_F(ChannelTest, a_closed_end_is_told_once_and_without_a_reason) {
