@@ -19,9 +19,9 @@
 // agrees with it furthest, for which the same is true.
 //
 // Cost: 32 bytes a leaf, 12 a cover, 8 a node of which there are at most four a leaf: at most 64 bytes a
-// network, 41 to 46 for a million random ones (44 MiB). A question takes one access for each level (three or four for
-// a million random networks; never more than there are bits), one for the leaf, and one for each cover that
-// is longer than the answer.
+// network, 41 to 46 for a million random ones (44 MiB). A question takes one access for each level (three or
+// four for a million random networks; never more than there are bits), one for the leaf, and one for each
+// cover that is longer than the answer.
 #pragma once
 
 #include <array>
