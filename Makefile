@@ -59,6 +59,7 @@ bench: build
 	-@$(call install,$(BENCH_PACKAGES))
 	$(BUILD)/tests/bench/xsd_bench --xsd $(BUILD)/xsd/daemon/xsd $(BENCH_ARGS)
 	$(BUILD)/tests/bench/micro/bench_reactor --benchmark_min_time=0.1
+	$(BUILD)/tests/bench/micro/bench_access --benchmark_min_time=0.1
 
 clean:
 	rm -rf $(BUILD)

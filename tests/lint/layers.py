@@ -24,7 +24,7 @@ ROWS = {
 }
 # Of config, these layers may see the definitions (values) and the grammar of arguments only, not the readers.
 TYPES_ONLY = {"policy", "process", "logger", "plugin"}
-CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/argument_piece.h", "xsd/config/plugins.h"}
+CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/address_set.h", "xsd/config/argument_piece.h", "xsd/config/plugins.h"}
 ONE_PLACE = {
     "yaml-cpp/": {"xsd/config/yaml_reader.cc"},
     "boost/": {"xsd/daemon/options.cc"},

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/policy/access_list.h"
+
+#include <utility>
+#include <vector>
+
+#include "xsd/base/assert.h"
+
+namespace xsd::policy {
+namespace {
+
+// The map keeps the lowest number of equal networks: that of no_access before that of only_from, then the
+// first of a list.
+constexpr std::uint32_t kOfOnlyFrom = AccessList::kMaxEntry + 1;
+
+void append(std::vector<net::PrefixMap::Entry>& entries, const config::AddressSet& set, std::uint32_t mark) {
+  for (const auto& [prefix, entry] : set.networks()) {
+    XSD_ASSERT(entry <= AccessList::kMaxEntry);
+    entries.push_back({prefix, entry | mark});
+  }
+}
+
+}  // namespace
+
+AccessList::AccessList(const std::optional<config::AddressSet>& only_from,
+                       const config::AddressSet& no_access)
+    : names_(only_from ? &*only_from : nullptr, no_access),
+      has_only_from_(only_from.has_value()),
+      has_no_access_(no_access.size() > 0) {
+  std::vector<net::PrefixMap::Entry> entries;
+  entries.reserve(no_access.networks().size() + (only_from ? only_from->networks().size() : 0));
+  append(entries, no_access, 0);
+  if (only_from) append(entries, *only_from, kOfOnlyFrom);
+  networks_ = net::PrefixMap(std::move(entries));
+}
+
+AccessList::ByAddress AccessList::by_address(const net::SocketAddress& peer) const noexcept {
+  ByAddress answer;
+  AccessDecision& decision = answer.decision;
+  if (peer.family() == AF_UNIX) {
+    decision.basis = AccessBasis::UnixSocket;
+    return answer;
+  }
+  const auto address = net::Prefix::of(peer);
+  if (!address) {
+    decision.basis = AccessBasis::NoAddress;
+    if (has_only_from_ || has_no_access_) decision.access = Access::Refuse;
+    return answer;
+  }
+  const auto match = networks_.find(*address);
+  if (match) {
+    const bool is_allowed = (match->value & kOfOnlyFrom) != 0;
+    decision = {is_allowed ? Access::Allow : Access::Refuse, AccessBasis::Network,
+                is_allowed ? AccessListKind::OnlyFrom : AccessListKind::NoAccess,
+                match->value & ~kOfOnlyFrom};
+  } else if (has_only_from_) {
+    decision.access = Access::Refuse;
+  }
+  if (decision.access == Access::Allow) {
+    answer.can_be_refused = names_.has_no_access();
+  } else if (!match) {
+    answer.can_be_let_in = names_.has_only_from();
+  } else {
+    answer.needs_host = true;
+    answer.can_be_let_in = match->bits < net::Prefix::kV6Bits && names_.has_only_from_hosts();
+  }
+  return answer;
+}
+
+AccessDecision AccessList::decide(const net::SocketAddress& peer) const noexcept {
+  ByAddress answer = by_address(peer);
+  if (answer.can_be_let_in || answer.can_be_refused) answer.decision.access = Access::AskName;
+  return answer.decision;
+}
+
+AccessDecision AccessList::decide(const net::SocketAddress& peer, const PeerNames& names) const noexcept {
+  const ByAddress answer = by_address(peer);
+  if (!answer.can_be_let_in && !answer.can_be_refused) return answer.decision;
+  if (!names.are_known) {
+    if (answer.needs_host) return answer.decision;  // it is an entry that refuses
+    return {Access::Refuse, AccessBasis::NameUnknown, AccessListKind::OnlyFrom, 0};
+  }
+  const auto of_entry = [](Access access, AccessListKind list, const NameRules::Match& match) {
+    return AccessDecision{access, match.is_host ? AccessBasis::Host : AccessBasis::Domain, list, match.entry};
+  };
+  AccessDecision decision = answer.decision;
+  bool is_let_in = !answer.can_be_let_in;  // or was by its address
+  for (const std::string& name : names.names) {
+    const auto [only_from, no_access] = names_.find(name);
+    if (no_access) return of_entry(Access::Refuse, AccessListKind::NoAccess, *no_access);
+    if (is_let_in || !only_from || (answer.needs_host && !only_from->is_host)) continue;
+    decision = of_entry(Access::Allow, AccessListKind::OnlyFrom, *only_from);
+    is_let_in = true;
+  }
+  return decision;
+}
+
+}  // namespace xsd::policy
