@@ -45,7 +45,7 @@ class ZoneRule::Parser {
     return true;
   }
 
-  bool name() noexcept {
+  bool read_name() noexcept {
     const bool bracketed = skip('<');
     std::size_t length = 0;
     while (length < rest_.size() &&
@@ -55,44 +55,44 @@ class ZoneRule::Parser {
     return length >= 3 && (!bracketed || skip('>'));
   }
 
-  bool time(unsigned most_hours, seconds& out) noexcept {
+  bool read_time(unsigned most_hours, seconds& out) noexcept {
     const bool negative = is_next('-');
     if (is_next('-') || is_next('+')) rest_.remove_prefix(1);
     unsigned h = 0;
     unsigned m = 0;
     unsigned s = 0;
-    if (!number(0, most_hours, h)) return false;
+    if (!read_number(0, most_hours, h)) return false;
     if (skip(':')) {
-      if (!number(0, 59, m)) return false;
-      if (skip(':') && !number(0, 59, s)) return false;
+      if (!read_number(0, 59, m)) return false;
+      if (skip(':') && !read_number(0, 59, s)) return false;
     }
     out = hours(h) + minutes(m) + seconds(s);
     if (negative) out = -out;
     return true;
   }
 
-  bool date(Date& out) noexcept {
+  bool read_date(Date& out) noexcept {
     unsigned value = 0;
     if (skip('M')) {
       out.form = Date::Form::Month;
-      if (!number(1, 12, value)) return false;
+      if (!read_number(1, 12, value)) return false;
       out.month = static_cast<std::uint8_t>(value);
-      if (!skip('.') || !number(1, 5, value)) return false;
+      if (!skip('.') || !read_number(1, 5, value)) return false;
       out.week = static_cast<std::uint8_t>(value);
-      if (!skip('.') || !number(0, 6, value)) return false;
+      if (!skip('.') || !read_number(0, 6, value)) return false;
       out.weekday = static_cast<std::uint8_t>(value);
     } else {
       out.form = skip('J') ? Date::Form::Julian : Date::Form::Numbered;
-      if (!number(out.form == Date::Form::Julian ? 1 : 0, 365, value)) return false;
+      if (!read_number(out.form == Date::Form::Julian ? 1 : 0, 365, value)) return false;
       out.day = static_cast<std::uint16_t>(value);
     }
-    return !skip('/') || time(kTimeHours, out.time);
+    return !skip('/') || read_time(kTimeHours, out.time);
   }
 
  private:
   static bool is_of_bracketed(char c) noexcept { return is_digit(c) || c == '+' || c == '-'; }
 
-  bool number(unsigned lowest, unsigned highest, unsigned& out) noexcept {
+  bool read_number(unsigned lowest, unsigned highest, unsigned& out) noexcept {
     std::size_t length = 0;
     out = 0;
     while (length < rest_.size() && length < 3 && is_digit(rest_[length]))
@@ -109,22 +109,22 @@ std::optional<ZoneRule> ZoneRule::parse(std::string_view text) noexcept {
   ZoneRule rule;
   // POSIX counts what is to be added to local time; we count what is ahead of UTC.
   seconds west{};
-  if (!parser.name() || !parser.time(kOffsetHours, west)) return std::nullopt;
+  if (!parser.read_name() || !parser.read_time(kOffsetHours, west)) return std::nullopt;
   rule.standard_ = -west;
   if (parser.at_end()) return rule;
 
   Daylight daylight;
-  if (!parser.name()) return std::nullopt;
+  if (!parser.read_name()) return std::nullopt;
   daylight.offset = rule.standard_ + hours(1);
   if (!parser.at_end() && !parser.is_next(',')) {
-    if (!parser.time(kOffsetHours, west)) return std::nullopt;
+    if (!parser.read_time(kOffsetHours, west)) return std::nullopt;
     daylight.offset = -west;
   }
   if (parser.at_end()) {
     daylight.begin = {.month = 3, .week = 2};
     daylight.end = {.month = 11, .week = 1};
-  } else if (!parser.skip(',') || !parser.date(daylight.begin) || !parser.skip(',') ||
-             !parser.date(daylight.end) || !parser.at_end()) {
+  } else if (!parser.skip(',') || !parser.read_date(daylight.begin) || !parser.skip(',') ||
+             !parser.read_date(daylight.end) || !parser.at_end()) {
     return std::nullopt;
   }
   rule.daylight_ = daylight;

@@ -102,6 +102,9 @@ TEST(AccessSchedule, is_opened_and_closed_by_a_jump_of_the_clock) {
   const sys_seconds spring = utc(2026, 3, 29);
   EXPECT_TRUE(is(AccessSchedule(windows({"Sun 2:30-4:00"})).ask(berlin, spring), false, spring + 1h));
   EXPECT_TRUE(is(AccessSchedule(windows({"Sun 1:00-2:30"})).ask(berlin, spring), true, spring + 1h));
+  // What ends where the clock jumps into the next window does not end.
+  const AccessSchedule joined(windows({"Sun 1:00-1:59", "Sun 3:00-4:00"}));
+  EXPECT_TRUE(is(joined.ask(berlin, spring), true, spring + 2h + 1min));
   // Once closed at 2:31, the same window opens again at 2:00.
   const sys_seconds autumn = utc(2026, 10, 25);
   const AccessSchedule schedule(windows({"Sun 1:00-2:30"}));

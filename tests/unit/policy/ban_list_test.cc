@@ -151,6 +151,27 @@ TEST(BanList, lets_go_of_what_is_over_as_others_come) {
   EXPECT_EQ(bans.list(at(1s)).size(), kMaxBans);
 }
 
+TEST(BanList, lets_go_of_what_is_over_first_whatever_was_lifted) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    std::mt19937_64 random(seed);
+    BanList bans(kSeed);
+    std::vector<Ban> model;
+    for (std::uint32_t i = 0; i < 64; ++i)
+      model.push_back({numbered(i), at(1s + Duration(std::chrono::seconds(random() % 1000)))});
+    for (const Ban& ban : model)
+      bans.add(ban, at(0s));
+    std::shuffle(model.begin(), model.end(), random);
+    for (; model.size() > 24; model.pop_back())
+      ASSERT_TRUE(bans.remove(model.back().source));
+    for (MonotonicTime now = at(0s); now < at(1002s); now += 25s) {
+      for (int looks = 0; looks < 64; ++looks)
+        EXPECT_FALSE(bans.is_banned(peer("192.0.2.1"), now));
+      ASSERT_EQ(bans.size(),
+                std::count_if(model.begin(), model.end(), [now](const Ban& ban) { return ban.until > now; }));
+    }
+  }
+}
+
 // ---- Against the obvious
 // ---------------------------------------------------------------------------------
 

@@ -56,6 +56,18 @@ TEST(TokenBucket, does_not_drift) {
   EXPECT_EQ(now - at(1h), 24h * 1000);
 }
 
+TEST(TokenBucket, counts_what_has_more_than_64_bits) {
+  // 20 s at this rate, in parts of a token: 2 * 10^19.
+  const RateLimit limit{{config::kMaxRateCount, 24h}, 1'000'000};
+  TokenBucket bucket;
+  for (std::uint32_t i = 0; i < limit.burst; ++i)
+    ASSERT_TRUE(bucket.take(limit, at(0s)));
+  std::uint64_t taken = 0;
+  while (bucket.take(limit, at(20s)))
+    ++taken;
+  EXPECT_EQ(taken, 231'481U);
+}
+
 TEST(TokenBucket, heals_after_any_jump_of_the_clock) {
   const RateLimit limit{{1, 1s}, 2};
   TokenBucket bucket;

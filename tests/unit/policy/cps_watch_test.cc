@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "xsd/policy/cps_limit.h"
+#include "xsd/policy/cps_watch.h"
 
 #include <gtest/gtest.h>
 
@@ -19,55 +19,55 @@ MonotonicTime at(Duration since) {
 TEST(CpsWatch, is_tripped_by_one_more_within_a_second) {
   CpsWatch watch({.connections = 50, .wait = 10s});
   for (int i = 0; i < 50; ++i)
-    EXPECT_EQ(watch.connect(at(1h)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(1h) + 999ms), at(1h) + 999ms + 10s);
+    EXPECT_EQ(watch.count(at(1h)), std::nullopt);
+  EXPECT_EQ(watch.count(at(1h) + 999ms), at(1h) + 999ms + 10s);
 }
 
 TEST(CpsWatch, is_not_tripped_by_as_many_as_are_allowed) {
   CpsWatch watch({.connections = 50, .wait = 10s});
   for (int i = 0; i < 5000; ++i)
-    ASSERT_EQ(watch.connect(at(1h) + i * 20ms), std::nullopt);
+    ASSERT_EQ(watch.count(at(1h) + i * 20ms), std::nullopt);
 }
 
 TEST(CpsWatch, counts_any_second) {
   // Half at the end of one second of the clock, half at the beginning of the next.
   CpsWatch watch({.connections = 10, .wait = 1s});
   for (int i = 0; i < 5; ++i)
-    EXPECT_EQ(watch.connect(at(900ms)), std::nullopt);
+    EXPECT_EQ(watch.count(at(900ms)), std::nullopt);
   for (int i = 0; i < 5; ++i)
-    EXPECT_EQ(watch.connect(at(1100ms)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(1200ms)), at(2200ms));
+    EXPECT_EQ(watch.count(at(1100ms)), std::nullopt);
+  EXPECT_EQ(watch.count(at(1200ms)), at(2200ms));
 }
 
 TEST(CpsWatch, counts_from_nothing_after_it_tripped) {
   CpsWatch watch({.connections = 1, .wait = 250ms});
-  EXPECT_EQ(watch.connect(at(0s)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(100ms)), at(350ms));
-  EXPECT_EQ(watch.connect(at(350ms)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(400ms)), at(650ms));
+  EXPECT_EQ(watch.count(at(0s)), std::nullopt);
+  EXPECT_EQ(watch.count(at(100ms)), at(350ms));
+  EXPECT_EQ(watch.count(at(350ms)), std::nullopt);
+  EXPECT_EQ(watch.count(at(400ms)), at(650ms));
 }
 
 TEST(CpsWatch, forgets_times_that_are_to_come) {
   CpsWatch watch({.connections = 2, .wait = 1s});
-  EXPECT_EQ(watch.connect(at(10h)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(10h)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(1h)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(1h)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(1h)), at(1h) + 1s);
+  EXPECT_EQ(watch.count(at(10h)), std::nullopt);
+  EXPECT_EQ(watch.count(at(10h)), std::nullopt);
+  EXPECT_EQ(watch.count(at(1h)), std::nullopt);
+  EXPECT_EQ(watch.count(at(1h)), std::nullopt);
+  EXPECT_EQ(watch.count(at(1h)), at(1h) + 1s);
 }
 
 TEST(CpsWatch, counts_on_under_another_limit) {
   CpsWatch watch({.connections = 100, .wait = 1s});
   for (int i = 0; i < 60; ++i)
-    EXPECT_EQ(watch.connect(at(i * 1ms)), std::nullopt);
+    EXPECT_EQ(watch.count(at(i * 1ms)), std::nullopt);
   watch.set_limit({.connections = 61, .wait = 2s});
-  EXPECT_EQ(watch.connect(at(100ms)), std::nullopt);
-  EXPECT_EQ(watch.connect(at(101ms)), at(2101ms));
+  EXPECT_EQ(watch.count(at(100ms)), std::nullopt);
+  EXPECT_EQ(watch.count(at(101ms)), at(2101ms));
   watch.set_limit({.connections = 5, .wait = 3s});
   for (int i = 0; i < 5; ++i)
-    EXPECT_EQ(watch.connect(at(3s)), std::nullopt);
+    EXPECT_EQ(watch.count(at(3s)), std::nullopt);
   watch.set_limit({.connections = 2, .wait = 3s});
-  EXPECT_EQ(watch.connect(at(3s)), at(6s));
+  EXPECT_EQ(watch.count(at(3s)), at(6s));
 }
 
 TEST(CpsWatch, agrees_with_a_list_of_all_times) {
@@ -94,7 +94,7 @@ TEST(CpsWatch, agrees_with_a_list_of_all_times) {
       const auto recent =
           std::count_if(times.begin(), times.end(), [&](MonotonicTime time) { return now - time < 1s; });
       const bool trips = static_cast<std::uint32_t>(recent) >= limit.connections;
-      ASSERT_EQ(watch.connect(now), trips ? std::optional(now + 1s) : std::nullopt) << round << ' ' << i;
+      ASSERT_EQ(watch.count(now), trips ? std::optional(now + 1s) : std::nullopt) << round << ' ' << i;
       if (trips) {
         times.clear();
       } else {

@@ -20,8 +20,8 @@ class CpsWatch {
  public:
   explicit CpsWatch(config::CpsLimit limit) : limit_(limit) {}
 
-  /// A connection came. Nothing: within the limit. Otherwise it trips the limit: pause until then.
-  std::optional<MonotonicTime> connect(MonotonicTime now) {
+  /// Counts a connection that came. Nothing: within the limit. Otherwise it trips it: pause until then.
+  std::optional<MonotonicTime> count(MonotonicTime now) {
     // Times that are still to come are of a clock that was set back since.
     if (!times_.empty() && now < newest()) clear();
     if (times_.size() == room_ && now - times_[oldest_] < std::chrono::seconds(1)) {
