@@ -34,13 +34,14 @@ bool is_open(const std::vector<config::AccessWindow>& windows, const TimeZone& z
   return false;
 }
 
-void check(const std::vector<config::AccessWindow>& windows, const TimeZone& zone, sys_seconds from) {
-  const auto answer = policy::AccessSchedule(windows).ask(zone, from);
+void check(const std::vector<config::AccessWindow>& windows, const policy::AccessSchedule& schedule,
+           const TimeZone& zone, sys_seconds from) {
+  const auto answer = schedule.ask(zone, from);
   XSD_ASSERT(answer.open == is_open(windows, zone, from));
   // Every minute would be too many; a step that has no divisor with an hour finds each place in the end.
   const sys_seconds until = answer.until.value_or(from + days(8));
   XSD_ASSERT(until > from);
-  for (sys_seconds moment = from; moment < until && moment < from + days(8); moment += minutes(97))
+  for (sys_seconds moment = from; moment < until && moment < from + days(8); moment += minutes(431))
     XSD_ASSERT(is_open(windows, zone, moment) == answer.open);
   XSD_ASSERT(is_open(windows, zone, until - seconds(1)) == answer.open);
   if (answer.until) XSD_ASSERT(is_open(windows, zone, until) != answer.open);
@@ -68,9 +69,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     XSD_ASSERT(*again == *window);
     if (windows.size() < 16) windows.push_back(*window);
   }
-  check(windows, kZone, sys_seconds(seconds(hash)));
+  const policy::AccessSchedule schedule(windows);
+  check(windows, schedule, kZone, sys_seconds(seconds(hash)));
   // In the nights in which clocks are set, 2026.
-  check(windows, kZone, sys_seconds(seconds(1'774'738'800 + hash % 21'600)));
-  check(windows, kZone, sys_seconds(seconds(1'792'879'200 + hash % 21'600)));
+  check(windows, schedule, kZone, sys_seconds(seconds(1'774'738'800 + hash % 21'600)));
+  check(windows, schedule, kZone, sys_seconds(seconds(1'792'879'200 + hash % 21'600)));
   return 0;
 }

@@ -133,7 +133,7 @@ Duration any_pause(std::mt19937_64& random, const RateLimit& limit) {
 
 TEST(TokenBucket, agrees_with_exact_arithmetic) {
   std::mt19937_64 random(1);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 300; ++round) {
     const RateLimit limit = any_limit(random);
     const Wide period = limit.rate.period.count();
     const Wide full = period * limit.burst;
@@ -167,7 +167,7 @@ TEST(TokenBucket, agrees_with_exact_arithmetic) {
 
 TEST(TokenBucket, never_gives_more_than_burst_and_rate) {
   std::mt19937_64 random(2);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 80; ++round) {
     RateLimit limit = any_limit(random);
     limit.burst = 1 + limit.burst % 20;
     TokenBucket bucket;
