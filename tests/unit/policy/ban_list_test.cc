@@ -284,12 +284,8 @@ TEST(BanList, agrees_with_a_list_looked_through) {
 }
 
 TEST(BanList, agrees_with_a_list_looked_through_when_full) {
-  Comparison run{.steps = 400,
-                 .sources = 40'000,
-                 .longest = 24h * 30,
-                 .jump = 0s,
-                 .banned_first = kMaxBans,
-                 .seed = 21};
+  Comparison run{
+      .steps = 400, .sources = 40'000, .longest = 24h * 30, .jump = 0s, .banned_first = kMaxBans, .seed = 21};
   ASSERT_NO_FATAL_FAILURE(run_against_obvious(run));
   EXPECT_GT(run.displaced, 100);
 }
