@@ -22,9 +22,10 @@ ROWS = {
     "manager": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker"],
     "daemon": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker", "manager"],
 }
-# Of config, these layers may see the definitions (values) and the grammar of arguments only, not the readers.
+# Of config, these layers may see the definitions (values) and the grammars of some only, not the readers.
 TYPES_ONLY = {"policy", "process", "logger", "plugin"}
-CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/address_set.h", "xsd/config/argument_piece.h", "xsd/config/plugins.h"}
+CONFIG_TYPES = {"xsd/config/definitions.h", "xsd/config/argument_piece.h", "xsd/config/plugins.h", "xsd/config/access_times.h",
+                "xsd/config/address_set.h", "xsd/config/rate.h", "xsd/config/source_prefix.h"}
 ONE_PLACE = {
     "yaml-cpp/": {"xsd/config/yaml_reader.cc"},
     "boost/": {"xsd/daemon/options.cc"},
