@@ -60,6 +60,7 @@ bench: build
 	$(BUILD)/tests/bench/xsd_bench --xsd $(BUILD)/xsd/daemon/xsd $(BENCH_ARGS)
 	$(BUILD)/tests/bench/micro/bench_reactor --benchmark_min_time=0.1
 	$(BUILD)/tests/bench/micro/bench_access --benchmark_min_time=0.1
+	$(BUILD)/tests/bench/micro/bench_policy --benchmark_min_time=0.1
 
 clean:
 	rm -rf $(BUILD)
