@@ -44,11 +44,14 @@ class HostedService::Impl final : public StreamSet {
     return result;
   }
 
-  /// Ends it now, or when the last work is done.
+  void end_connections() noexcept {
+    instance.end();
+    end_all(EndCause::Drain);
+  }
+
+  /// Ends the plugin now, or when the last work is done.
   static void end(std::unique_ptr<Impl> impl) noexcept {
     Impl& self = *impl;
-    self.instance.end();
-    self.end_all(EndCause::Drain);
     if (self.instance.works == 0) return stop(std::move(impl));
     self.instance.on_last_work = [owned = impl.release()] { stop(std::unique_ptr<Impl>(owned)); };
   }
@@ -88,6 +91,7 @@ Result<std::unique_ptr<HostedService>> HostedService::create(reactor::EventLoop&
 }
 
 HostedService::~HostedService() {
+  impl_->end_connections();  // whoever is told of it may ask us
   Impl::end(std::move(impl_));
 }
 

@@ -211,6 +211,16 @@ TEST_F(HostedServiceTest, destructor_ends_what_is_left_before_stop) {
   EXPECT_EQ(loop->timer_count(), 0U);
 }
 
+TEST_F(HostedServiceTest, can_be_asked_by_the_reports_of_its_destructor) {
+  start_probe();
+  const UniqueFd one = client();
+  const UniqueFd two = client();
+  std::vector<std::size_t> left;
+  at_end = [&left, asked = service.get()](const StreamEnd&) { left.push_back(asked->connections()); };
+  service.reset();
+  EXPECT_EQ(left, (std::vector<std::size_t>{0, 0}));
+}
+
 TEST_F(HostedServiceTest, can_be_destroyed_by_its_own_report) {
   start_probe(seconds(5));
   UniqueFd one = client();
