@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/definition_wire.h"
 
+#include <algorithm>
+
 #include "xsd/base/wire.h"
 #include "xsd/config/settings_wire.h"
 #include "xsd/net/address_wire.h"
@@ -10,6 +12,23 @@ namespace {
 
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kSmallestEndpoint = 9;
+
+// A burst of 0 is no limit.
+void put_rate_limit(std::string& out, const std::optional<RateLimit>& limit) {
+  const RateLimit value = limit.value_or(RateLimit{{}, 0});
+  put_number(out, value.rate.count);
+  put_number(out, static_cast<std::int64_t>(value.rate.period.count()));
+  put_number(out, value.burst);
+}
+
+std::optional<RateLimit> get_rate_limit(WireReader& in) {
+  RateLimit limit;
+  limit.rate.count = in.get<std::uint32_t>();
+  limit.rate.period = Duration(in.get<std::int64_t>());
+  limit.burst = in.get<std::uint32_t>();
+  const bool makes_sense = limit.burst > 0 && limit.rate.count > 0 && limit.rate.period > Duration::zero();
+  return makes_sense ? std::optional(limit) : std::nullopt;
+}
 
 }  // namespace
 
@@ -21,6 +40,10 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.flags);
   put_number(out, definition.backlog);
   put_number(out, definition.instances.value);
+  put_number(out, definition.per_source.value);
+  put_number(out, definition.source_prefix.v4);
+  put_number(out, definition.source_prefix.v6);
+  put_rate_limit(out, definition.source_rate);
   put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
   put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
@@ -49,6 +72,10 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->flags = in.get<unsigned>();
   definition->backlog = in.get<std::uint32_t>();
   definition->instances.value = in.get<std::uint64_t>();
+  definition->per_source.value = in.get<std::uint64_t>();
+  definition->source_prefix.v4 = std::min(in.get<std::uint8_t>(), std::uint8_t{32});
+  definition->source_prefix.v6 = std::min(in.get<std::uint8_t>(), std::uint8_t{128});
+  definition->source_rate = get_rate_limit(in);
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());
   if (has_idle_timeout) definition->idle_timeout = idle_timeout;

@@ -20,6 +20,8 @@
 #include <sys/types.h>
 
 #include "xsd/base/clock.h"
+#include "xsd/config/rate.h"
+#include "xsd/config/source_prefix.h"
 #include "xsd/net/endpoint.h"
 
 namespace xsd::config {
@@ -171,6 +173,9 @@ struct ServiceDefinition {
   std::vector<ResourceLimit> rlimits;  ///< by resource, each once
 
   Limit instances;                       ///< 256 for programs, unlimited for plugins, unless written
+  Limit per_source;                      ///< connections of one source at a time
+  SourcePrefix source_prefix;            ///< what counts as one
+  std::optional<RateLimit> source_rate;  ///< of one source; nothing: none
   std::optional<Duration> idle_timeout;  ///< nothing: none
   Duration stop_timeout = std::chrono::seconds(10);
   OnRemove on_remove = OnRemove::Terminate;
@@ -180,6 +185,8 @@ struct ServiceDefinition {
 
   std::vector<ValueOrigin> origins;  ///< only of values that were written somewhere
 
+  /// Whether anything is limited for each source by itself.
+  bool limits_sources() const noexcept { return !per_source.is_unlimited() || source_rate; }
   /// Whether programs run for it: the keys about programs have a meaning.
   bool starts_programs() const noexcept { return kind == ServiceKind::Program || !programs.empty(); }
   /// nullptr if it declares none of this name.

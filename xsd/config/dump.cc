@@ -225,6 +225,17 @@ Encoded nice(const ServiceDefinition& definition) {
   return definition.nice ? Encoded(std::to_string(*definition.nice)) : std::nullopt;
 }
 
+Encoded source_prefix(const ServiceDefinition& definition) {
+  const SourcePrefix& prefix = definition.source_prefix;
+  return "{v4: " + std::to_string(prefix.v4) + ", v6: " + std::to_string(prefix.v6) + "}";
+}
+
+Encoded source_rate(const ServiceDefinition& definition) {
+  if (!definition.source_rate) return std::nullopt;
+  return "{limit: " + to_string(definition.source_rate->rate) +
+         ", burst: " + std::to_string(definition.source_rate->burst) + "}";
+}
+
 Encoded env(const ServiceDefinition& definition) {
   std::string out;
   for (const auto& [name, value] : definition.env) {

@@ -39,6 +39,8 @@ Encoded umask(const ServiceDefinition& definition);
 Encoded nice(const ServiceDefinition& definition);
 Encoded env(const ServiceDefinition& definition);
 Encoded idle_timeout(const ServiceDefinition& definition);
+Encoded source_prefix(const ServiceDefinition& definition);
+Encoded source_rate(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);
 Encoded log_target(const DaemonSettings& daemon);
 Encoded log_level(const DaemonSettings& daemon);

@@ -263,6 +263,17 @@ class Finisher {
     } else if (datagram && !draft_.wait) {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
+    if (draft_.wait && draft_.limits_sources()) check_wait_keys();
+  }
+
+  // xinetd's files often have the first one there; it does no harm.
+  void check_wait_keys() {
+    for (const std::string_view key : {"per_source", "source_rate"}) {
+      const ValueOrigin* const origin = own(key);
+      if (origin == nullptr) continue;
+      sink_.warning(origin->where,
+                    quoted(key) + " has no effect with 'wait': the program takes its clients itself");
+    }
   }
 
   // A datagram has no connection that could be dealt.

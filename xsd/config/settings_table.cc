@@ -120,6 +120,9 @@ constexpr SettingsRow kRows[] = {
 
     // How much.
     now("instances", kBoth, kAll, {"number or unlimited", "256 for programs, unlimited for plugins", "how many connections, or running programs, at a time", "50"}, de::limit_field<&S::instances, 0>, en::limit_field<&S::instances>),
+    now("per_source", kBoth, kAll, {"number or unlimited", "unlimited", "how many connections one source may have at a time", "2"}, de::limit_field<&S::per_source, 0>, en::limit_field<&S::per_source>),
+    now("source_rate", kBoth, kAll, {"{limit: RATE, burst: NUMBER} or unlimited", "unlimited", "how often one source may connect, or send a datagram to a plugin: so many a second, minute, hour or day (/s /m /h /d), and as many as 'burst' at once, by default as many as the number of the rate", "{limit: 10/s, burst: 20}"}, de::source_rate, en::source_rate),
+    now("source_prefix", kBoth, kAll, {"map of v4 and v6 to numbers", "{v4: 32, v6: 64}", "how many bits of an address make one source", "{v4: 24, v6: 56}"}, de::source_prefix, en::source_prefix),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
     now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
     now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
@@ -170,11 +173,8 @@ constexpr SettingsRow kRows[] = {
     later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
     later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
-    later("per_source", kBoth, {"number or unlimited", "unlimited", "how many connections from one source at a time", "2"}),
-    later("source_prefix", kBoth, {"map", "{v4: 32, v6: 64}", "what counts as one source", "{v4: 24, v6: 56}"}),
     later("cps", kBoth, {"number and pause", "", "connections a second before the service pauses", "[50, 10s]"}),
     later("rate", kBoth, {"map", "", "connections a second, for all clients together", "{limit: 50/s, burst: 100}"}),
-    later("source_rate", kBoth, {"map", "", "connections a second of one source", "{limit: 10/s, burst: 20}"}),
     later("max_load", kBoth, {"number", "", "refuse clients while the load of the machine is higher", "4.5"}),
     later("max_duration", kBoth, {"duration", "", "a program that runs longer is ended", "10m"}),
     later("start_timeout", kBoth, {"duration", "", "a program that sends nothing for that long at first is ended", "10s"}),

@@ -117,6 +117,7 @@ bool RemoteService::take_deal(std::uint64_t id) {
 
 bool RemoteService::end_deal(std::uint64_t id) {
   if (taken_.erase(id) == 0) return false;
+  if (events_.on_deal_over) events_.on_deal_over(id);
   on_change();
   return true;
 }
@@ -205,7 +206,8 @@ void RemoteService::on_lost(const service::Counters& counted) {
 }
 
 void RemoteService::end_deals() {
-  taken_.clear();
+  for (const std::uint64_t id : std::exchange(taken_, {}))
+    if (events_.on_deal_over) events_.on_deal_over(id);
   if (!untaken_.empty()) events_.on_returned(std::exchange(untaken_, {}));
   on_change();
 }

@@ -44,6 +44,8 @@ class RemoteService final : public service::ManagedService {
     std::function<void()> on_made;
     /// It had been made, and does not work any more; the owner may destroy it.
     std::function<void(service::ManagedService& service, const std::string& why)> on_failed;
+    /// A connection that its worker had taken is over.
+    std::function<void(std::uint64_t id)> on_deal_over{};
     /// The deals have changed, or whether it is_ready() may have.
     std::function<void()> on_change{};
     std::function<void(std::list<Dealt> deals)> on_returned{};

@@ -19,6 +19,7 @@ ShardedService::ShardedService(service::ServiceContext& context, RequestHandler&
         context, requests, *host, prepared,
         RemoteService::Events{.on_made = [this] { tell_made(); },
                               .on_failed = [this](ManagedService&, const std::string&) { tell_made(); },
+                              .on_deal_over = [this](std::uint64_t id) { release(id); },
                               .on_change =
                                   [this] {
                                     deal_waiting();

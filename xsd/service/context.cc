@@ -2,6 +2,10 @@
 #include "xsd/service/context.h"
 
 #include <algorithm>
+#include <ctime>
+
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "xsd/net/socket.h"
 #include "xsd/service/listener.h"
@@ -19,6 +23,16 @@ constexpr Duration kTroubleOver = std::chrono::seconds(2);
 constexpr Duration kAddressesGetOld = std::chrono::seconds(5);
 
 }  // namespace
+
+policy::HashSeed draw_hash_seed() noexcept {
+  policy::HashSeed seed;
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == static_cast<ssize_t>(sizeof seed)) return seed;
+  // Early in the boot of a machine. Nobody outside knows the process to the nanosecond.
+  timespec now{};
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return {static_cast<std::uint64_t>(now.tv_nsec) * 0x9E3779B97F4A7C15U,
+          static_cast<std::uint64_t>(getpid())};
+}
 
 policy::RecordStyle RecordLog::style() const {
   return {.json = log::is_json(), .now = loop_.clock().wall(), .prefix = &log::begin_text_record};

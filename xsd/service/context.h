@@ -14,6 +14,7 @@
 #include "xsd/net/address.h"
 #include "xsd/plugin/blocking_pool.h"
 #include "xsd/policy/access_log.h"
+#include "xsd/policy/source_key.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/process/process_group.h"
 #include "xsd/process/role.h"
@@ -100,6 +101,9 @@ class OwnAddresses {
   MonotonicTime refreshed_{};
 };
 
+/// From the kernel; where that fails, from the time.
+policy::HashSeed draw_hash_seed() noexcept;
+
 struct ServiceContext {
   explicit ServiceContext(reactor::EventLoop& event_loop, process::Inheritance inherited)
       : loop(event_loop),
@@ -124,6 +128,7 @@ struct ServiceContext {
   OwnAddresses own_addresses;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
+  const policy::HashSeed hash_seed = draw_hash_seed();
   bool sockets_come_prepared = false;         ///< the master has set their options (in a worker)
   bool plugins_work_elsewhere = false;        ///< in workers (in their master)
   PluginRequests* plugin_requests = nullptr;  ///< nullptr: plugins can ask for nothing

@@ -36,7 +36,9 @@ Result<std::unique_ptr<PluginService>> PluginService::create(ServiceContext& con
       .on_log = [name = made->name()](std::uint32_t level,
                                       std::string_view text) { log_for_plugin(name, level, text); },
       .refuse_sender =
-          [&context](const net::SocketAddress& sender) { return context.own_addresses.is_own_udp(sender); },
+          [self](const net::SocketAddress& sender) {
+            return self->context_.own_addresses.is_own_udp(sender) || !self->admit_datagram(sender);
+          },
       .pool = &context.blocking_pool,
       .busy_with = context.busy_with,
       .number = made->prepared_.number};
@@ -99,6 +101,7 @@ bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAd
   context_.records.start(definition(), subject);
   const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
   count_active();
+  if (outcome != plugin::OpenOutcome::Open) release(id);
   switch (outcome) {
     case plugin::OpenOutcome::Open:
       ++counters_->started;
@@ -132,6 +135,7 @@ void PluginService::on_input(Listener& listener) {
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {
   count_active();
+  release(end.id);
   policy::RecordOutcome outcome{
       .duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
   if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";

@@ -127,8 +127,9 @@ void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const n
   const bool keeps = (definition().flags & config::kFlagNoRetry) == 0;
   switch (result) {
     case StartResult::Started:
-    case StartResult::Failed:
       return;
+    case StartResult::Failed:
+      return release(id);
     case StartResult::NoRoom:
       refuse(policy::Reason::Resources, id, &remote, &local);
       return;
@@ -383,6 +384,7 @@ bool ProgramService::is_taken(const Listener& listener) const noexcept {
 }
 
 void ProgramService::forget(InstanceRef instance) {
+  release(instance->id);
   instances_.erase(instance);
   if (room_.armed()) on_room();
   check_idle();

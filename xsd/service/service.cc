@@ -83,7 +83,9 @@ Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepar
 Service::Service(ServiceContext& context, Prepared prepared)
     : ManagedService(std::move(prepared)), context_(context), idle_timer_(context.loop, [this] {
         if (on_idle_) std::exchange(on_idle_, nullptr)();
-      }) {}
+      }) {
+  take_source_limits();
+}
 
 bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& now = definition();
@@ -111,6 +113,7 @@ void Service::apply(Prepared next) {
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   prepared_ = std::move(next);
   told_ = 0;
+  take_source_limits();
   if (same_options) return;
   for (const auto& listener : listeners_) {
     listener->socket().set_backlog(definition().backlog);
@@ -203,13 +206,65 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
 
 bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
                     bool starts_process) {
-  const auto reason = find_limit(starts_process, "refusing connections");
+  policy::SourceTicket ticket;
+  auto reason = remote != nullptr ? begin_source(*remote, ticket) : std::nullopt;
+  if (!reason) {
+    if (sources_) tickets_.emplace(id, ticket);
+    reason = find_limit(starts_process, "refusing connections");
+  }
   if (reason) refuse(*reason, id, remote, local);
   return !reason;
 }
 
+bool Service::admit_datagram(const net::SocketAddress& sender) {
+  if (!sources_) return true;
+  policy::SourceTicket ticket;
+  const auto reason = begin_source(sender, ticket);
+  if (reason) {
+    ++counters_->refused[static_cast<std::size_t>(*reason)];
+  } else {
+    sources_->end(ticket);
+  }
+  return !reason;
+}
+
+// What was begun without a table is not counted when there is one.
+void Service::take_source_limits() {
+  const policy::SourceLimits limits{definition().per_source, definition().source_rate,
+                                    definition().source_prefix};
+  if (sources_) {
+    sources_->set_limits(limits);
+  } else if (definition().limits_sources()) {
+    sources_.emplace(limits, context_.hash_seed);
+  }
+}
+
+std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& remote,
+                                                    policy::SourceTicket& ticket) {
+  if (!sources_) return std::nullopt;
+  const policy::SourceTable::Admission admission = sources_->begin(remote, context_.loop.now());
+  ticket = admission.ticket;
+  if (admission.refused == policy::Reason::PerSource) {
+    warn_once(policy::Reason::PerSource, "refusing connections of " + remote.host() + ", which has " +
+                                             std::to_string(definition().per_source.value) +
+                                             " already (per_source)");
+  } else if (admission.refused) {
+    warn_once(*admission.refused, "refusing " + remote.host() + ", which comes more often than " +
+                                      config::to_string(definition().source_rate->rate) + " (source_rate)");
+  }
+  return admission.refused;
+}
+
+void Service::release(std::uint64_t id) noexcept {
+  const auto found = tickets_.find(id);
+  if (found == tickets_.end()) return;
+  sources_->end(found->second);
+  tickets_.erase(found);
+}
+
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
                      const net::SocketAddress* local) {
+  release(id);
   ++counters_->refused[static_cast<std::size_t>(reason)];
   context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
                           reason);

@@ -11,11 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "xsd/config/definitions.h"
 #include "xsd/plugin/hosted_service.h"
 #include "xsd/plugin/registry.h"
+#include "xsd/policy/source_table.h"
 #include "xsd/policy/verdict.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/service/context.h"
@@ -62,9 +64,15 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
   /// A line for each time that this reason applies; what applies again and again is one time.
   void warn_once(policy::Reason reason, std::string_view text);
-  /// True if the connection may come in; otherwise it is refused already.
+  /// True if the connection may come in; otherwise it is refused already. One that came in is given back with
+  /// `release` when it is over.
   bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
              bool starts_process);
+  /// The same for a datagram, which is over at once.
+  bool admit_datagram(const net::SocketAddress& sender);
+  /// What is counted of the connection's source; without effect if nothing is.
+  void release(std::uint64_t id) noexcept;
+  /// Records and counts; releases.
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
               const net::SocketAddress* local);
   /// With select a connection needs a descriptor that select can hold. False if there is none: it is refused
@@ -81,7 +89,13 @@ class Service : public ManagedService, public ListenerOwner {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
  private:
+  void take_source_limits();
+  /// The limit of the source that is reached; otherwise it is counted in `ticket`.
+  std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
+
   Counters own_counters_;
+  std::optional<policy::SourceTable> sources_;  ///< nothing while no key has asked for it
+  std::unordered_map<std::uint64_t, policy::SourceTicket> tickets_;  ///< by connection
   unsigned told_ = 0;  ///< a bit for each reason that a line has told of
   MonotonicTime last_told_{};
   std::function<void()> on_idle_;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The keys that say who may connect, and how often. See value_decoders.h.
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "xsd/base/number.h"
+#include "xsd/base/text.h"
+#include "xsd/config/rate.h"
+#include "xsd/config/value_decoders.h"
+
+namespace xsd::config::decoders {
+namespace {
+
+/// The number of `value`; a complaint names the member, since the key is a map of several.
+std::optional<std::uint32_t> number_of(DecodeInput& in, const YamlNode::Member& member, std::uint32_t lowest,
+                                       std::uint32_t highest) {
+  const auto number = member.value.is_scalar() ? parse_unsigned(member.value.scalar) : std::nullopt;
+  if (number && *number >= lowest && *number <= highest) return static_cast<std::uint32_t>(*number);
+  in.sink.error(member.value.where, quoted(member.key) + " in " + quoted(in.key) + " wants a number from " +
+                                        std::to_string(lowest) + " to " + std::to_string(highest) + ", not " +
+                                        describe(member.value));
+  return std::nullopt;
+}
+
+void unknown_member(DecodeInput& in, const YamlNode::Member& member, std::string_view known) {
+  in.sink.error(member.where, "unknown key " + quoted(member.key) + " in " + quoted(in.key) + ", known are " +
+                                  std::string(known));
+}
+
+void bucket(DecodeInput& in, const YamlNode& value, std::optional<RateLimit>& out) {
+  if (!value.is_map()) return refuse_value(in, value, "a map", "write {limit: 10/s, burst: 20}");
+  const YamlNode* const rate_node = value.find("limit");
+  if (rate_node == nullptr) return in.sink.error(value.where, quoted(in.key) + " wants a 'limit'");
+  std::optional<RateLimit> limit;
+  std::optional<std::uint32_t> burst;
+  for (const YamlNode::Member& member : value.members) {
+    if (member.key == "limit") {
+      const auto rate = parse_rate(member.value.is_scalar() ? member.value.scalar : std::string());
+      if (rate) {
+        limit = RateLimit{*rate, rate->count};
+      } else {
+        in.sink.error(member.value.where, "'limit' in " + quoted(in.key) + ": " + rate.error().text());
+      }
+    } else if (member.key == "burst") {
+      burst = number_of(in, member, 1, kMaxRateCount);
+    } else {
+      unknown_member(in, member, "limit and burst");
+    }
+  }
+  if (!limit) return;
+  if (burst) limit->burst = *burst;
+  out = limit;
+}
+
+}  // namespace
+
+void source_prefix(DecodeInput& in, const YamlNode& value) {
+  if (!value.is_map()) return refuse_value(in, value, "a map", "write {v4: 32, v6: 64}");
+  SourcePrefix prefix;
+  for (const YamlNode::Member& member : value.members) {
+    if (member.key == "v4") {
+      if (const auto bits = number_of(in, member, 0, 32)) prefix.v4 = static_cast<std::uint8_t>(*bits);
+    } else if (member.key == "v6") {
+      if (const auto bits = number_of(in, member, 0, 128)) prefix.v6 = static_cast<std::uint8_t>(*bits);
+    } else {
+      unknown_member(in, member, "v4 and v6");
+    }
+  }
+  in.draft->source_prefix = prefix;
+}
+
+void source_rate(DecodeInput& in, const YamlNode& value) {
+  if (value.is_scalar() && equals_ignoring_case(value.scalar, "unlimited")) {
+    in.draft->source_rate.reset();
+    return;
+  }
+  bucket(in, value, in.draft->source_rate);
+}
+
+}  // namespace xsd::config::decoders
