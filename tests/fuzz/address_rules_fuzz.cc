@@ -9,6 +9,7 @@
 
 #include "xsd/base/assert.h"
 #include "xsd/config/address_rules.h"
+#include "xsd/config/diagnostic.h"
 
 using namespace xsd::config;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// per_source, source_rate, source_prefix: what one source does too much costs that source only (rows acc_5 and
-// acc_6 of reliability.md). The same for a plugin in a worker, in shards and in the daemon, and for a program.
+// per_source, source_rate, source_prefix: what one source does too much costs that source only (rows acc_5
+// and acc_6 of reliability.md). The same for a plugin in a worker, in shards and in the daemon, and for a
+// program.
 #include <atomic>
 #include <cstdlib>
 #include <thread>
@@ -9,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/harness/harness.h"
+#include "tests/integration/echo_of_a_kind.h"
 
 namespace xsd::test {
 namespace {
@@ -18,39 +19,9 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-constexpr const char* kFirst = "127.0.0.2";
-constexpr const char* kSecond = "127.0.0.3";
+class Sources : public EchoOfAKind {};
 
-class Sources : public testing::TestWithParam<std::string> {
- protected:
-  bool is_program() const { return GetParam() == "a_program"; }
-  void write_echo(const std::string& more) const {
-    if (is_program()) {
-      folder_.write("conf.d/echo.yaml", program_service("echo", port_, {"/bin/cat"}, more));
-      return;
-    }
-    folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: " + tcp(port_) +
-                                          "\nidle_timeout: 1h\n" +
-                                          (GetParam() == "in_shards" ? "shards: 2\n" : "") + more + "\n");
-  }
-  DaemonOptions options() const {
-    DaemonOptions options;
-    if (GetParam() == "in_the_daemon") options.arguments = {"--workers", "0"};
-    return options;
-  }
-  Client connect(const std::string& source) const { return Client(port_, {.source = source}); }
-  static bool is_served(Client& client) { return client.send("x\n") && client.receive(2) == "x\n"; }
-  bool serves(const std::string& source) const {
-    Client client = connect(source);
-    return is_served(client);
-  }
-
-  TempFolder folder_;
-  std::uint16_t port_ = free_port();
-};
-
-INSTANTIATE_TEST_SUITE_P(, Sources, testing::Values("in_a_worker", "in_shards", "in_the_daemon", "a_program"),
-                         [](const auto& one) { return one.param; });
+INSTANTIATE_TEST_SUITE_P(, Sources, testing::ValuesIn(kEchoKinds), name_of_kind);
 
 TEST_P(Sources, have_so_many_connections_each) {
   write_echo("per_source: 2");
@@ -65,12 +36,13 @@ TEST_P(Sources, have_so_many_connections_each) {
     one.close();
     two.close();
     ASSERT_TRUE(eventually([&] { return serves(kFirst); })) << "its slots come back";
-    ASSERT_TRUE(
-        eventually([&] { return daemon.state("state: echo:").back().find(" active=0 ") != std::string::npos; }));
+    ASSERT_TRUE(eventually(
+        [&] { return daemon.state("state: echo:").back().find(" active=0 ") != std::string::npos; }));
   }
   EXPECT_THAT(daemon.log_lines("echo: refuse"), Contains(HasSubstr("from=127.0.0.2:")));
   EXPECT_THAT(daemon.log_lines("echo: refuse"), testing::Each(HasSubstr(" reason=per_source")));
-  EXPECT_THAT(daemon.log(), HasSubstr("echo: refusing connections of 127.0.0.2, which has 2 already (per_source)"));
+  EXPECT_THAT(daemon.log(),
+              HasSubstr("echo: refusing connections of 127.0.0.2, which has 2 already (per_source)"));
   EXPECT_THAT(daemon.state("state: echo:").back(), HasSubstr("per_source="));
 }
 
@@ -96,7 +68,8 @@ TEST_P(Sources, come_so_often_each_and_again_later) {
   EXPECT_TRUE(serves(kSecond));
   EXPECT_TRUE(eventually([&] { return serves(kFirst); }));
   EXPECT_TRUE(daemon.wait_log("reason=source_rate"));
-  EXPECT_THAT(daemon.log(), HasSubstr("echo: refusing 127.0.0.2, which comes more often than 2/s (source_rate)"));
+  EXPECT_THAT(daemon.log(),
+              HasSubstr("echo: refusing 127.0.0.2, which comes more often than 2/s (source_rate)"));
 }
 
 TEST_P(Sources, keep_their_counts_over_a_reload) {

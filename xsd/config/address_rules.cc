@@ -13,6 +13,7 @@
 #include "xsd/base/assert.h"
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+#include "xsd/config/diagnostic.h"
 
 namespace xsd::config {
 namespace {

@@ -30,10 +30,11 @@
 
 #include "xsd/base/result.h"
 #include "xsd/config/address_set.h"
-#include "xsd/config/diagnostic.h"
 #include "xsd/net/prefix.h"
 
 namespace xsd::config {
+
+class DiagnosticSink;
 
 struct AddressRule {
   enum class Kind : std::uint8_t { Network, Host, HostOrNetwork, Domain, File };

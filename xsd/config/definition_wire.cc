@@ -11,7 +11,25 @@ namespace xsd::config {
 namespace {
 
 constexpr std::size_t kLongestName = 256;
+constexpr std::size_t kLongestRule = 4096;
 constexpr std::size_t kSmallestEndpoint = 9;
+
+void put_rules(std::string& out, const std::vector<AddressRule>& rules) {
+  put_number(out, static_cast<std::uint32_t>(rules.size()));
+  for (const AddressRule& rule : rules)
+    put_text(out, to_string(rule));
+}
+
+/// False if one makes no sense: nobody is to be let in by a list that was misunderstood.
+bool get_rules(WireReader& in, std::vector<AddressRule>& rules) {
+  rules.resize(in.count(sizeof(std::uint32_t)));
+  for (AddressRule& rule : rules) {
+    auto parsed = parse_address_rule(in.text(kLongestRule));
+    if (!parsed) return false;
+    rule = std::move(*parsed);
+  }
+  return true;
+}
 
 // A burst of 0 is no limit.
 void put_rate_limit(std::string& out, const std::optional<RateLimit>& limit) {
@@ -40,6 +58,9 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.flags);
   put_number(out, definition.backlog);
   put_number(out, definition.instances.value);
+  put_number(out, static_cast<std::uint8_t>(definition.only_from ? 1 : 0));
+  put_rules(out, definition.only_from.value_or(std::vector<AddressRule>()));
+  put_rules(out, definition.no_access);
   put_number(out, definition.per_source.value);
   put_number(out, definition.source_prefix.v4);
   put_number(out, definition.source_prefix.v6);
@@ -72,6 +93,9 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->flags = in.get<unsigned>();
   definition->backlog = in.get<std::uint32_t>();
   definition->instances.value = in.get<std::uint64_t>();
+  const bool has_only_from = in.flag();
+  bool makes_sense = get_rules(in, definition->only_from.emplace()) && get_rules(in, definition->no_access);
+  if (!has_only_from) definition->only_from.reset();
   definition->per_source.value = in.get<std::uint64_t>();
   definition->source_prefix.v4 = std::min(in.get<std::uint8_t>(), std::uint8_t{32});
   definition->source_prefix.v6 = std::min(in.get<std::uint8_t>(), std::uint8_t{128});
@@ -93,7 +117,7 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   resolution->endpoints.resize(in.count(kSmallestEndpoint));
   for (net::Endpoint& endpoint : resolution->endpoints)
     endpoint = net::get_endpoint(in);
-  if (!in.is_complete()) return std::nullopt;
+  if (!makes_sense || !in.is_complete()) return std::nullopt;
   return WiredDefinition{std::move(definition), std::move(resolution)};
 }
 

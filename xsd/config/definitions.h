@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "xsd/base/clock.h"
+#include "xsd/config/address_rules.h"
 #include "xsd/config/rate.h"
 #include "xsd/config/source_prefix.h"
 #include "xsd/net/endpoint.h"
@@ -172,7 +173,9 @@ struct ServiceDefinition {
   bool no_new_privs = true;
   std::vector<ResourceLimit> rlimits;  ///< by resource, each once
 
-  Limit instances;                       ///< 256 for programs, unlimited for plugins, unless written
+  Limit instances;  ///< 256 for programs, unlimited for plugins, unless written
+  std::optional<std::vector<AddressRule>> only_from;  ///< nothing: everybody
+  std::vector<AddressRule> no_access;
   Limit per_source;                      ///< connections of one source at a time
   SourcePrefix source_prefix;            ///< what counts as one
   std::optional<RateLimit> source_rate;  ///< of one source; nothing: none
@@ -185,6 +188,7 @@ struct ServiceDefinition {
 
   std::vector<ValueOrigin> origins;  ///< only of values that were written somewhere
 
+  bool has_address_lists() const noexcept { return only_from || !no_access.empty(); }
   /// Whether anything is limited for each source by itself.
   bool limits_sources() const noexcept { return !per_source.is_unlimited() || source_rate; }
   /// Whether programs run for it: the keys about programs have a meaning.

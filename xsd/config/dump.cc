@@ -225,6 +225,25 @@ Encoded nice(const ServiceDefinition& definition) {
   return definition.nice ? Encoded(std::to_string(*definition.nice)) : std::nullopt;
 }
 
+namespace {
+
+std::string address_list(const std::vector<AddressRule>& rules) {
+  std::string out;
+  for (const AddressRule& rule : rules)
+    out += (out.empty() ? "" : ", ") + yaml_scalar(to_string(rule));
+  return "[" + out + "]";
+}
+
+}  // namespace
+
+Encoded only_from(const ServiceDefinition& definition) {
+  return definition.only_from ? Encoded(address_list(*definition.only_from)) : std::nullopt;
+}
+
+Encoded no_access(const ServiceDefinition& definition) {
+  return address_list(definition.no_access);
+}
+
 Encoded source_prefix(const ServiceDefinition& definition) {
   const SourcePrefix& prefix = definition.source_prefix;
   return "{v4: " + std::to_string(prefix.v4) + ", v6: " + std::to_string(prefix.v6) + "}";

@@ -39,6 +39,8 @@ Encoded umask(const ServiceDefinition& definition);
 Encoded nice(const ServiceDefinition& definition);
 Encoded env(const ServiceDefinition& definition);
 Encoded idle_timeout(const ServiceDefinition& definition);
+Encoded only_from(const ServiceDefinition& definition);
+Encoded no_access(const ServiceDefinition& definition);
 Encoded source_prefix(const ServiceDefinition& definition);
 Encoded source_rate(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);

@@ -264,6 +264,14 @@ class Finisher {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
     if (draft_.wait && draft_.limits_sources()) check_wait_keys();
+    if (draft_.wait && !datagram && draft_.has_address_lists()) {
+      const ValueOrigin* const list = own("only_from") != nullptr ? own("only_from") : own("no_access");
+      sink_.error(
+          list != nullptr ? list->where : draft_.where,
+          "with 'wait' the program takes its clients itself, so 'only_from' and 'no_access' cannot keep "
+          "anybody out: let them in one by one ('wait: false')" +
+              std::string(list != nullptr ? "" : "; they stand in 'defaults'"));
+    }
   }
 
   // xinetd's files often have the first one there; it does no harm.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The keys that say who may connect, and how often. See value_decoders.h.
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+#include "xsd/config/address_rules.h"
 #include "xsd/config/rate.h"
 #include "xsd/config/value_decoders.h"
 
@@ -54,7 +58,61 @@ void bucket(DecodeInput& in, const YamlNode& value, std::optional<RateLimit>& ou
   out = limit;
 }
 
+std::vector<AddressRule> address_list(DecodeInput& in, const YamlNode& value) {
+  std::vector<AddressRule> rules;
+  const auto entries = entries_of(in, value, "a list of addresses", true);
+  if (!entries) return rules;
+  for (const YamlNode& entry : *entries) {
+    const auto text = entry_of(in, entry);
+    if (!text) continue;
+    auto rule = parse_address_rule(*text);
+    if (!rule) {
+      in.sink.error(entry.where, "an entry of " + quoted(in.key) + ": " + rule.error().text());
+      continue;
+    }
+    if (rule->kind != AddressRule::Kind::Network) {
+      in.sink.error(entry.where,
+                    not_available(*text) + ": in " + quoted(in.key) + " write addresses and networks");
+      continue;
+    }
+    if (const std::string_view doubt = doubt_about(*rule); !doubt.empty())
+      in.sink.warning(entry.where, "an entry of " + quoted(in.key) + ": " + std::string(doubt));
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+/// As `edit` says: what is added comes behind what is inherited.
+void edit_list(DecodeInput& in, const YamlNode& value, std::vector<AddressRule>& list) {
+  std::vector<AddressRule> rules = address_list(in, value);
+  if (in.edit == ListEdit::Replace) {
+    list = std::move(rules);
+    return;
+  }
+  for (AddressRule& rule : rules) {
+    const auto same = std::find(list.begin(), list.end(), rule);
+    if (in.edit == ListEdit::Add) {
+      if (same == list.end()) list.push_back(std::move(rule));
+    } else if (same != list.end()) {
+      list.erase(same);
+    } else {
+      not_inherited(in, value.where, to_string(rule));
+    }
+  }
+}
+
 }  // namespace
+
+// An empty list lets nobody in; without one everybody is.
+void only_from(DecodeInput& in, const YamlNode& value) {
+  std::vector<AddressRule> list = in.draft->only_from.value_or(std::vector<AddressRule>());
+  edit_list(in, value, list);
+  in.draft->only_from = std::move(list);
+}
+
+void no_access(DecodeInput& in, const YamlNode& value) {
+  edit_list(in, value, in.draft->no_access);
+}
 
 void source_prefix(DecodeInput& in, const YamlNode& value) {
   if (!value.is_map()) return refuse_value(in, value, "a map", "write {v4: 32, v6: 64}");

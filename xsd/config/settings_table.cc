@@ -120,6 +120,8 @@ constexpr SettingsRow kRows[] = {
 
     // How much.
     now("instances", kBoth, kAll, {"number or unlimited", "256 for programs, unlimited for plugins", "how many connections, or running programs, at a time", "50"}, de::limit_field<&S::instances, 0>, en::limit_field<&S::instances>),
+    now("only_from", kBoth, kAll, {"list of addresses and networks", "", "who may connect, by default everybody, with an empty list nobody: addresses (192.0.2.7, 2001:db8::1), networks (192.0.2.0/24), 10.1.0.0 for 10.1.0.0/16 (zeros at the end stand for everything), 10.1.{2,3} for several; of both lists the longest network that holds the client counts. Clients of unix sockets are not asked, for them the permissions of the file are", "[192.0.2.0/24, \"10.1.{2,3}\", \"2001:db8::/32\"]"}, de::only_from, en::only_from, kList),
+    now("no_access", kBoth, kAll, {"list of addresses and networks", "[]", "who may not connect, as in 'only_from'; where both have the same network this list counts", "[192.0.2.7]"}, de::no_access, en::no_access, kList),
     now("per_source", kBoth, kAll, {"number or unlimited", "unlimited", "how many connections one source may have at a time", "2"}, de::limit_field<&S::per_source, 0>, en::limit_field<&S::per_source>),
     now("source_rate", kBoth, kAll, {"{limit: RATE, burst: NUMBER} or unlimited", "unlimited", "how often one source may connect, or send a datagram to a plugin: so many a second, minute, hour or day (/s /m /h /d), and as many as 'burst' at once, by default as many as the number of the rate", "{limit: 10/s, burst: 20}"}, de::source_rate, en::source_rate),
     now("source_prefix", kBoth, kAll, {"map of v4 and v6 to numbers", "{v4: 32, v6: 64}", "how many bits of an address make one source", "{v4: 24, v6: 56}"}, de::source_prefix, en::source_prefix),
@@ -167,8 +169,6 @@ constexpr SettingsRow kRows[] = {
 
     // Not there yet.
     later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
-    later("only_from", kBoth, {"list of addresses", "", "who may connect", "[192.0.2.0/24]"}, kList),
-    later("no_access", kBoth, {"list of addresses", "[]", "who may not connect", "[192.0.2.7]"}, kList),
     later("access_times", kBoth, {"list of times", "", "when clients may connect", "[\"08:00-18:00\"]"}, kList),
     later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
     later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),

@@ -160,6 +160,14 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
+  if (head && !lets_in(head->sender)) {
+    // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
+    warn_once(policy::Reason::Address,
+              "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
+    drop_head(fd);
+    return;
+  }
   if (!has_room(listener)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);

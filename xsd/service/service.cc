@@ -84,6 +84,7 @@ Service::Service(ServiceContext& context, Prepared prepared)
     : ManagedService(std::move(prepared)), context_(context), idle_timer_(context.loop, [this] {
         if (on_idle_) std::exchange(on_idle_, nullptr)();
       }) {
+  take_address_lists();
   take_source_limits();
 }
 
@@ -111,8 +112,11 @@ void Service::count_in(Counters& cell) noexcept {
 void Service::apply(Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
+  const bool same_lists = definition().only_from == next.definition->only_from &&
+                          definition().no_access == next.definition->no_access;
   prepared_ = std::move(next);
   told_ = 0;
+  if (!same_lists) take_address_lists();
   take_source_limits();
   if (same_options) return;
   for (const auto& listener : listeners_) {
@@ -206,26 +210,52 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
 
 bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
                     bool starts_process) {
+  if (remote != nullptr && !lets_in(*remote)) {
+    refuse(policy::Reason::Address, id, remote, local);
+    return false;
+  }
   policy::SourceTicket ticket;
   auto reason = remote != nullptr ? begin_source(*remote, ticket) : std::nullopt;
   if (!reason) {
-    if (sources_) tickets_.emplace(id, ticket);
+    if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
   }
   if (reason) refuse(*reason, id, remote, local);
   return !reason;
 }
 
+bool Service::lets_in(const net::SocketAddress& peer) const noexcept {
+  return !access_ || !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+}
+
 bool Service::admit_datagram(const net::SocketAddress& sender) {
+  if (!lets_in(sender)) {
+    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
+    return false;
+  }
   if (!sources_) return true;
   policy::SourceTicket ticket;
   const auto reason = begin_source(sender, ticket);
   if (reason) {
     ++counters_->refused[static_cast<std::size_t>(*reason)];
   } else {
-    sources_->end(ticket);
+    sources_->table.end(ticket);
   }
   return !reason;
+}
+
+void Service::take_address_lists() {
+  access_.reset();
+  if (!definition().has_address_lists()) return;
+  const auto set_of = [](const std::vector<config::AddressRule>& rules) {
+    config::AddressSet set;
+    for (std::size_t i = 0; i < rules.size(); ++i)
+      config::add_rule(rules[i], static_cast<std::uint32_t>(i), set);
+    return set;
+  };
+  std::optional<config::AddressSet> only_from;
+  if (definition().only_from) only_from = set_of(*definition().only_from);
+  access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().no_access));
 }
 
 // What was begun without a table is not counted when there is one.
@@ -233,16 +263,16 @@ void Service::take_source_limits() {
   const policy::SourceLimits limits{definition().per_source, definition().source_rate,
                                     definition().source_prefix};
   if (sources_) {
-    sources_->set_limits(limits);
+    sources_->table.set_limits(limits);
   } else if (definition().limits_sources()) {
-    sources_.emplace(limits, context_.hash_seed);
+    sources_ = std::make_unique<Sources>(Sources{policy::SourceTable(limits, context_.hash_seed)});
   }
 }
 
 std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& remote,
                                                     policy::SourceTicket& ticket) {
   if (!sources_) return std::nullopt;
-  const policy::SourceTable::Admission admission = sources_->begin(remote, context_.loop.now());
+  const policy::SourceTable::Admission admission = sources_->table.begin(remote, context_.loop.now());
   ticket = admission.ticket;
   if (admission.refused == policy::Reason::PerSource) {
     warn_once(policy::Reason::PerSource, "refusing connections of " + remote.host() + ", which has " +
@@ -256,10 +286,11 @@ std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& re
 }
 
 void Service::release(std::uint64_t id) noexcept {
-  const auto found = tickets_.find(id);
-  if (found == tickets_.end()) return;
-  sources_->end(found->second);
-  tickets_.erase(found);
+  if (!sources_) return;
+  const auto found = sources_->tickets.find(id);
+  if (found == sources_->tickets.end()) return;
+  sources_->table.end(found->second);
+  sources_->tickets.erase(found);
 }
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,

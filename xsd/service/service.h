@@ -17,6 +17,7 @@
 #include "xsd/config/definitions.h"
 #include "xsd/plugin/hosted_service.h"
 #include "xsd/plugin/registry.h"
+#include "xsd/policy/access_list.h"
 #include "xsd/policy/source_table.h"
 #include "xsd/policy/verdict.h"
 #include "xsd/process/exec_plan.h"
@@ -68,7 +69,9 @@ class Service : public ManagedService, public ListenerOwner {
   /// `release` when it is over.
   bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
              bool starts_process);
-  /// The same for a datagram, which is over at once.
+  /// Whether only_from and no_access do.
+  bool lets_in(const net::SocketAddress& peer) const noexcept;
+  /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
   /// What is counted of the connection's source; without effect if nothing is.
   void release(std::uint64_t id) noexcept;
@@ -89,14 +92,20 @@ class Service : public ManagedService, public ListenerOwner {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
  private:
+  struct Sources {
+    policy::SourceTable table;
+    std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
+  };
+
+  void take_address_lists();
   void take_source_limits();
   /// The limit of the source that is reached; otherwise it is counted in `ticket`.
   std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
 
   Counters own_counters_;
-  std::optional<policy::SourceTable> sources_;  ///< nothing while no key has asked for it
-  std::unordered_map<std::uint64_t, policy::SourceTicket> tickets_;  ///< by connection
-  unsigned told_ = 0;  ///< a bit for each reason that a line has told of
+  std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
+  std::unique_ptr<Sources> sources_;            ///< nothing while no key has asked for it
+  unsigned told_ = 0;                           ///< a bit for each reason that a line has told of
   MonotonicTime last_told_{};
   std::function<void()> on_idle_;
   reactor::Timer idle_timer_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "xsd/config/address_rules.h"
+#include "xsd/config/diagnostic.h"
 #include "xsd/net/prefix_map.h"
 #include "xsd/policy/access_list.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/address_rules.h"
+#include "xsd/config/diagnostic.h"
 
 #include <gtest/gtest.h>
 
