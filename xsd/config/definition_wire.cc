@@ -65,6 +65,10 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.source_prefix.v4);
   put_number(out, definition.source_prefix.v6);
   put_rate_limit(out, definition.source_rate);
+  put_rate_limit(out, definition.rate ? std::optional(definition.rate->limit) : std::nullopt);
+  put_number(out, static_cast<std::uint8_t>(definition.rate && definition.rate->refuses ? 1 : 0));
+  put_number(out, definition.cps ? definition.cps->connections : 0U);
+  put_number(out, static_cast<std::int64_t>(definition.cps ? definition.cps->wait.count() : 0));
   put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
   put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
@@ -100,6 +104,13 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->source_prefix.v4 = std::min(in.get<std::uint8_t>(), std::uint8_t{32});
   definition->source_prefix.v6 = std::min(in.get<std::uint8_t>(), std::uint8_t{128});
   definition->source_rate = get_rate_limit(in);
+  const std::optional<RateLimit> rate = get_rate_limit(in);
+  const bool refuses = in.flag();
+  if (rate) definition->rate = ServiceRate{*rate, refuses};
+  CpsLimit cps;
+  cps.connections = std::min(in.get<std::uint32_t>(), kMaxCps);
+  cps.wait = Duration(in.get<std::int64_t>());
+  if (cps.connections > 0) definition->cps = cps;
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());
   if (has_idle_timeout) definition->idle_timeout = idle_timeout;

@@ -176,6 +176,8 @@ struct ServiceDefinition {
   Limit instances;  ///< 256 for programs, unlimited for plugins, unless written
   std::optional<std::vector<AddressRule>> only_from;  ///< nothing: everybody
   std::vector<AddressRule> no_access;
+  std::optional<ServiceRate> rate;
+  std::optional<CpsLimit> cps;
   Limit per_source;                      ///< connections of one source at a time
   SourcePrefix source_prefix;            ///< what counts as one
   std::optional<RateLimit> source_rate;  ///< of one source; nothing: none

@@ -227,6 +227,10 @@ Encoded nice(const ServiceDefinition& definition) {
 
 namespace {
 
+std::string bucket(const RateLimit& limit) {
+  return "limit: " + to_string(limit.rate) + ", burst: " + std::to_string(limit.burst);
+}
+
 std::string address_list(const std::vector<AddressRule>& rules) {
   std::string out;
   for (const AddressRule& rule : rules)
@@ -251,8 +255,19 @@ Encoded source_prefix(const ServiceDefinition& definition) {
 
 Encoded source_rate(const ServiceDefinition& definition) {
   if (!definition.source_rate) return std::nullopt;
-  return "{limit: " + to_string(definition.source_rate->rate) +
-         ", burst: " + std::to_string(definition.source_rate->burst) + "}";
+  return "{" + bucket(*definition.source_rate) + "}";
+}
+
+Encoded rate(const ServiceDefinition& definition) {
+  if (!definition.rate) return std::nullopt;
+  return "{" + bucket(definition.rate->limit) +
+         ", action: " + (definition.rate->refuses ? "refuse" : "delay") + "}";
+}
+
+Encoded cps(const ServiceDefinition& definition) {
+  if (!definition.cps) return std::nullopt;
+  return "[" + std::to_string(definition.cps->connections) + ", " + format_duration(definition.cps->wait) +
+         "]";
 }
 
 Encoded env(const ServiceDefinition& definition) {

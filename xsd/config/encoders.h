@@ -41,6 +41,8 @@ Encoded env(const ServiceDefinition& definition);
 Encoded idle_timeout(const ServiceDefinition& definition);
 Encoded only_from(const ServiceDefinition& definition);
 Encoded no_access(const ServiceDefinition& definition);
+Encoded rate(const ServiceDefinition& definition);
+Encoded cps(const ServiceDefinition& definition);
 Encoded source_prefix(const ServiceDefinition& definition);
 Encoded source_rate(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);

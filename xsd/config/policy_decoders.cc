@@ -33,10 +33,16 @@ void unknown_member(DecodeInput& in, const YamlNode::Member& member, std::string
                                   std::string(known));
 }
 
-void bucket(DecodeInput& in, const YamlNode& value, std::optional<RateLimit>& out) {
-  if (!value.is_map()) return refuse_value(in, value, "a map", "write {limit: 10/s, burst: 20}");
-  const YamlNode* const rate_node = value.find("limit");
-  if (rate_node == nullptr) return in.sink.error(value.where, quoted(in.key) + " wants a 'limit'");
+/// A token bucket. `action`: where that is a key of the map, too.
+std::optional<RateLimit> bucket(DecodeInput& in, const YamlNode& value, bool has_action) {
+  if (!value.is_map()) {
+    refuse_value(in, value, "a map", "write {limit: 10/s, burst: 20}");
+    return std::nullopt;
+  }
+  if (value.find("limit") == nullptr) {
+    in.sink.error(value.where, quoted(in.key) + " wants a 'limit'");
+    return std::nullopt;
+  }
   std::optional<RateLimit> limit;
   std::optional<std::uint32_t> burst;
   for (const YamlNode::Member& member : value.members) {
@@ -49,13 +55,16 @@ void bucket(DecodeInput& in, const YamlNode& value, std::optional<RateLimit>& ou
       }
     } else if (member.key == "burst") {
       burst = number_of(in, member, 1, kMaxRateCount);
-    } else {
-      unknown_member(in, member, "limit and burst");
+    } else if (!has_action || member.key != "action") {
+      unknown_member(in, member, has_action ? "limit, burst and action" : "limit and burst");
     }
   }
-  if (!limit) return;
-  if (burst) limit->burst = *burst;
-  out = limit;
+  if (limit && burst) limit->burst = *burst;
+  return limit;
+}
+
+bool is_unlimited(const YamlNode& value) noexcept {
+  return value.is_scalar() && equals_ignoring_case(value.scalar, "unlimited");
 }
 
 std::vector<AddressRule> address_list(DecodeInput& in, const YamlNode& value) {
@@ -130,11 +139,52 @@ void source_prefix(DecodeInput& in, const YamlNode& value) {
 }
 
 void source_rate(DecodeInput& in, const YamlNode& value) {
-  if (value.is_scalar() && equals_ignoring_case(value.scalar, "unlimited")) {
-    in.draft->source_rate.reset();
-    return;
+  in.draft->source_rate = is_unlimited(value) ? std::nullopt : bucket(in, value, false);
+}
+
+void rate(DecodeInput& in, const YamlNode& value) {
+  in.draft->rate.reset();
+  if (is_unlimited(value)) return;
+  const auto limit = bucket(in, value, true);
+  const YamlNode* const action = value.find("action");
+  bool refuses = false;
+  if (action != nullptr) {
+    refuses = action->is_scalar() && equals_ignoring_case(action->scalar, "refuse");
+    if (!refuses && !(action->is_scalar() && equals_ignoring_case(action->scalar, "delay"))) {
+      return in.sink.error(action->where, "'action' in " + quoted(in.key) + " wants delay or refuse, not " +
+                                              describe(*action));
+    }
   }
-  bucket(in, value, in.draft->source_rate);
+  if (limit) in.draft->rate = ServiceRate{*limit, refuses};
+}
+
+// In seconds if there is no unit, as xinetd has it; 0 of both is no limit there.
+void cps(DecodeInput& in, const YamlNode& value) {
+  constexpr std::string_view kWanted = "a number of connections and a pause";
+  in.draft->cps.reset();
+  if (is_unlimited(value)) return;
+  if (!value.is_list() || value.items.size() != 2) return refuse_value(in, value, kWanted, "write [50, 10s]");
+  const YamlNode& count_node = value.items[0];
+  const YamlNode& pause_node = value.items[1];
+  const auto count = count_node.is_scalar() ? parse_unsigned(count_node.scalar) : std::nullopt;
+  if (!count || *count > kMaxCps) {
+    return in.sink.error(count_node.where, "the connections in 'cps' want a number from 0 to " +
+                                               std::to_string(kMaxCps) + ", not " + describe(count_node));
+  }
+  constexpr Duration kLongest = std::chrono::hours(24);
+  const auto seconds = pause_node.is_scalar() ? parse_unsigned(pause_node.scalar) : std::nullopt;
+  std::optional<Duration> pause = pause_node.is_scalar() ? parse_duration(pause_node.scalar) : std::nullopt;
+  if (seconds && *seconds <= 24 * 3600) pause = std::chrono::seconds(*seconds);
+  if (!pause || *pause > kLongest) {
+    return in.sink.error(
+        pause_node.where,
+        "the pause in 'cps' wants seconds or a duration, at most 24h, not " + describe(pause_node));
+  }
+  if (*count == 0 && *pause == Duration::zero()) return;
+  if (*count == 0)
+    return in.sink.error(count_node.where,
+                         "'cps' of 0 connections lets nobody in: to switch it off write [0, 0]");
+  in.draft->cps = CpsLimit{static_cast<std::uint32_t>(*count), *pause};
 }
 
 }  // namespace xsd::config::decoders

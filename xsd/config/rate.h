@@ -35,6 +35,13 @@ struct RateLimit {
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
+/// `rate`: of all clients of a service together.
+struct ServiceRate {
+  RateLimit limit;
+  bool refuses = false;  ///< clients that come too early; otherwise they wait
+  friend bool operator==(const ServiceRate&, const ServiceRate&) = default;
+};
+
 /// Of the connections in `cps`; each takes eight bytes while that many come in a second.
 inline constexpr std::uint32_t kMaxCps = 1'000'000;
 

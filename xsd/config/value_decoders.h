@@ -232,6 +232,8 @@ void passenv(DecodeInput& in, const YamlNode& value);
 void idle_timeout(DecodeInput& in, const YamlNode& value);
 void only_from(DecodeInput& in, const YamlNode& value);
 void no_access(DecodeInput& in, const YamlNode& value);
+void rate(DecodeInput& in, const YamlNode& value);
+void cps(DecodeInput& in, const YamlNode& value);
 void source_prefix(DecodeInput& in, const YamlNode& value);
 void source_rate(DecodeInput& in, const YamlNode& value);
 void enabled(DecodeInput& in, const YamlNode& value);

@@ -271,6 +271,12 @@ std::vector<std::pair<std::string, std::uint64_t>> RemoteService::metrics() cons
   return {sum.begin(), sum.end()};
 }
 
+std::string RemoteService::pause_reason() const {
+  if (std::string why = host_.why_absent(); !why.empty()) return why;
+  const bool is_paused = host_.is_running() && !ended_ && host_.counters(number_).paused != 0;
+  return is_paused ? "more connections within a second than 'cps' allows" : "";
+}
+
 std::uint64_t RemoteService::active() const noexcept {
   return host_.is_running() && !ended_ ? host_.counters(number_).active : 0;
 }

@@ -71,7 +71,7 @@ class RemoteService final : public service::ManagedService {
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
   void on_idle(std::function<void()> handler) override;
-  std::string pause_reason() const override { return host_.why_absent(); }
+  std::string pause_reason() const override;
   std::uint64_t active() const noexcept override;
   service::Counters counters() const noexcept override;
   std::optional<plugin::DatagramCounters> datagrams() const noexcept override;

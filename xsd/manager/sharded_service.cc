@@ -153,7 +153,7 @@ void ShardedService::hold_or_resume() {
 // While one of them is there the others are not missed.
 std::string ShardedService::pause_reason() const {
   for (const auto& shard : shards_) {
-    if (shard->pause_reason().empty()) return {};
+    if (shard->pause_reason().empty()) return Service::pause_reason();
   }
   return shards_.front()->pause_reason();
 }

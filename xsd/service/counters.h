@@ -15,10 +15,11 @@ namespace xsd::service {
 struct Counters {
   std::uint64_t started = 0;  ///< connections and instances
   std::uint64_t active = 0;   ///< of those, the connections of a plugin service that are open
+  std::uint64_t paused = 0;   ///< 1: for `cps`, nobody is taken
   policy::RefusalCounters refused{};
   plugin::DatagramCounters datagrams;
 
-  /// But for `active`, which is a number of now.
+  /// But for `active` and `paused`, which are of now.
   Counters& operator+=(const Counters& more) noexcept {
     started += more.started;
     for (std::size_t i = 0; i < refused.size(); ++i)

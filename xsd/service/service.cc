@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "xsd/base/number.h"
 #include "xsd/base/text.h"
 #include "xsd/config/plugins.h"
 #include "xsd/plugin/library.h"
@@ -86,6 +87,7 @@ Service::Service(ServiceContext& context, Prepared prepared)
       }) {
   take_address_lists();
   take_source_limits();
+  take_pace();
 }
 
 bool ManagedService::can_become(const Prepared& next) const noexcept {
@@ -118,6 +120,7 @@ void Service::apply(Prepared next) {
   told_ = 0;
   if (!same_lists) take_address_lists();
   take_source_limits();
+  take_pace();
   if (same_options) return;
   for (const auto& listener : listeners_) {
     listener->socket().set_backlog(definition().backlog);
@@ -153,8 +156,10 @@ Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
   std::vector<std::unique_ptr<Listener>> leaving(std::make_move_iterator(dropped),
                                                  std::make_move_iterator(listeners_.end()));
   listeners_.erase(dropped, listeners_.end());
-  for (const auto& listener : added)
+  for (const auto& listener : added) {
+    if (pace_ && pace_->over.armed()) listener->set_paced(true);
     adopt_listener(*listener);
+  }
   listeners_.insert(listeners_.end(), std::make_move_iterator(added.begin()),
                     std::make_move_iterator(added.end()));
   for (const auto& listener : leaving) {
@@ -220,7 +225,12 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
     if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
   }
-  if (reason) refuse(*reason, id, remote, local);
+  if (!reason && is_too_early()) reason = policy::Reason::Rate;
+  if (reason) {
+    refuse(*reason, id, remote, local);
+  } else {
+    count_pace();
+  }
   return !reason;
 }
 
@@ -233,13 +243,15 @@ bool Service::admit_datagram(const net::SocketAddress& sender) {
     ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
     return false;
   }
-  if (!sources_) return true;
   policy::SourceTicket ticket;
-  const auto reason = begin_source(sender, ticket);
+  auto reason = begin_source(sender, ticket);
+  if (!reason && sources_) sources_->table.end(ticket);
+  // There is no queue that it could be put back into.
+  if (!reason && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
     ++counters_->refused[static_cast<std::size_t>(*reason)];
   } else {
-    sources_->table.end(ticket);
+    count_pace();
   }
   return !reason;
 }
@@ -256,6 +268,76 @@ void Service::take_address_lists() {
   std::optional<config::AddressSet> only_from;
   if (definition().only_from) only_from = set_of(*definition().only_from);
   access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().no_access));
+}
+
+void Service::take_pace() {
+  const config::ServiceDefinition& now = definition();
+  if (!now.rate && !now.cps) {
+    if (pace_) go_on();
+    pace_.reset();
+    return;
+  }
+  if (!pace_)
+    pace_ = std::make_unique<Pace>(Pace{.over = reactor::Timer(context_.loop, [this] { go_on(); })});
+  if (!now.cps) {
+    pace_->cps.reset();
+  } else if (pace_->cps) {
+    pace_->cps->set_limit(*now.cps);
+  } else {
+    pace_->cps.emplace(*now.cps);
+  }
+  if (pace_->over.armed()) go_on();  // the new limits find out themselves
+}
+
+bool Service::is_too_early() {
+  const auto& rate = definition().rate;
+  if (!pace_ || !rate || pace_->bucket.until_next(rate->limit, context_.loop.now()) == Duration::zero())
+    return false;
+  if (rate->refuses) {
+    warn_once(policy::Reason::Rate,
+              "refusing connections: more come than " + config::to_string(rate->limit.rate) + " (rate)");
+    return true;
+  }
+  return false;
+}
+
+void Service::count_pace() {
+  if (!pace_) return;
+  const MonotonicTime now = context_.loop.now();
+  if (const auto& rate = definition().rate) {
+    (void)pace_->bucket.take(rate->limit, now);  // none for the rest of the queue of a socket that goes
+    if (!rate->refuses) set_paced(pace_->bucket.until_next(rate->limit, now));
+  }
+  if (!pace_->cps) return;
+  const auto until = pace_->cps->count(now);
+  if (!until) return;
+  const config::CpsLimit& limit = *definition().cps;
+  pace_->reason = "more than " + std::to_string(limit.connections) + " connections within a second (cps)";
+  log::warning("{}: {}; clients wait for {}", name(), pace_->reason, format_duration(limit.wait));
+  counters_->paused = 1;
+  set_paced(*until - now);
+}
+
+void Service::set_paced(Duration time) {
+  if (time <= Duration::zero()) return;
+  // Both limits may hold: the later end counts.
+  if (pace_->over.armed() && pace_->until > context_.loop.now() + time) return;
+  pace_->until = context_.loop.now() + time;
+  pace_->over.arm(time);
+  for (const auto& listener : listeners_)
+    listener->set_paced(true);
+}
+
+void Service::go_on() {
+  pace_->over.cancel();
+  pace_->reason.clear();
+  counters_->paused = 0;
+  for (const auto& listener : listeners_)
+    listener->set_paced(false);
+}
+
+std::string Service::pause_reason() const {
+  return pause_reason_.empty() && pace_ ? pace_->reason : pause_reason_;
 }
 
 // What was begun without a table is not counted when there is one.

@@ -18,7 +18,9 @@
 #include "xsd/plugin/hosted_service.h"
 #include "xsd/plugin/registry.h"
 #include "xsd/policy/access_list.h"
+#include "xsd/policy/cps_watch.h"
 #include "xsd/policy/source_table.h"
+#include "xsd/policy/token_bucket.h"
 #include "xsd/policy/verdict.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/service/context.h"
@@ -41,7 +43,7 @@ class Service : public ManagedService, public ListenerOwner {
   Counters counters() const noexcept override { return *counters_; }
   /// Counts in `cell` from now on, which outlives the service, as if it had done so from the beginning.
   void count_in(Counters& cell) noexcept;
-  std::string pause_reason() const override { return pause_reason_; }
+  std::string pause_reason() const override;
 
   void apply(Prepared next) override;
   Status listen_on(const std::vector<net::BoundSocket*>& sockets) final;
@@ -73,6 +75,8 @@ class Service : public ManagedService, public ListenerOwner {
   bool lets_in(const net::SocketAddress& peer) const noexcept;
   /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
+  /// Counts one that came in for `rate` and `cps`: the listeners may be held then.
+  void count_pace();
   /// What is counted of the connection's source; without effect if nothing is.
   void release(std::uint64_t id) noexcept;
   /// Records and counts; releases.
@@ -92,20 +96,34 @@ class Service : public ManagedService, public ListenerOwner {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
  private:
+  /// Of all clients together.
+  struct Pace {
+    policy::TokenBucket bucket{};
+    std::optional<policy::CpsWatch> cps{};
+    std::string reason{};  ///< of a pause for `cps`
+    MonotonicTime until{};
+    reactor::Timer over;  ///< armed: the listeners are held
+  };
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
   };
 
   void take_address_lists();
+  void take_pace();
+  /// Counts nothing.
+  bool is_too_early();
+  void set_paced(Duration time);
+  void go_on();
   void take_source_limits();
   /// The limit of the source that is reached; otherwise it is counted in `ticket`.
   std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
 
   Counters own_counters_;
   std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
-  std::unique_ptr<Sources> sources_;            ///< nothing while no key has asked for it
-  unsigned told_ = 0;                           ///< a bit for each reason that a line has told of
+  std::unique_ptr<Pace> pace_;
+  std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
+  unsigned told_ = 0;                 ///< a bit for each reason that a line has told of
   MonotonicTime last_told_{};
   std::function<void()> on_idle_;
   reactor::Timer idle_timer_;
