@@ -181,7 +181,9 @@ TEST_F(Field, hup_closes_echo_opens_telnet_and_harms_nobody_else) {
     }
     return contains(calls, "+++ exited");
   }));
-  EXPECT_EQ(count_lines(calls, hup_read), 1U) << "the signal is data";
+  // strace breaks a call in two where another process comes between.
+  EXPECT_EQ(count_lines(calls, hup_read) + count_lines(calls, R"(<... read resumed>"\1\0\0\0)"), 1U)
+      << "the signal is data";
   EXPECT_GE(count_lines(calls, "EPOLL_CTL_ADD, " + number + ","), 1U) << "on a descriptor of the loop";
   EXPECT_EQ(count_lines(calls, "--- SIG"), 0U) << "no signal is delivered";
   EXPECT_EQ(count_lines(calls, "rt_sigreturn"), 0U) << "no handler runs";
