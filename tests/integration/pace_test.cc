@@ -41,7 +41,7 @@ TEST_P(Pace, rate_refuses_them_if_that_is_said) {
   EXPECT_FALSE(serves());
   EXPECT_TRUE(daemon.wait_log("echo: refuse"));
   EXPECT_THAT(daemon.log_lines("echo: refuse"), Each(HasSubstr(" reason=rate")));
-  EXPECT_THAT(daemon.log(), HasSubstr("echo: refusing connections: more come than 1/h (rate)"));
+  EXPECT_THAT(daemon.log(), HasSubstr("echo: refusing clients: more come than 1/h (rate)"));
   // What the new limit has to spare counts from now on.
   write_echo("rate: {limit: 100/s, burst: 3, action: refuse}");
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
@@ -77,6 +77,9 @@ TEST_P(Pace, cps_is_shown_as_a_pause_and_ends_with_its_key) {
   ASSERT_TRUE(waiting.send("x\n"));
   EXPECT_EQ(waiting.receive(1, Milliseconds(100)), "");
   EXPECT_THAT(daemon.state("state: echo:").back(), HasSubstr(" paused "));
+  write_echo("cps: [1, 1h]\ninstances: 100");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
+  EXPECT_EQ(waiting.receive(1, Milliseconds(100)), "") << "the pause goes on over a reload";
   write_echo("");
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
   EXPECT_EQ(waiting.receive(2), "x\n");
@@ -99,7 +102,7 @@ TEST(PaceOfDatagrams, rate_drops_what_comes_too_early) {
   const TempFolder folder;
   const std::uint16_t port = free_port();
   folder.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: " + yaml_quoted(udp(port)) +
-                                       "\nrate: {limit: 1/h, burst: 2, action: refuse}\n");
+                                       "\nrate: {limit: 1/h, burst: 2}\n");
   Daemon daemon(folder);
   UdpClient client(port);
   int answers = 0;

@@ -179,7 +179,7 @@ void ProgramService::on_input(Listener& listener) {
     wait_for_room(listener);
   }
   if (result == StartResult::Started) {
-    count_pace();  // of a `wait` service its starts
+    count_pace(true);  // of a `wait` service its starts
     instances_.back().head = head;
     instances_.back().clients = clients;
     instances_.back().queue = std::move(queue);

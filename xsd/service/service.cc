@@ -116,11 +116,13 @@ void Service::apply(Prepared next) {
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   const bool same_lists = definition().only_from == next.definition->only_from &&
                           definition().no_access == next.definition->no_access;
+  const bool same_pace =
+      definition().rate == next.definition->rate && definition().cps == next.definition->cps;
   prepared_ = std::move(next);
   told_ = 0;
   if (!same_lists) take_address_lists();
   take_source_limits();
-  take_pace();
+  if (!same_pace) take_pace();  // otherwise a pause goes on
   if (same_options) return;
   for (const auto& listener : listeners_) {
     listener->socket().set_backlog(definition().backlog);
@@ -225,11 +227,12 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
     if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
   }
-  if (!reason && is_too_early()) reason = policy::Reason::Rate;
+  const bool refuses = definition().rate && definition().rate->refuses;
+  if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
     refuse(*reason, id, remote, local);
   } else {
-    count_pace();
+    count_pace(!refuses);
   }
   return !reason;
 }
@@ -251,7 +254,7 @@ bool Service::admit_datagram(const net::SocketAddress& sender) {
   if (reason) {
     ++counters_->refused[static_cast<std::size_t>(*reason)];
   } else {
-    count_pace();
+    count_pace(false);
   }
   return !reason;
 }
@@ -291,22 +294,18 @@ void Service::take_pace() {
 
 bool Service::is_too_early() {
   const auto& rate = definition().rate;
-  if (!pace_ || !rate || pace_->bucket.until_next(rate->limit, context_.loop.now()) == Duration::zero())
-    return false;
-  if (rate->refuses) {
-    warn_once(policy::Reason::Rate,
-              "refusing connections: more come than " + config::to_string(rate->limit.rate) + " (rate)");
-    return true;
-  }
-  return false;
+  if (!rate || pace_->bucket.until_next(rate->limit, context_.loop.now()) == Duration::zero()) return false;
+  warn_once(policy::Reason::Rate,
+            "refusing clients: more come than " + config::to_string(rate->limit.rate) + " (rate)");
+  return true;
 }
 
-void Service::count_pace() {
+void Service::count_pace(bool waits) {
   if (!pace_) return;
   const MonotonicTime now = context_.loop.now();
   if (const auto& rate = definition().rate) {
     (void)pace_->bucket.take(rate->limit, now);  // none for the rest of the queue of a socket that goes
-    if (!rate->refuses) set_paced(pace_->bucket.until_next(rate->limit, now));
+    if (waits) set_paced(pace_->bucket.until_next(rate->limit, now));
   }
   if (!pace_->cps) return;
   const auto until = pace_->cps->count(now);

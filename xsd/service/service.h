@@ -75,8 +75,9 @@ class Service : public ManagedService, public ListenerOwner {
   bool lets_in(const net::SocketAddress& peer) const noexcept;
   /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
-  /// Counts one that came in for `rate` and `cps`: the listeners may be held then.
-  void count_pace();
+  /// Counts one that came in for `rate` and `cps`: the listeners may be held then. `waits`: the next one is
+  /// to wait until the rate allows it.
+  void count_pace(bool waits);
   /// What is counted of the connection's source; without effect if nothing is.
   void release(std::uint64_t id) noexcept;
   /// Records and counts; releases.
@@ -111,7 +112,7 @@ class Service : public ManagedService, public ListenerOwner {
 
   void take_address_lists();
   void take_pace();
-  /// Counts nothing.
+  /// The rate does not allow another one yet; a line tells of it. Counts nothing.
   bool is_too_early();
   void set_paced(Duration time);
   void go_on();
