@@ -51,6 +51,7 @@ std::optional<RateLimit> get_rate_limit(WireReader& in) {
 }  // namespace
 
 std::string encode_definition(const ServiceDefinition& definition, const Resolution& resolution) {
+  const ClientRules& clients = *definition.clients;
   std::string out;
   put_text(out, definition.id);
   put_text(out, definition.service);
@@ -58,17 +59,17 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.flags);
   put_number(out, definition.backlog);
   put_number(out, definition.instances.value);
-  put_number(out, static_cast<std::uint8_t>(definition.only_from ? 1 : 0));
-  put_rules(out, definition.only_from.value_or(std::vector<AddressRule>()));
-  put_rules(out, definition.no_access);
+  put_number(out, static_cast<std::uint8_t>(clients.only_from ? 1 : 0));
+  put_rules(out, clients.only_from.value_or(std::vector<AddressRule>()));
+  put_rules(out, clients.no_access);
   put_number(out, definition.per_source.value);
-  put_number(out, definition.source_prefix.v4);
-  put_number(out, definition.source_prefix.v6);
-  put_rate_limit(out, definition.source_rate);
-  put_rate_limit(out, definition.rate ? std::optional(definition.rate->limit) : std::nullopt);
-  put_number(out, static_cast<std::uint8_t>(definition.rate && definition.rate->refuses ? 1 : 0));
-  put_number(out, definition.cps ? definition.cps->connections : 0U);
-  put_number(out, static_cast<std::int64_t>(definition.cps ? definition.cps->wait.count() : 0));
+  put_number(out, clients.source_prefix.v4);
+  put_number(out, clients.source_prefix.v6);
+  put_rate_limit(out, clients.source_rate);
+  put_rate_limit(out, clients.rate ? std::optional(clients.rate->limit) : std::nullopt);
+  put_number(out, static_cast<std::uint8_t>(clients.rate && clients.rate->refuses ? 1 : 0));
+  put_number(out, clients.cps ? clients.cps->connections : 0U);
+  put_number(out, static_cast<std::int64_t>(clients.cps ? clients.cps->wait.count() : 0));
   put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
   put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
@@ -97,20 +98,22 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->flags = in.get<unsigned>();
   definition->backlog = in.get<std::uint32_t>();
   definition->instances.value = in.get<std::uint64_t>();
+  ClientRules clients;
   const bool has_only_from = in.flag();
-  bool makes_sense = get_rules(in, definition->only_from.emplace()) && get_rules(in, definition->no_access);
-  if (!has_only_from) definition->only_from.reset();
+  const bool makes_sense = get_rules(in, clients.only_from.emplace()) && get_rules(in, clients.no_access);
+  if (!has_only_from) clients.only_from.reset();
   definition->per_source.value = in.get<std::uint64_t>();
-  definition->source_prefix.v4 = std::min(in.get<std::uint8_t>(), std::uint8_t{32});
-  definition->source_prefix.v6 = std::min(in.get<std::uint8_t>(), std::uint8_t{128});
-  definition->source_rate = get_rate_limit(in);
+  clients.source_prefix.v4 = std::min(in.get<std::uint8_t>(), std::uint8_t{32});
+  clients.source_prefix.v6 = std::min(in.get<std::uint8_t>(), std::uint8_t{128});
+  clients.source_rate = get_rate_limit(in);
   const std::optional<RateLimit> rate = get_rate_limit(in);
   const bool refuses = in.flag();
-  if (rate) definition->rate = ServiceRate{*rate, refuses};
+  if (rate) clients.rate = ServiceRate{*rate, refuses};
   CpsLimit cps;
   cps.connections = std::min(in.get<std::uint32_t>(), kMaxCps);
   cps.wait = Duration(in.get<std::int64_t>());
-  if (cps.connections > 0) definition->cps = cps;
+  if (cps.connections > 0) clients.cps = cps;
+  if (clients != ClientRules()) definition->clients.edit() = std::move(clients);
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());
   if (has_idle_timeout) definition->idle_timeout = idle_timeout;

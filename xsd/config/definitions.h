@@ -21,6 +21,7 @@
 
 #include "xsd/base/clock.h"
 #include "xsd/config/address_rules.h"
+#include "xsd/config/rare.h"
 #include "xsd/config/rate.h"
 #include "xsd/config/source_prefix.h"
 #include "xsd/net/endpoint.h"
@@ -135,6 +136,19 @@ struct ValueOrigin {
   Position where;  ///< of the key, in the service's file, or in the main file if from_defaults
 };
 
+/// Who may connect, and how often.
+struct ClientRules {
+  std::optional<std::vector<AddressRule>> only_from;  ///< nothing: everybody
+  std::vector<AddressRule> no_access;
+  std::optional<ServiceRate> rate;
+  std::optional<CpsLimit> cps;
+  SourcePrefix source_prefix;            ///< what counts as one source
+  std::optional<RateLimit> source_rate;  ///< of one source; nothing: none
+
+  bool has_lists() const noexcept { return only_from || !no_access.empty(); }
+  friend bool operator==(const ClientRules&, const ClientRules&) = default;
+};
+
 struct ServiceDefinition {
   std::string id;
   std::string service;
@@ -173,14 +187,9 @@ struct ServiceDefinition {
   bool no_new_privs = true;
   std::vector<ResourceLimit> rlimits;  ///< by resource, each once
 
-  Limit instances;  ///< 256 for programs, unlimited for plugins, unless written
-  std::optional<std::vector<AddressRule>> only_from;  ///< nothing: everybody
-  std::vector<AddressRule> no_access;
-  std::optional<ServiceRate> rate;
-  std::optional<CpsLimit> cps;
-  Limit per_source;                      ///< connections of one source at a time
-  SourcePrefix source_prefix;            ///< what counts as one
-  std::optional<RateLimit> source_rate;  ///< of one source; nothing: none
+  Limit instances;   ///< 256 for programs, unlimited for plugins, unless written
+  Limit per_source;  ///< connections of one source at a time
+  Rare<ClientRules> clients;
   std::optional<Duration> idle_timeout;  ///< nothing: none
   Duration stop_timeout = std::chrono::seconds(10);
   OnRemove on_remove = OnRemove::Terminate;
@@ -190,9 +199,8 @@ struct ServiceDefinition {
 
   std::vector<ValueOrigin> origins;  ///< only of values that were written somewhere
 
-  bool has_address_lists() const noexcept { return only_from || !no_access.empty(); }
   /// Whether anything is limited for each source by itself.
-  bool limits_sources() const noexcept { return !per_source.is_unlimited() || source_rate; }
+  bool limits_sources() const noexcept { return !per_source.is_unlimited() || clients->source_rate; }
   /// Whether programs run for it: the keys about programs have a meaning.
   bool starts_programs() const noexcept { return kind == ServiceKind::Program || !programs.empty(); }
   /// nullptr if it declares none of this name.

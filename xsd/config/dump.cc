@@ -241,33 +241,33 @@ std::string address_list(const std::vector<AddressRule>& rules) {
 }  // namespace
 
 Encoded only_from(const ServiceDefinition& definition) {
-  return definition.only_from ? Encoded(address_list(*definition.only_from)) : std::nullopt;
+  return definition.clients->only_from ? Encoded(address_list(*definition.clients->only_from)) : std::nullopt;
 }
 
 Encoded no_access(const ServiceDefinition& definition) {
-  return address_list(definition.no_access);
+  return address_list(definition.clients->no_access);
 }
 
 Encoded source_prefix(const ServiceDefinition& definition) {
-  const SourcePrefix& prefix = definition.source_prefix;
+  const SourcePrefix& prefix = definition.clients->source_prefix;
   return "{v4: " + std::to_string(prefix.v4) + ", v6: " + std::to_string(prefix.v6) + "}";
 }
 
 Encoded source_rate(const ServiceDefinition& definition) {
-  if (!definition.source_rate) return std::nullopt;
-  return "{" + bucket(*definition.source_rate) + "}";
+  if (!definition.clients->source_rate) return std::nullopt;
+  return "{" + bucket(*definition.clients->source_rate) + "}";
 }
 
 Encoded rate(const ServiceDefinition& definition) {
-  if (!definition.rate) return std::nullopt;
-  return "{" + bucket(definition.rate->limit) +
-         ", action: " + (definition.rate->refuses ? "refuse" : "delay") + "}";
+  if (!definition.clients->rate) return std::nullopt;
+  return "{" + bucket(definition.clients->rate->limit) +
+         ", action: " + (definition.clients->rate->refuses ? "refuse" : "delay") + "}";
 }
 
 Encoded cps(const ServiceDefinition& definition) {
-  if (!definition.cps) return std::nullopt;
-  return "[" + std::to_string(definition.cps->connections) + ", " + format_duration(definition.cps->wait) +
-         "]";
+  if (!definition.clients->cps) return std::nullopt;
+  return "[" + std::to_string(definition.clients->cps->connections) + ", " +
+         format_duration(definition.clients->cps->wait) + "]";
 }
 
 Encoded env(const ServiceDefinition& definition) {

@@ -264,7 +264,7 @@ class Finisher {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
     if (draft_.wait && draft_.limits_sources()) check_wait_keys();
-    if (draft_.wait && !datagram && draft_.has_address_lists()) {
+    if (draft_.wait && !datagram && draft_.clients->has_lists()) {
       const ValueOrigin* const list = own("only_from") != nullptr ? own("only_from") : own("no_access");
       sink_.error(
           list != nullptr ? list->where : draft_.where,

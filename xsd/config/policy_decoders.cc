@@ -114,13 +114,13 @@ void edit_list(DecodeInput& in, const YamlNode& value, std::vector<AddressRule>&
 
 // An empty list lets nobody in; without one everybody is.
 void only_from(DecodeInput& in, const YamlNode& value) {
-  std::vector<AddressRule> list = in.draft->only_from.value_or(std::vector<AddressRule>());
+  std::vector<AddressRule> list = in.draft->clients.edit().only_from.value_or(std::vector<AddressRule>());
   edit_list(in, value, list);
-  in.draft->only_from = std::move(list);
+  in.draft->clients.edit().only_from = std::move(list);
 }
 
 void no_access(DecodeInput& in, const YamlNode& value) {
-  edit_list(in, value, in.draft->no_access);
+  edit_list(in, value, in.draft->clients.edit().no_access);
 }
 
 void source_prefix(DecodeInput& in, const YamlNode& value) {
@@ -135,15 +135,15 @@ void source_prefix(DecodeInput& in, const YamlNode& value) {
       unknown_member(in, member, "v4 and v6");
     }
   }
-  in.draft->source_prefix = prefix;
+  in.draft->clients.edit().source_prefix = prefix;
 }
 
 void source_rate(DecodeInput& in, const YamlNode& value) {
-  in.draft->source_rate = is_unlimited(value) ? std::nullopt : bucket(in, value, false);
+  in.draft->clients.edit().source_rate = is_unlimited(value) ? std::nullopt : bucket(in, value, false);
 }
 
 void rate(DecodeInput& in, const YamlNode& value) {
-  in.draft->rate.reset();
+  in.draft->clients.edit().rate.reset();
   if (is_unlimited(value)) return;
   const auto limit = bucket(in, value, true);
   const YamlNode* const action = value.find("action");
@@ -155,13 +155,13 @@ void rate(DecodeInput& in, const YamlNode& value) {
                                               describe(*action));
     }
   }
-  if (limit) in.draft->rate = ServiceRate{*limit, refuses};
+  if (limit) in.draft->clients.edit().rate = ServiceRate{*limit, refuses};
 }
 
 // In seconds if there is no unit, as xinetd has it; 0 of both is no limit there.
 void cps(DecodeInput& in, const YamlNode& value) {
   constexpr std::string_view kWanted = "a number of connections and a pause";
-  in.draft->cps.reset();
+  in.draft->clients.edit().cps.reset();
   if (is_unlimited(value)) return;
   if (!value.is_list() || value.items.size() != 2) return refuse_value(in, value, kWanted, "write [50, 10s]");
   const YamlNode& count_node = value.items[0];
@@ -184,7 +184,7 @@ void cps(DecodeInput& in, const YamlNode& value) {
   if (*count == 0)
     return in.sink.error(count_node.where,
                          "'cps' of 0 connections lets nobody in: to switch it off write [0, 0]");
-  in.draft->cps = CpsLimit{static_cast<std::uint32_t>(*count), *pause};
+  in.draft->clients.edit().cps = CpsLimit{static_cast<std::uint32_t>(*count), *pause};
 }
 
 }  // namespace xsd::config::decoders

@@ -114,10 +114,10 @@ void Service::count_in(Counters& cell) noexcept {
 void Service::apply(Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
-  const bool same_lists = definition().only_from == next.definition->only_from &&
-                          definition().no_access == next.definition->no_access;
-  const bool same_pace =
-      definition().rate == next.definition->rate && definition().cps == next.definition->cps;
+  const bool same_lists = definition().clients->only_from == next.definition->clients->only_from &&
+                          definition().clients->no_access == next.definition->clients->no_access;
+  const bool same_pace = definition().clients->rate == next.definition->clients->rate &&
+                         definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
   told_ = 0;
   if (!same_lists) take_address_lists();
@@ -227,7 +227,7 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
     if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
   }
-  const bool refuses = definition().rate && definition().rate->refuses;
+  const bool refuses = definition().clients->rate && definition().clients->rate->refuses;
   if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
     refuse(*reason, id, remote, local);
@@ -261,7 +261,7 @@ bool Service::admit_datagram(const net::SocketAddress& sender) {
 
 void Service::take_address_lists() {
   access_.reset();
-  if (!definition().has_address_lists()) return;
+  if (!definition().clients->has_lists()) return;
   const auto set_of = [](const std::vector<config::AddressRule>& rules) {
     config::AddressSet set;
     for (std::size_t i = 0; i < rules.size(); ++i)
@@ -269,12 +269,12 @@ void Service::take_address_lists() {
     return set;
   };
   std::optional<config::AddressSet> only_from;
-  if (definition().only_from) only_from = set_of(*definition().only_from);
-  access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().no_access));
+  if (definition().clients->only_from) only_from = set_of(*definition().clients->only_from);
+  access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().clients->no_access));
 }
 
 void Service::take_pace() {
-  const config::ServiceDefinition& now = definition();
+  const config::ClientRules& now = *definition().clients;
   if (!now.rate && !now.cps) {
     if (pace_) go_on();
     pace_.reset();
@@ -293,7 +293,7 @@ void Service::take_pace() {
 }
 
 bool Service::is_too_early() {
-  const auto& rate = definition().rate;
+  const auto& rate = definition().clients->rate;
   if (!rate || pace_->bucket.until_next(rate->limit, context_.loop.now()) == Duration::zero()) return false;
   warn_once(policy::Reason::Rate,
             "refusing clients: more come than " + config::to_string(rate->limit.rate) + " (rate)");
@@ -303,14 +303,14 @@ bool Service::is_too_early() {
 void Service::count_pace(bool waits) {
   if (!pace_) return;
   const MonotonicTime now = context_.loop.now();
-  if (const auto& rate = definition().rate) {
+  if (const auto& rate = definition().clients->rate) {
     (void)pace_->bucket.take(rate->limit, now);  // none for the rest of the queue of a socket that goes
     if (waits) set_paced(pace_->bucket.until_next(rate->limit, now));
   }
   if (!pace_->cps) return;
   const auto until = pace_->cps->count(now);
   if (!until) return;
-  const config::CpsLimit& limit = *definition().cps;
+  const config::CpsLimit& limit = *definition().clients->cps;
   pace_->reason = "more than " + std::to_string(limit.connections) + " connections within a second (cps)";
   log::warning("{}: {}; clients wait for {}", name(), pace_->reason, format_duration(limit.wait));
   counters_->paused = 1;
@@ -341,8 +341,8 @@ std::string Service::pause_reason() const {
 
 // What was begun without a table is not counted when there is one.
 void Service::take_source_limits() {
-  const policy::SourceLimits limits{definition().per_source, definition().source_rate,
-                                    definition().source_prefix};
+  const policy::SourceLimits limits{definition().per_source, definition().clients->source_rate,
+                                    definition().clients->source_prefix};
   if (sources_) {
     sources_->table.set_limits(limits);
   } else if (definition().limits_sources()) {
@@ -361,7 +361,8 @@ std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& re
                                              " already (per_source)");
   } else if (admission.refused) {
     warn_once(*admission.refused, "refusing " + remote.host() + ", which comes more often than " +
-                                      config::to_string(definition().source_rate->rate) + " (source_rate)");
+                                      config::to_string(definition().clients->source_rate->rate) +
+                                      " (source_rate)");
   }
   return admission.refused;
 }

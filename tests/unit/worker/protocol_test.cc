@@ -107,11 +107,12 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   definition.plugin = "echo";
   definition.flags = config::kFlagKeepAlive;
   definition.instances.value = 3;
-  definition.only_from = {*config::parse_address_rule("10.1.{2,3}"), *config::parse_address_rule("::1")};
-  definition.no_access = {*config::parse_address_rule("10.1.2.0/25")};
+  definition.clients.edit().only_from = {*config::parse_address_rule("10.1.{2,3}"),
+                                         *config::parse_address_rule("::1")};
+  definition.clients.edit().no_access = {*config::parse_address_rule("10.1.2.0/25")};
   definition.per_source.value = 2;
-  definition.source_prefix = {24, 56};
-  definition.source_rate = config::RateLimit{{10, std::chrono::minutes(1)}, 5};
+  definition.clients.edit().source_prefix = {24, 56};
+  definition.clients.edit().source_rate = config::RateLimit{{10, std::chrono::minutes(1)}, 5};
   definition.idle_timeout = std::chrono::minutes(5);
   config::Resolution resolution;
   resolution.endpoints = {{net::Transport::Stream, address("127.0.0.1", 7), {}},
@@ -129,11 +130,11 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   EXPECT_EQ(wired->definition->id, "echo-1");
   EXPECT_EQ(wired->definition->flags, config::kFlagKeepAlive);
   EXPECT_EQ(wired->definition->instances.value, 3U);
-  EXPECT_EQ(wired->definition->only_from, definition.only_from);
-  EXPECT_EQ(wired->definition->no_access, definition.no_access);
+  EXPECT_EQ(wired->definition->clients->only_from, definition.clients->only_from);
+  EXPECT_EQ(wired->definition->clients->no_access, definition.clients->no_access);
   EXPECT_EQ(wired->definition->per_source, definition.per_source);
-  EXPECT_EQ(wired->definition->source_prefix, definition.source_prefix);
-  EXPECT_EQ(wired->definition->source_rate, definition.source_rate);
+  EXPECT_EQ(wired->definition->clients->source_prefix, definition.clients->source_prefix);
+  EXPECT_EQ(wired->definition->clients->source_rate, definition.clients->source_rate);
   EXPECT_EQ(wired->definition->idle_timeout, std::chrono::minutes(5));
   EXPECT_EQ(wired->resolution->endpoints, resolution.endpoints);
   EXPECT_FALSE(config::decode_definition(std::string(entries->front().definition) + "x"));
@@ -143,11 +144,11 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
 TEST(WorkerProtocol, a_list_that_lets_nobody_in_is_not_one_that_is_missing) {
   config::ServiceDefinition definition;
   definition.id = "echo";
-  definition.only_from.emplace();
+  definition.clients.edit().only_from.emplace();
   const auto wired = config::decode_definition(config::encode_definition(definition, {}));
   ASSERT_TRUE(wired);
-  ASSERT_TRUE(wired->definition->only_from);
-  EXPECT_TRUE(wired->definition->only_from->empty());
+  ASSERT_TRUE(wired->definition->clients->only_from);
+  EXPECT_TRUE(wired->definition->clients->only_from->empty());
 }
 
 }  // namespace
