@@ -232,10 +232,10 @@ std::string bucket(const RateLimit& limit) {
 }
 
 std::string address_list(const std::vector<AddressRule>& rules) {
-  std::string out;
-  for (const AddressRule& rule : rules)
-    out += (out.empty() ? "" : ", ") + yaml_scalar(to_string(rule));
-  return "[" + out + "]";
+  std::vector<std::string> texts;
+  std::transform(rules.begin(), rules.end(), std::back_inserter(texts),
+                 [](const AddressRule& rule) { return to_string(rule); });
+  return text_list(texts);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "xsd/base/text.h"
+#include "xsd/config/loader.h"
+#include "xsd/config/yaml_text.h"
 
 namespace xsd::config {
 namespace {
@@ -13,14 +15,8 @@ namespace {
 using Edit = XinetdAttribute::Edit;
 using Kind = XinetdItem::Kind;
 
-constexpr std::size_t kMaxItems = 10000;
-
 bool is_blank(char c) noexcept {
   return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
-bool begins_character(char c) noexcept {
-  return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
 }
 
 /// The words of a line; columns count characters.
@@ -34,10 +30,9 @@ std::vector<XinetdWord> split(std::string_view line, std::uint32_t number) {
       continue;
     }
     XinetdWord word{{}, {number, column}};
-    for (; i < line.size() && !is_blank(line[i]); ++i) {
+    for (; i < line.size() && !is_blank(line[i]); ++i)
       word.text += line[i];
-      if (begins_character(line[i])) ++column;
-    }
+    column += characters(word.text);
     words.push_back(std::move(word));
   }
   return words;
@@ -47,8 +42,7 @@ std::vector<XinetdWord> split(std::string_view line, std::uint32_t number) {
 XinetdWord take_front(XinetdWord& word, std::size_t count) {
   XinetdWord front{word.text.substr(0, count), word.where};
   word.text.erase(0, count);
-  word.where.column +=
-      static_cast<std::uint32_t>(std::count_if(front.text.begin(), front.text.end(), begins_character));
+  word.where.column += characters(front.text);
   return front;
 }
 
@@ -148,9 +142,9 @@ class Reader {
       }
     }
     const bool is_block = item.kind == Kind::Service || item.kind == Kind::Defaults;
-    if (items_.size() == kMaxItems) {
+    if (items_.size() == kMaxServices) {
       if (!std::exchange(is_full_, true))
-        sink_.error(first.where, "more than " + std::to_string(kMaxItems) + " items");
+        sink_.error(first.where, "more than " + std::to_string(kMaxServices) + " items");
       state_ = is_block ? State::Brace : State::Outside;
       is_dropped_ = is_block;
       return;

@@ -16,10 +16,6 @@ bool begins_character(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
 }
 
-std::uint32_t characters(std::string_view text) noexcept {
-  return static_cast<std::uint32_t>(std::count_if(text.begin(), text.end(), begins_character));
-}
-
 /// Why the character at the start of `text` may not stand in a file; empty if it may. Sets `length` to its
 /// bytes.
 std::string fault_of_character(std::string_view text, std::size_t& length) {
@@ -40,6 +36,10 @@ std::string fault_of_character(std::string_view text, std::size_t& length) {
 }
 
 }  // namespace
+
+std::uint32_t characters(std::string_view text) noexcept {
+  return static_cast<std::uint32_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
 
 Position PositionFinder::at(std::size_t offset) noexcept {
   offset = std::min(offset, text_.size());

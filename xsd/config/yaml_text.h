@@ -22,6 +22,9 @@ struct Fault {
   std::string message;
 };
 
+/// How many characters of UTF-8 begin in `text`: what columns count.
+std::uint32_t characters(std::string_view text) noexcept;
+
 /// Offsets to positions; columns count characters. It walks from the last answer: those asked for are near
 /// each other.
 class PositionFinder {
