@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "xsd/base/clock.h"
+#include "xsd/config/access_times.h"
 #include "xsd/config/address_rules.h"
 #include "xsd/config/rare.h"
 #include "xsd/config/rate.h"
@@ -74,6 +75,9 @@ enum ServiceFlags : unsigned {
   kFlagIPv6 = 16,
   kFlagNameInArgs = 32,  ///< server_args[0] is argv[0]
   kFlagNoRetry = 64,     ///< a failed clone is not tried again
+  kFlagSensor = 128,     ///< whoever connects is banned
+  kFlagNoLibwrap = 256,  ///< hosts.allow and hosts.deny are not asked
+  kFlagIdOnly = 512,     ///< only clients whose user is told by their machine (RFC 1413)
 };
 
 /// `log_on_success` and `log_on_failure`, sets.
@@ -136,18 +140,66 @@ struct ValueOrigin {
   Position where;  ///< of the key, in the service's file, or in the main file if from_defaults
 };
 
+/// What clients are sent before the service itself says anything: absolute paths of files, empty: nothing.
+struct Banners {
+  std::string always;   ///< to everybody who is accepted
+  std::string success;  ///< to those who are let in
+  std::string fail;     ///< to those who are refused
+  friend bool operator==(const Banners&, const Banners&) = default;
+};
+
 /// Who may connect, and how often.
 struct ClientRules {
   std::optional<std::vector<AddressRule>> only_from;  ///< nothing: everybody
   std::vector<AddressRule> no_access;
   std::optional<ServiceRate> rate;
   std::optional<CpsLimit> cps;
-  SourcePrefix source_prefix;            ///< what counts as one source
-  std::optional<RateLimit> source_rate;  ///< of one source; nothing: none
+  SourcePrefix source_prefix;                             ///< what counts as one source
+  std::optional<RateLimit> source_rate;                   ///< of one source; nothing: none
+  std::optional<std::vector<AccessWindow>> access_times;  ///< nothing: always
+  std::string timezone;                                   ///< of access_times; empty: that of the machine
+  std::optional<double> max_load;     ///< of the machine, one minute's mean; nothing: whatever it is
+  std::optional<Duration> deny_time;  ///< how long a SENSOR bans; zero: not at all, maximum: for ever
+  std::string libwrap;                ///< the name in hosts.allow and hosts.deny; empty: the usual one
+  Banners banners;
 
   bool has_lists() const noexcept { return only_from || !no_access.empty(); }
   friend bool operator==(const ClientRules&, const ClientRules&) = default;
 };
+
+/// How long a program may take. Where one is nothing there is no bound.
+struct ProgramTimes {
+  std::optional<Duration> max_duration;   ///< from its start to the end of its whole process tree
+  std::optional<Duration> start_timeout;  ///< until the first byte for its client
+  Duration lingering{};  ///< after the main process ends: how long what the client still sends is drained
+  friend bool operator==(const ProgramTimes&, const ProgramTimes&) = default;
+};
+
+/// Where the records of a service go.
+struct ServiceLog {
+  enum class Target : std::uint8_t { Daemon, Syslog, File };
+  Target target = Target::Daemon;  ///< Daemon: where everything goes
+  int facility = 0;                ///< of Syslog: LOG_DAEMON and the like
+  int level = 0;                   ///< of Syslog: LOG_INFO and the like
+  std::string path{};              ///< of File
+  std::uint64_t soft_limit = 0;    ///< of File, bytes: from here on a warning; 0: none
+  std::uint64_t hard_limit = 0;    ///< of File, bytes: here the file is rotated; 0: none
+  friend bool operator==(const ServiceLog&, const ServiceLog&) = default;
+};
+
+/// Where connections are passed on to.
+struct RedirectTarget {
+  std::string host;        ///< a literal address without brackets, a name, or the path of a unix socket
+  std::uint16_t port = 0;  ///< 0: unix
+  std::string service;     ///< a port that was given by its name in the services database; empty: `port`
+  Position where;
+  friend bool operator==(const RedirectTarget& a, const RedirectTarget& b) noexcept {
+    return a.host == b.host && a.port == b.port && a.service == b.service;
+  }
+};
+
+/// `type: [TCPMUX]`, `[TCPMUXPLUS]`: whether the service is reached by its name through tcpmux (RFC 1078).
+enum class MuxKind : std::uint8_t { None, Mux, MuxPlus };
 
 struct ServiceDefinition {
   std::string id;
@@ -190,6 +242,10 @@ struct ServiceDefinition {
   Limit instances;   ///< 256 for programs, unlimited for plugins, unless written
   Limit per_source;  ///< connections of one source at a time
   Rare<ClientRules> clients;
+  Rare<ProgramTimes> times;
+  Rare<ServiceLog> log;
+  Rare<RedirectTarget> redirect;
+  MuxKind mux = MuxKind::None;
   std::optional<Duration> idle_timeout;  ///< nothing: none
   Duration stop_timeout = std::chrono::seconds(10);
   OnRemove on_remove = OnRemove::Terminate;
