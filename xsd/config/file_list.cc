@@ -29,7 +29,9 @@ std::string stem_of(std::string_view path) {
   return std::string(name);
 }
 
-bool is_included(const std::string& name, const std::string& pattern) {
+bool is_included(const std::string& name, const std::string& pattern, NameRule rule) {
+  if (rule == NameRule::Exact) return name == pattern;
+  if (rule == NameRule::XinetdFolder) return name.find('.') == std::string::npos && !name.ends_with('~');
   // What editors leave behind (.name.swp, #name#, name~) begins with a dot or '#', or does not end in .yaml.
   if (name.starts_with('.') || name.starts_with('#') || !name.ends_with(kSuffix) ||
       name.size() == kSuffix.size()) {
@@ -39,7 +41,7 @@ bool is_included(const std::string& name, const std::string& pattern) {
 }
 
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit) {
+                                            std::size_t limit, NameRule rule) {
   std::vector<std::string> names;
   const DirectoryStream directory = open_directory(folder);
   if (!directory) return Error::from_errno(errno, "cannot read the folder");
@@ -51,7 +53,8 @@ Result<std::vector<std::string>> list_files(const std::string& folder, const std
       break;
     }
     std::string name = entry->d_name;
-    if (!is_included(name, pattern)) continue;
+    if (!is_included(name, pattern, rule)) continue;
+    if (rule == NameRule::XinetdFolder && entry->d_type == DT_DIR) continue;
     names.push_back(std::move(name));
     if (names.size() > limit) break;
   }

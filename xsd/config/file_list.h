@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which files an include pattern names: C-locale order, only names that end in .yaml, no dot files and no
-// leftovers of editors.
+// Which files of a folder are read: in C-locale order those that an include pattern names, only names that
+// end in .yaml, no dot files and no leftovers of editors; or those that xinetd reads.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +18,18 @@ std::string folder_of(std::string_view path);
 /// The name part of a path without ".yaml".
 std::string stem_of(std::string_view path);
 
+enum class NameRule : std::uint8_t {
+  Yaml,          ///< what a pattern names
+  Exact,         ///< one name
+  XinetdFolder,  ///< all, but none with a dot in it or a tilde at its end (xinetd.conf(5), includedir)
+};
+
 /// True if a file of this name is read where `pattern` (a name, no folder) is included.
-bool is_included(const std::string& name, const std::string& pattern);
+bool is_included(const std::string& name, const std::string& pattern, NameRule rule = NameRule::Yaml);
 
 /// The names in `folder` that `pattern` includes, in C-locale order, at most `limit` + 1 of them; ENOENT
 /// as `number` if the folder is not there.
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit);
+                                            std::size_t limit, NameRule rule = NameRule::Yaml);
 
 }  // namespace xsd::config

@@ -139,6 +139,7 @@ class Translator {
     for (const XinetdAttribute& attribute : item_.attributes)
       take(attribute);
     if (!is_defaults()) add_group();
+    if (is_internal()) drop_program_keys();
     return std::move(map_);
   }
 
@@ -317,6 +318,21 @@ class Translator {
     put(map_, "group", user->where, scalar(user->scalar, user->where));
   }
 
+  bool is_internal() const {
+    const YamlNode* const type = map_.find("type");
+    return type != nullptr && std::any_of(type->items.begin(), type->items.end(), [](const YamlNode& word) {
+             return equals_ignoring_case(word.scalar, "INTERNAL");
+           });
+  }
+
+  // xinetd wants a user of every service; one that runs no program does nothing with it.
+  void drop_program_keys() {
+    std::erase_if(map_.members, [](const YamlNode::Member& member) {
+      constexpr std::string_view kKeys[] = {"user", "group", "groups", "umask", "nice"};
+      return std::find(std::begin(kKeys), std::end(kKeys), member.key) != std::end(kKeys);
+    });
+  }
+
   void unknown(const XinetdAttribute& attribute) {
     const std::string_view nearest = nearest_attribute(attribute.name);
     ignore(attribute, nearest.empty() ? "is no attribute of xinetd's"
@@ -348,6 +364,7 @@ void add_xinetd_defaults(YamlNode& map) {
   put_unless_there(map, "cps", text_list({"50", "10"}));
   put_unless_there(map, "passenv", text_list({"*"}));
   put_unless_there(map, "no_new_privs", scalar("false", {}));
+  if (map.find("rlimit_files") == nullptr) put_unless_there(map, "rlimit_nofile", scalar("hard", {}));
   put_unless_there(map, "log_on_success", text_list({}));
   put_unless_there(map, "log_on_failure", text_list({}));
 }
@@ -386,6 +403,7 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
         }
         const std::size_t errors = sink.error_count();
         YamlNode defaults = Translator(item, sink).translate();
+        file.has_passenv = defaults.find("passenv") != nullptr;
         add_xinetd_defaults(defaults);
         file.faulty = item.faulty || sink.error_count() > errors;
         put(file.root, "defaults", item.where, std::move(defaults));

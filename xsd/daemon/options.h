@@ -9,6 +9,7 @@
 
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
+#include "xsd/config/source_format.h"
 #include "xsd/reactor/poller.h"
 
 namespace xsd::daemon {
@@ -18,7 +19,8 @@ enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins };
 struct Options {
   Mode mode = Mode::Serve;
   std::string config = "/etc/xsd/xsd.yaml";  ///< absolute
-  bool config_given = false;                 ///< it was asked for, not just taken
+  config::SourceFormat format = config::SourceFormat::Yaml;
+  bool config_given = false;  ///< it was asked for, not just taken
   bool detach = false;
   std::optional<std::string> pid_file;        ///< absolute
   std::optional<std::string> control_socket;  ///< absolute

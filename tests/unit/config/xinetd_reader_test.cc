@@ -85,6 +85,7 @@ TEST(XinetdReader, spells_out_what_xinetd_takes_for_granted) {
             "cps: [50, 10]\n"
             "passenv: [\"*\"]\n"
             "no_new_privs: false\n"
+            "rlimit_nofile: hard\n"
             "log_on_success: []\n"
             "log_on_failure: []\n");
   const Read out = read("defaults\n{\n instances = 60\n log_on_success = PID\n log_on_success = HOST\n}\n");
@@ -96,7 +97,17 @@ TEST(XinetdReader, spells_out_what_xinetd_takes_for_granted) {
             "cps: [50, 10]\n"
             "passenv: [\"*\"]\n"
             "no_new_privs: false\n"
+            "rlimit_nofile: hard\n"
             "log_on_failure: []\n");
+}
+
+TEST(XinetdReader, leaves_out_what_an_internal_service_does_not_use) {
+  const Read out = read(
+      "service echo\n{\n type = INTERNAL\n user = root\n group = 0\n groups = yes\n umask = 022\n nice = 1\n"
+      " wait = no\n}\n");
+  EXPECT_EQ(out.said, "");
+  EXPECT_EQ(write_yaml(out.file.root.find("services")->items[0]),
+            "service: echo\ntype: [INTERNAL]\nwait: no\n");
 }
 
 TEST(XinetdReader, applies_a_limit_with_a_comment_behind_it) {
