@@ -42,10 +42,11 @@ bool inherits_environment(const Inherited& inherited) {
   return origin == nullptr || origin->where.line == 0;
 }
 
-void settle_environment(YamlNode& root, bool inherits_all) {
-  if (!inherits_all) return;
+void settle(YamlNode& root, bool inherits_all) {
   for (YamlNode::Member& part : root.members) {
     if (part.key != "services") continue;
+    name_programs(part.value);
+    if (!inherits_all) continue;
     for (YamlNode& service : part.value.items) {
       std::erase_if(service.members, [](const auto& member) { return member.key == "passenv-"; });
       for (YamlNode::Member& member : service.members) {
@@ -70,7 +71,7 @@ void CachedMain::parse(SourceFormat format, const DecodeRules& rules, const std:
     readable = true;
     has_defaults = file.has_defaults;
     const Inherited& others = elsewhere != nullptr ? *elsewhere : inherited_without_defaults();
-    settle_environment(file.root, has_defaults ? !file.has_passenv : inherits_environment(others));
+    settle(file.root, has_defaults ? !file.has_passenv : inherits_environment(others));
     DecodeRules of_main = rules;
     of_main.errors_of_services = file.faulty ? 0 : sink.error_count();
     decoded = decode_main(file.root, of_main, sink, has_defaults ? Inherited{} : others);
@@ -95,7 +96,7 @@ void CachedFile::parse(SourceFormat format, const DecodeRules& rules, const std:
     XinetdFile read = read_xinetd_file(text, sink);
     include = patterns_of(read.includes);
     root = std::move(read.root);
-    settle_environment(*root, inherits_environment(main.decoded.inherited));
+    settle(*root, inherits_environment(main.decoded.inherited));
     if (read.has_defaults) {
       YamlNode own;
       own.kind = YamlNode::Kind::Map;

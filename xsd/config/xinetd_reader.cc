@@ -127,6 +127,29 @@ YamlNode* find_member(YamlNode& map, std::string_view key) noexcept {
   return nullptr;
 }
 
+/// A percent sign is nothing special in xinetd's files.
+std::string literal(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("%{")) out += '%';
+    out += text[i];
+  }
+  return out;
+}
+
+bool has_word(const YamlNode& map, std::string_view key, std::string_view word) {
+  const YamlNode* const list = map.find(key);
+  return list != nullptr && std::any_of(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
+           return equals_ignoring_case(item.scalar, word);
+         });
+}
+
+YamlNode& list_of(YamlNode& map, std::string_view key, Position where) {
+  if (YamlNode* const list = find_member(map, key)) return *list;
+  put(map, key, where, container(YamlNode::Kind::List, where));
+  return map.members.back().value;
+}
+
 /// One block to a map.
 class Translator {
  public:
@@ -139,7 +162,7 @@ class Translator {
     for (const XinetdAttribute& attribute : item_.attributes)
       take(attribute);
     if (!is_defaults()) add_group();
-    if (is_internal()) drop_program_keys();
+    if (has_word(map_, "type", "INTERNAL")) drop_program_keys();
     return std::move(map_);
   }
 
@@ -192,16 +215,6 @@ class Translator {
       case Shape::Env:
         return take_env(attribute, values);
     }
-  }
-
-  /// A percent sign is nothing special in xinetd's files.
-  static std::string literal(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text.substr(i).starts_with("%{")) out += '%';
-      out += text[i];
-    }
-    return out;
   }
 
   // What was meant to be a comment. Where one word is wanted, two slashes after it begin one too.
@@ -318,13 +331,6 @@ class Translator {
     put(map_, "group", user->where, scalar(user->scalar, user->where));
   }
 
-  bool is_internal() const {
-    const YamlNode* const type = map_.find("type");
-    return type != nullptr && std::any_of(type->items.begin(), type->items.end(), [](const YamlNode& word) {
-             return equals_ignoring_case(word.scalar, "INTERNAL");
-           });
-  }
-
   // xinetd wants a user of every service; one that runs no program does nothing with it.
   void drop_program_keys() {
     std::erase_if(map_.members, [](const YamlNode::Member& member) {
@@ -375,6 +381,19 @@ YamlNode xinetd_defaults() {
   YamlNode map = container(YamlNode::Kind::Map, {});
   add_xinetd_defaults(map);
   return map;
+}
+
+void name_programs(YamlNode& services) {
+  for (YamlNode& service : services.items) {
+    const YamlNode* const server = service.find("server");
+    if (server == nullptr || has_word(service, "flags", "NAMEINARGS")) continue;
+    const Position where = server->where;
+    YamlNode name = scalar(literal(server->scalar.substr(server->scalar.rfind('/') + 1)), where, true);
+    if (name.scalar.empty()) continue;  // a folder, which is refused
+    list_of(service, "flags", where).items.push_back(scalar("NAMEINARGS", where));
+    auto& arguments = list_of(service, "server_args", where).items;
+    arguments.insert(arguments.begin(), std::move(name));
+  }
 }
 
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {

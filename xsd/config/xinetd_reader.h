@@ -39,6 +39,10 @@ struct XinetdFile {
 /// it means is then not worth much. Never fails as a whole.
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink);
 
+/// xinetd tells a program its name without the folder, we the whole path: says so in each of these services,
+/// with NAMEINARGS.
+void name_programs(YamlNode& services);
+
 /// What xinetd itself takes for granted, for `defaults` of a file that has none.
 YamlNode xinetd_defaults();
 
