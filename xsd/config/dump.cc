@@ -68,6 +68,10 @@ std::string settings_text(const SettingsNode& node) {
   return out;
 }
 
+std::string time_limit(const std::optional<Duration>& time) {
+  return time ? format_duration(*time) : "unlimited";
+}
+
 // Text for a comment: it must stay on its line.
 std::string comment_text(std::string_view text) {
   std::string out;
@@ -284,8 +288,19 @@ Encoded env(const ServiceDefinition& definition) {
 }
 
 Encoded idle_timeout(const ServiceDefinition& definition) {
-  if (definition.kind == ServiceKind::Program) return std::nullopt;
-  return definition.idle_timeout ? format_duration(*definition.idle_timeout) : "unlimited";
+  return time_limit(definition.idle_timeout);
+}
+
+Encoded max_duration(const ServiceDefinition& definition) {
+  return time_limit(definition.times->max_duration);
+}
+
+Encoded start_timeout(const ServiceDefinition& definition) {
+  return time_limit(definition.times->start_timeout);
+}
+
+Encoded lingering(const ServiceDefinition& definition) {
+  return format_duration(definition.times->lingering);
 }
 
 Encoded workers(const DaemonSettings& daemon) {

@@ -193,9 +193,6 @@ class Finisher {
         sink_.error(origin.where, quoted(row.name) + why);
       }
     }
-    if (program && own("idle_timeout") != nullptr) {
-      sink_.error(own("idle_timeout")->where, "'idle_timeout' is not available yet for programs");
-    }
     check_traffic(program);
     const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
     if (!program && !internal && own_flags != 0) {
@@ -264,6 +261,7 @@ class Finisher {
     } else if (datagram && !draft_.wait) {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
+    check_times();
     if (draft_.wait && draft_.limits_sources()) check_wait_keys();
     if (draft_.wait && !datagram && draft_.clients->has_lists()) {
       const ValueOrigin* const list = own("only_from") != nullptr ? own("only_from") : own("no_access");
@@ -272,6 +270,52 @@ class Finisher {
           "with 'wait' the program takes its clients itself, so 'only_from' and 'no_access' cannot keep "
           "anybody out: let them in one by one ('wait: false')" +
               std::string(list != nullptr ? "" : "; they stand in 'defaults'"));
+    }
+  }
+
+  // What `defaults` say is for the services that can have it.
+  void check_times() {
+    const auto is_other = [](const ListenSpec& spec) {
+      return spec.transport != Transport::Stream || spec.family == ListenSpec::Family::Unix;
+    };
+    const auto other = std::find_if(draft_.listen.begin(), draft_.listen.end(), is_other);
+    for (const std::string_view key : {"idle_timeout", "start_timeout", "max_duration", "lingering"}) {
+      const ValueOrigin* const origin = own(key);
+      const bool is_judged = key == "idle_timeout" || key == "start_timeout";
+      if (!is_bounded(key) || (!draft_.wait && !(is_judged && other != draft_.listen.end()))) continue;
+      if (origin == nullptr) {
+        drop_time(key);
+      } else if (draft_.wait) {
+        sink_.error(origin->where, quoted(key) +
+                                       " is about one connection, and with 'wait' the program takes its "
+                                       "clients itself and serves any number of them");
+      } else {
+        sink_.error(origin->where, quoted(key) +
+                                       " of a program is for TCP only, where the kernel tells what moves "
+                                       "on its connection (line " +
+                                       std::to_string(other->where.line) + ")");
+      }
+    }
+  }
+
+  bool is_bounded(std::string_view key) const {
+    if (key == "idle_timeout") return draft_.idle_timeout.has_value();
+    if (key == "start_timeout") return draft_.times->start_timeout.has_value();
+    return key == "max_duration" ? draft_.times->max_duration.has_value()
+                                 : draft_.times->lingering > Duration::zero();
+  }
+
+  void drop_time(std::string_view key) {
+    forget_origin(key);
+    if (!is_bounded(key)) return;  // nor does it take any room then
+    if (key == "idle_timeout") {
+      draft_.idle_timeout.reset();
+    } else if (key == "start_timeout") {
+      draft_.times.edit().start_timeout.reset();
+    } else if (key == "max_duration") {
+      draft_.times.edit().max_duration.reset();
+    } else {
+      draft_.times.edit().lingering = Duration::zero();
     }
   }
 
@@ -320,6 +364,8 @@ class Finisher {
     const ServiceDefinition fresh;
     draft_.server_args = fresh.server_args;
     draft_.on_stop = fresh.on_stop;
+    drop_time("start_timeout");
+    drop_time("lingering");
     draft_.flags &= ~kProgramFlags;
     if (!draft_.starts_programs()) drop_identity(fresh);
     std::erase_if(draft_.origins,
@@ -341,6 +387,7 @@ class Finisher {
     draft_.stderr_target = fresh.stderr_target;
     draft_.no_new_privs = fresh.no_new_privs;
     draft_.rlimits = fresh.rlimits;
+    drop_time("max_duration");
   }
 
   void fill_in() {
@@ -354,12 +401,8 @@ class Finisher {
     // Their standard output goes to the plugin, which does not expect anything else in it.
     if (!draft_.programs.empty() && origin_of(draft_.origins, "stderr") == nullptr)
       draft_.stderr_target = StderrTarget::Log;
-    if (program) {
-      draft_.idle_timeout.reset();
-      forget_origin("idle_timeout");
-    } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {
+    if (!program && origin_of(draft_.origins, "idle_timeout") == nullptr)
       draft_.idle_timeout = kPluginIdleTimeout;
-    }
   }
 
   void apply_lists() {

@@ -21,6 +21,7 @@
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/service/drained_close.h"
 
 namespace xsd::logger {
 class LoggerProcess;
@@ -113,6 +114,7 @@ struct ServiceContext {
         groups(loop),
         records(loop),
         gate(loop),
+        drained_close(loop),
         own_addresses(loop.clock()),
         blocking_pool(loop) {}
 
@@ -124,6 +126,7 @@ struct ServiceContext {
   process::GroupSweeper groups;
   RecordLog records;
   AcceptGate gate;
+  DrainedClose drained_close;
   ProcessBudget processes;
   OwnAddresses own_addresses;
   plugin::BlockingPool blocking_pool;

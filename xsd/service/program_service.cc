@@ -6,6 +6,7 @@
 
 #include "xsd/base/number.h"
 #include "xsd/service/child_program.h"
+#include "xsd/service/timed_socket.h"
 #include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
@@ -41,6 +42,7 @@ struct ProgramService::Instance {
   unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
   std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
   std::unique_ptr<ChildProgram> child;
+  std::unique_ptr<TimedSocket> connection;  ///< if the definition has a use for it
 };
 
 ProgramService::ProgramService(ServiceContext& context, Prepared prepared)
@@ -123,10 +125,16 @@ void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAd
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                                       const net::SocketAddress& local, int attempts) {
+  std::unique_ptr<TimedSocket> connection;
+  if (keeps_sockets()) {
+    if (!find_room(socket, id, &remote, &local)) return;
+    connection = std::make_unique<TimedSocket>(context_.loop, socket.get());
+  }
   const StartResult result = start(socket.get(), nullptr, id, remote, local);
   const bool keeps = (definition().flags & config::kFlagNoRetry) == 0;
   switch (result) {
     case StartResult::Started:
+      if (connection) keep(instances_.back(), std::move(connection), std::move(socket));
       return;
     case StartResult::Failed:
       return release(id);
@@ -144,6 +152,18 @@ void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const n
   }
   const int made = result == StartResult::NoDescriptors ? attempts - 1 : attempts;
   retry_.emplace(Retry{raise_fd(std::move(socket)), id, remote, local, made});
+}
+
+// Only with these keys: it costs a descriptor, and the client sees no end as long as it is open.
+bool ProgramService::keeps_sockets() const noexcept {
+  const config::ProgramTimes& times = *definition().times;
+  return times.lingering > Duration::zero() || times.start_timeout || definition().idle_timeout;
+}
+
+void ProgramService::keep(Instance& instance, std::unique_ptr<TimedSocket> connection, UniqueFd socket) {
+  instance.connection = std::move(connection);
+  instance.connection->begin(raise_fd(std::move(socket)), *instance.definition,
+                             [&instance] { instance.child->time_out(instance.definition->stop_timeout); });
 }
 
 void ProgramService::on_input(Listener& listener) {
@@ -198,6 +218,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       .socket = socket,
       .standard_error = *error_output,
       .listening = waiting_listener != nullptr,
+      .keeps_tree = definition().times->max_duration.has_value(),
       .transport = endpoint != nullptr ? endpoint->transport : net::Transport::Stream,
       .remote = remote,
       .local = local,
@@ -229,7 +250,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       context_, ChildProgram::Events{
                     .on_exit = [this, instance](const reactor::ChildExit& exit) { on_exit(*instance, exit); },
                     .on_gone = [this, instance] { forget(instance); }});
-  if (const Status watched = instance->child->watch(std::move(*spawned)); !watched) {
+  if (const Status watched = instance->child->watch(std::move(*spawned), definition()); !watched) {
     const std::string text = watched.error().text();
     context_.records.end(definition(), subject, {.error = text});
     back_off(text);
@@ -248,6 +269,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
 void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit) {
   policy::RecordOutcome outcome{.duration = context_.loop.now() - instance.started};
   (exit.signalled ? outcome.signal : outcome.exit) = exit.code;
+  if (instance.child->timed_out()) outcome.reason = policy::Reason::Timeout;
   context_.records.end(*instance.definition,
                        {.service = instance.definition->id,
                         .connection = instance.id,
@@ -255,7 +277,14 @@ void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit)
                         .to = &instance.local,
                         .pid = exit.pid},
                        outcome);
+  if (instance.connection) end_connection(instance);
   if (instance.waiting_listener != nullptr) on_wait_exit(instance, exit);
+}
+
+void ProgramService::end_connection(Instance& instance) {
+  UniqueFd socket = std::exchange(instance.connection, nullptr)->end();
+  const Duration lingering = instance.definition->times->lingering;
+  if (lingering > Duration::zero()) context_.drained_close.add(std::move(socket), lingering);
 }
 
 // The socket is ours to watch again.

@@ -158,7 +158,7 @@ TEST(SettingsTable, has_examples_that_decode) {
         if (row.name == "programs") text += "user: nobody\n";
       }
       diagnostics = decode_text(text).diagnostics;
-      if (row.scope == Scope::Both && row.name != "idle_timeout") {
+      if (row.scope == Scope::Both) {
         std::vector<Diagnostic> in_defaults;
         decode_main_text("defaults:\n  " + line, &in_defaults);
         EXPECT_EQ(shown(in_defaults, ""), "") << line;
