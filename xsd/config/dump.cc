@@ -9,6 +9,8 @@
 #include "xsd/config/settings_table.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 
 namespace xsd::config {
@@ -268,6 +270,35 @@ Encoded cps(const ServiceDefinition& definition) {
   if (!definition.clients->cps) return std::nullopt;
   return "[" + std::to_string(definition.clients->cps->connections) + ", " +
          format_duration(definition.clients->cps->wait) + "]";
+}
+
+Encoded access_times(const ServiceDefinition& definition) {
+  const auto& windows = definition.clients->access_times;
+  if (!windows) return std::nullopt;
+  std::vector<std::string> texts;
+  std::transform(windows->begin(), windows->end(), std::back_inserter(texts),
+                 [](const AccessWindow& window) { return to_string(window); });
+  return text_list(texts);
+}
+
+Encoded timezone(const ServiceDefinition& definition) {
+  const std::string& name = definition.clients->timezone;
+  return name.empty() ? Encoded{} : yaml_scalar(name);
+}
+
+Encoded max_load(const ServiceDefinition& definition) {
+  if (!definition.clients->max_load) return std::nullopt;
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), *definition.clients->max_load,
+                                 std::chars_format::fixed);
+  return std::string(text.data(), end.ptr);  // the decoder takes fewer digits than there is room for
+}
+
+Encoded deny_time(const ServiceDefinition& definition) {
+  const auto& time = definition.clients->deny_time;
+  if (!time) return std::nullopt;
+  if (*time == Duration::max()) return "FOREVER";
+  return *time == Duration::zero() ? "NEVER" : format_duration(*time);
 }
 
 Encoded env(const ServiceDefinition& definition) {

@@ -93,6 +93,7 @@ class Resolver::Work {
       check_programs();
       decide_ids();
     }
+    read_files();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
@@ -245,6 +246,16 @@ class Resolver::Work {
     }
   }
 
+  void read_files() {
+    const ClientRules& clients = *definition_.clients;
+    if (!clients.access_times) return;
+    const auto& zone = resolver_.files_.zone(clients.timezone);
+    if (!zone) {
+      return fault("timezone", {}, "time zone " + quoted(clients.timezone) + " " + zone.error().text());
+    }
+    resolution_.files.edit().zone = *zone;
+  }
+
   void add_endpoints(const ListenSpec& spec) {
     const std::size_t before = faults_.size();
     if (spec.family == Family::Unix) {
@@ -363,6 +374,7 @@ class Resolver::Work {
 void Resolver::refresh() {
   names_.refresh();
   looked_at_.clear();
+  files_.clear();
 }
 
 std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition,

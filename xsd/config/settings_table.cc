@@ -127,6 +127,9 @@ constexpr SettingsRow kRows[] = {
     now("cps", kBoth, kAll, {"[NUMBER, PAUSE] or unlimited", "unlimited", "when more connections than that come within a second the service takes no others for the time of the pause, a duration or seconds; they wait in the kernel's queue. Those that are refused for another reason do not count", "[50, 10s]"}, de::cps, en::cps),
     now("source_rate", kBoth, kAll, {"{limit: RATE, burst: NUMBER} or unlimited", "unlimited", "how often one source may connect, or send a datagram to a plugin: so many a second, minute, hour or day (/s /m /h /d), and as many as 'burst' at once, by default as many as the number of the rate", "{limit: 10/s, burst: 20}"}, de::source_rate, en::source_rate),
     now("source_prefix", kBoth, kAll, {"map of v4 and v6 to numbers", "{v4: 32, v6: 64}", "how many bits of an address make one source", "{v4: 24, v6: 56}"}, de::source_prefix, en::source_prefix),
+    now("access_times", kBoth, kAll, {"list of times", "", "when clients may come, by default always, with an empty list never: H:MM-H:MM, with days in front if it is not every day. Both ends are in it to the minute, 24:00 is midnight as an end, and what ends before it begins goes over midnight and belongs to the day on which it begins. Outside of them clients are refused and datagrams dropped; with 'wait' the clients of streams wait", "[\"Mon-Fri 08:00-18:00\", \"Sat,Sun 22:00-06:00\"]"}, de::access_times, en::access_times, kList),
+    now("timezone", kBoth, kAll, {"name or local", "local", "the time zone of 'access_times', by its name in the zone database; local is that of the daemon's environment (TZ), else of the machine", "Europe/Zurich"}, de::timezone, en::timezone),
+    now("max_load", kBoth, kAll, {"number or unlimited", "unlimited", "clients are refused while the load of the machine, one minute's mean, is that high; it is looked at once a second. With 'wait' they wait", "4.5"}, de::max_load, en::max_load),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
     now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
     now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
@@ -171,11 +174,8 @@ constexpr SettingsRow kRows[] = {
 
     // Not there yet.
     later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
-    later("access_times", kBoth, {"list of times", "", "when clients may connect", "[\"08:00-18:00\"]"}, kList),
-    later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
     later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
-    later("max_load", kBoth, {"number", "", "refuse clients while the load of the machine is higher", "4.5"}),
     later("max_duration", kBoth, {"duration", "", "a program that runs longer is ended", "10m"}),
     later("start_timeout", kBoth, {"duration", "", "a program that sends nothing for that long at first is ended", "10s"}),
     later("min_rate", kBoth, {"bytes a second", "", "a slower client is closed", "100"}),

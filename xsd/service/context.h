@@ -21,6 +21,7 @@
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/service/load_meter.h"
 
 namespace xsd::logger {
 class LoggerProcess;
@@ -114,6 +115,7 @@ struct ServiceContext {
         records(loop),
         gate(loop),
         own_addresses(loop.clock()),
+        load(loop),
         blocking_pool(loop) {}
 
   reactor::EventLoop& loop;
@@ -126,6 +128,7 @@ struct ServiceContext {
   AcceptGate gate;
   ProcessBudget processes;
   OwnAddresses own_addresses;
+  LoadMeter load;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
   const policy::HashSeed hash_seed = draw_hash_seed();

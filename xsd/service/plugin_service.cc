@@ -111,7 +111,7 @@ bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAd
       context_.records.end(definition(), subject, {.error = "refused by the plugin"});
       break;
     case plugin::OpenOutcome::NoRoom:
-      ++counters_->refused[static_cast<std::size_t>(policy::Reason::Resources)];
+      count_refusal(policy::Reason::Resources);
       context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
       break;
   }

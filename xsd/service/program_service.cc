@@ -160,14 +160,7 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
-  if (head && !lets_in(head->sender)) {
-    // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    warn_once(policy::Reason::Address,
-              "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
-    drop_head(fd);
-    return;
-  }
+  if (!is_welcome(listener, head)) return;
   if (!has_room(listener)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
@@ -184,6 +177,25 @@ void ProgramService::on_input(Listener& listener) {
     instances_.back().clients = clients;
     instances_.back().queue = std::move(queue);
   }
+}
+
+// Whom a `wait` server would be started for.
+bool ProgramService::is_welcome(Listener& listener, const std::optional<QueueHead>& head) {
+  if (!head) {
+    if (wait_until_open()) return false;
+    if (!is_overloaded("clients wait")) return true;
+    wait_for_room(listener);
+    return false;
+  }
+  const auto bar = find_bar(head->sender);
+  if (!bar) return true;
+  // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+  count_refusal(*bar);
+  if (*bar == policy::Reason::Address) {
+    warn_once(*bar, "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
+  }
+  drop_head(listener.socket().fd());
+  return false;
 }
 
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,

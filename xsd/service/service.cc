@@ -2,6 +2,8 @@
 #include "xsd/service/service.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +28,8 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
 
 // At its limit a service refuses and lets in by turns; that is one state, told of once.
 constexpr Duration kLimitOver = std::chrono::seconds(2);
+// How late a clock that was set may open a service.
+constexpr Duration kLookAgain = std::chrono::minutes(1);
 
 bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
   return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
@@ -86,6 +90,7 @@ Service::Service(ServiceContext& context, Prepared prepared)
         if (on_idle_) std::exchange(on_idle_, nullptr)();
       }) {
   take_address_lists();
+  take_hours();
   take_source_limits();
   take_pace();
 }
@@ -121,6 +126,7 @@ void Service::apply(Prepared next) {
   prepared_ = std::move(next);
   told_ = 0;
   if (!same_lists) take_address_lists();
+  take_hours();
   take_source_limits();
   if (!same_pace) take_pace();  // otherwise a pause goes on
   if (same_options) return;
@@ -160,6 +166,7 @@ Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
   listeners_.erase(dropped, listeners_.end());
   for (const auto& listener : added) {
     if (pace_ && pace_->over.armed()) listener->set_paced(true);
+    if (hours_ && hours_->look_again.armed()) listener->set_closed(true);
     adopt_listener(*listener);
   }
   listeners_.insert(listeners_.end(), std::make_move_iterator(added.begin()),
@@ -217,12 +224,9 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
 
 bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
                     bool starts_process) {
-  if (remote != nullptr && !lets_in(*remote)) {
-    refuse(policy::Reason::Address, id, remote, local);
-    return false;
-  }
+  auto reason = remote != nullptr ? find_bar(*remote) : std::nullopt;
   policy::SourceTicket ticket;
-  auto reason = remote != nullptr ? begin_source(*remote, ticket) : std::nullopt;
+  if (!reason && remote != nullptr) reason = begin_source(*remote, ticket);
   if (!reason) {
     if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
@@ -237,26 +241,76 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
   return !reason;
 }
 
-bool Service::lets_in(const net::SocketAddress& peer) const noexcept {
-  return !access_ || !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+std::optional<policy::Reason> Service::find_bar(const net::SocketAddress& peer) {
+  if (access_ && !is_in_lists(peer)) return policy::Reason::Address;
+  if (hours_ && !hours_->open.is_open(context_.loop.clock().wall())) {
+    warn_once(policy::Reason::Time, "refusing clients: it is closed at this time (access_times)");
+    return policy::Reason::Time;
+  }
+  if (is_overloaded("refusing clients")) return policy::Reason::Load;
+  return std::nullopt;
+}
+
+bool Service::is_in_lists(const net::SocketAddress& peer) const noexcept {
+  return !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+}
+
+bool Service::is_overloaded(std::string_view consequence) {
+  const auto& most = definition().clients->max_load;
+  if (!most) return false;
+  const double load = context_.load.value();
+  if (load < *most) return false;
+  std::array<char, 96> text{};
+  (void)std::snprintf(text.data(), text.size(), ": the load of the machine is %.2f (max_load)", load);
+  warn_once(policy::Reason::Load, std::string(consequence) + text.data());
+  return true;
 }
 
 bool Service::admit_datagram(const net::SocketAddress& sender) {
-  if (!lets_in(sender)) {
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    return false;
-  }
+  auto reason = find_bar(sender);
   policy::SourceTicket ticket;
-  auto reason = begin_source(sender, ticket);
-  if (!reason && sources_) sources_->table.end(ticket);
+  if (!reason) {
+    reason = begin_source(sender, ticket);
+    if (!reason && sources_) sources_->table.end(ticket);
+  }
   // There is no queue that it could be put back into.
   if (!reason && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    ++counters_->refused[static_cast<std::size_t>(*reason)];
+    count_refusal(*reason);
   } else {
     count_pace(false);
   }
   return !reason;
+}
+
+void Service::take_hours() {
+  if (hours_ && hours_->look_again.armed()) set_closed(false);  // the new ones find out themselves
+  hours_.reset();
+  const auto& times = definition().clients->access_times;
+  if (!times) return;
+  const auto& text = prepared_.resolution->files->zone;
+  auto zone = text != nullptr ? TimeZone::from_text(*text) : TimeZone();
+  // It was a zone when it was read.
+  hours_ = std::make_unique<Hours>(
+      Hours{policy::OpenHours(policy::AccessSchedule(*times), zone ? std::move(*zone) : TimeZone()),
+            reactor::Timer(context_.loop, [this] {
+              if (!wait_until_open()) set_closed(false);
+            })});
+}
+
+bool Service::wait_until_open() {
+  if (!hours_) return false;
+  const WallTime now = context_.loop.clock().wall();
+  if (hours_->open.is_open(now)) return false;
+  if (!hours_->look_again.armed()) set_closed(true);
+  // Somebody may set the clock meanwhile.
+  hours_->look_again.arm(std::min<Duration>(hours_->open.time_left(now), kLookAgain));
+  return true;
+}
+
+void Service::set_closed(bool closed) {
+  for (const auto& listener : listeners_)
+    listener->set_closed(closed);
 }
 
 void Service::take_address_lists() {
@@ -336,7 +390,9 @@ void Service::go_on() {
 }
 
 std::string Service::pause_reason() const {
-  return pause_reason_.empty() && pace_ ? pace_->reason : pause_reason_;
+  if (!pause_reason_.empty()) return pause_reason_;
+  if (hours_ && hours_->look_again.armed()) return "it is closed at this time (access_times)";
+  return pace_ ? pace_->reason : std::string();
 }
 
 // What was begun without a table is not counted when there is one.
@@ -378,7 +434,7 @@ void Service::release(std::uint64_t id) noexcept {
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
                      const net::SocketAddress* local) {
   release(id);
-  ++counters_->refused[static_cast<std::size_t>(reason)];
+  count_refusal(reason);
   context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
                           reason);
 }

@@ -19,6 +19,7 @@
 #include "xsd/plugin/registry.h"
 #include "xsd/policy/access_list.h"
 #include "xsd/policy/cps_watch.h"
+#include "xsd/policy/open_hours.h"
 #include "xsd/policy/source_table.h"
 #include "xsd/policy/token_bucket.h"
 #include "xsd/policy/verdict.h"
@@ -71,8 +72,12 @@ class Service : public ManagedService, public ListenerOwner {
   /// `release` when it is over.
   bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
              bool starts_process);
-  /// Whether only_from and no_access do.
-  bool lets_in(const net::SocketAddress& peer) const noexcept;
+  /// Why what all clients of the machine, or all at this time, are asked does not let this one in.
+  std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
+  /// At these hours, for a `wait` service whose clients nobody can be asked about: they wait until it opens.
+  bool wait_until_open();
+  /// The load of the machine is too high; a line tells of it, with what follows for clients.
+  bool is_overloaded(std::string_view consequence);
   /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
   /// Counts one that came in for `rate` and `cps`: the listeners may be held then. `waits`: the next one is
@@ -80,6 +85,9 @@ class Service : public ManagedService, public ListenerOwner {
   void count_pace(bool waits);
   /// What is counted of the connection's source; without effect if nothing is.
   void release(std::uint64_t id) noexcept;
+  void count_refusal(policy::Reason reason) noexcept {
+    ++counters_->refused[static_cast<std::size_t>(reason)];
+  }
   /// Records and counts; releases.
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
               const net::SocketAddress* local);
@@ -105,12 +113,19 @@ class Service : public ManagedService, public ListenerOwner {
     MonotonicTime until{};
     reactor::Timer over;  ///< armed: the listeners are held
   };
+  struct Hours {
+    policy::OpenHours open;
+    reactor::Timer look_again;  ///< armed: the listeners are held
+  };
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
   };
 
   void take_address_lists();
+  bool is_in_lists(const net::SocketAddress& peer) const noexcept;
+  void take_hours();
+  void set_closed(bool closed);
   void take_pace();
   /// The rate does not allow another one yet; a line tells of it. Counts nothing.
   bool is_too_early();
@@ -122,6 +137,7 @@ class Service : public ManagedService, public ListenerOwner {
 
   Counters own_counters_;
   std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
+  std::unique_ptr<Hours> hours_;
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
   unsigned told_ = 0;                 ///< a bit for each reason that a line has told of

@@ -141,6 +141,23 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   EXPECT_FALSE(decode_definitions(memory + "x"));
 }
 
+TEST(WorkerProtocol, definitions_carry_what_clients_are_asked_and_told) {
+  config::ServiceDefinition definition;
+  definition.id = "echo";
+  config::ClientRules& clients = definition.clients.edit();
+  clients.access_times = {*config::parse_access_window("Mon-Fri 22:00-6:00"),
+                          *config::parse_access_window("0:00-24:00")};
+  clients.max_load = 4.5;
+  config::Resolution resolution;
+  resolution.files.edit().zone = std::make_shared<const std::string>("CET-1");
+  const auto wired = config::decode_definition(config::encode_definition(definition, resolution));
+  ASSERT_TRUE(wired);
+  EXPECT_EQ(wired->definition->clients, definition.clients);
+  EXPECT_EQ(wired->resolution->files, resolution.files);
+  clients.access_times->front().begin = config::kMinutesOfDay;
+  EXPECT_FALSE(config::decode_definition(config::encode_definition(definition, resolution)));
+}
+
 TEST(WorkerProtocol, a_list_that_lets_nobody_in_is_not_one_that_is_missing) {
   config::ServiceDefinition definition;
   definition.id = "echo";
