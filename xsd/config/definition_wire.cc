@@ -5,6 +5,7 @@
 
 #include "xsd/base/time_zone.h"
 #include "xsd/base/wire.h"
+#include "xsd/config/client_files.h"
 #include "xsd/config/settings_wire.h"
 #include "xsd/net/address_wire.h"
 
@@ -110,6 +111,9 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_times(out, clients.access_times);
   put_file(out, resolution.files->zone);
   put_number(out, clients.max_load.value_or(0));
+  put_file(out, resolution.files->banner);
+  put_file(out, resolution.files->banner_success);
+  put_file(out, resolution.files->banner_fail);
   put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
   put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
@@ -157,6 +161,9 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   clients.access_times = get_times(in);
   files.zone = get_file(in, kMaxZoneFile);
   if (const auto load = in.get<double>(); load > 0) clients.max_load = load;
+  files.banner = get_file(in, kMaxBanner);
+  files.banner_success = get_file(in, kMaxBanner);
+  files.banner_fail = get_file(in, kMaxBanner);
   if (clients != ClientRules()) definition->clients.edit() = std::move(clients);
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());

@@ -41,6 +41,7 @@ class Finisher {
     if (kind_known) {
       check_keys();
       check_transports();
+      check_banners();
       if (draft_.starts_programs()) check_program();
       if (draft_.kind == ServiceKind::Plugin) drop_program_values();
       fill_in();
@@ -282,6 +283,25 @@ class Finisher {
       sink_.warning(origin->where,
                     quoted(key) + " has no effect with 'wait': the program takes its clients itself");
     }
+  }
+
+  // Who has no connection that we have accepted cannot be told anything.
+  void check_banners() {
+    if (draft_.clients->banners == Banners()) return;
+    const bool has_streams = std::any_of(draft_.listen.begin(), draft_.listen.end(), [](const auto& spec) {
+      return spec.transport != Transport::Datagram;
+    });
+    if (has_streams && !draft_.wait) return;
+    for (const std::string_view key : {"banner", "banner_success", "banner_fail"}) {
+      if (const ValueOrigin* const origin = own(key)) {
+        sink_.warning(origin->where, quoted(key) + (draft_.wait && has_streams
+                                                        ? " has no effect with 'wait': the program takes its "
+                                                          "clients itself"
+                                                        : " has no effect on datagrams"));
+      }
+      forget_origin(key);
+    }
+    draft_.clients.edit().banners = {};
   }
 
   // A datagram has no connection that could be dealt.

@@ -248,12 +248,26 @@ class Resolver::Work {
 
   void read_files() {
     const ClientRules& clients = *definition_.clients;
-    if (!clients.access_times) return;
-    const auto& zone = resolver_.files_.zone(clients.timezone);
-    if (!zone) {
-      return fault("timezone", {}, "time zone " + quoted(clients.timezone) + " " + zone.error().text());
+    if (clients.access_times) {
+      read_file(resolver_.files_.zone(clients.timezone), "timezone", "time zone", clients.timezone,
+                &ClientFiles::zone);
     }
-    resolution_.files.edit().zone = *zone;
+    read_banner("banner", clients.banners.always, &ClientFiles::banner);
+    read_banner("banner_success", clients.banners.success, &ClientFiles::banner_success);
+    read_banner("banner_fail", clients.banners.fail, &ClientFiles::banner_fail);
+  }
+
+  void read_banner(std::string_view key, const std::string& path, ClientFiles::Text ClientFiles::*which) {
+    if (!path.empty()) read_file(resolver_.files_.banner(path), key, key, path, which);
+  }
+
+  void read_file(const Result<ClientFiles::Text>& text, std::string_view key, std::string_view what,
+                 const std::string& name, ClientFiles::Text ClientFiles::*which) {
+    if (text) {
+      resolution_.files.edit().*which = *text;
+    } else {
+      fault(key, {}, std::string(what) + " " + quoted(name) + " " + text.error().text());
+    }
   }
 
   void add_endpoints(const ListenSpec& spec) {

@@ -22,6 +22,8 @@ constexpr Duration kLongestParting = std::chrono::seconds(3);
 constexpr Duration kLongestEnd = std::chrono::seconds(6);  // a plugin's last work included
 // Commands that share a message; a single one may be larger.
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
+// The same of definitions, which bring banners and time zones with them.
+constexpr std::size_t kFullDefinitions = std::size_t{16} << 20;
 constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
 
 std::uint64_t read_number(const std::uint64_t& number) noexcept {
@@ -139,6 +141,7 @@ void WorkerHost::define(worker::ServiceNumber number, const std::string& definit
     return;
   }
   worker::append_definition(definitions_, {number, members_.at(number).cell, definition});
+  if (definitions_.size() > kFullDefinitions) return flush();
   flush_later();
 }
 

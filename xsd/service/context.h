@@ -21,6 +21,7 @@
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/service/lingering_close.h"
 #include "xsd/service/load_meter.h"
 
 namespace xsd::logger {
@@ -116,6 +117,7 @@ struct ServiceContext {
         gate(loop),
         own_addresses(loop.clock()),
         load(loop),
+        closer(loop),
         blocking_pool(loop) {}
 
   reactor::EventLoop& loop;
@@ -129,6 +131,7 @@ struct ServiceContext {
   ProcessBudget processes;
   OwnAddresses own_addresses;
   LoadMeter load;
+  LingeringCloser closer;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
   const policy::HashSeed hash_seed = draw_hash_seed();

@@ -113,11 +113,12 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
+  greet(socket);
   if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
-    refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
-    return;
+    const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
+    return refuse(reason, id, &remote, &local, std::move(socket));
   }
-  if (!admit(id, &remote, &local, true)) return;
+  if (!admit(socket, id, &remote, &local, true)) return;
   start_connection(std::move(socket), id, remote, local, 1);
 }
 
@@ -131,15 +132,15 @@ void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const n
     case StartResult::Failed:
       return release(id);
     case StartResult::NoRoom:
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::NoDescriptors:
       if (keeps) break;
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::Temporary:
       if (keeps && attempts < kMaxAttempts) break;
-      refuse(policy::Reason::Spawn, id, &remote, &local);
+      refuse(policy::Reason::Spawn, id, &remote, &local, std::move(socket));
       return;
   }
   const int made = result == StartResult::NoDescriptors ? attempts - 1 : attempts;
@@ -412,7 +413,9 @@ void ProgramService::forget(InstanceRef instance) {
 }
 
 void ProgramService::give_up_retry() {
-  if (retry_) refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
+  if (retry_) {
+    refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local, std::move(retry_->socket));
+  }
   retry_.reset();
   back_off_.cancel();
 }

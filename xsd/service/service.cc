@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
 #include <netinet/in.h>
@@ -28,6 +29,8 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
 
 // At its limit a service refuses and lets in by turns; that is one state, told of once.
 constexpr Duration kLimitOver = std::chrono::seconds(2);
+// What a client has to read that is refused with a banner.
+constexpr Duration kFarewell = std::chrono::seconds(2);
 // How late a clock that was set may open a service.
 constexpr Duration kLookAgain = std::chrono::minutes(1);
 
@@ -125,6 +128,7 @@ void Service::apply(Prepared next) {
                          definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
   told_ = 0;
+  is_banner_cut_ = false;
   if (!same_lists) take_address_lists();
   take_hours();
   take_source_limits();
@@ -222,8 +226,22 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
   last_told_ = context_.loop.now();
 }
 
-bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-                    bool starts_process) {
+void Service::greet(const UniqueFd& socket) {
+  if (const auto* const files = prepared_.resolution->files.find()) send_banner(socket, files->banner);
+}
+
+void Service::send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text) {
+  if (text == nullptr || text->empty()) return;
+  const ssize_t sent = send(socket.get(), text->data(), text->size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // A client that is gone is noticed by whoever serves it.
+  if (sent < 0 && errno != EAGAIN) return;
+  if (static_cast<std::size_t>(std::max<ssize_t>(sent, 0)) == text->size() || is_banner_cut_) return;
+  is_banner_cut_ = true;
+  log::warning("{}: connections do not take a banner of {} bytes at once; it is cut", name(), text->size());
+}
+
+bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                    const net::SocketAddress* local, bool starts_process) {
   auto reason = remote != nullptr ? find_bar(*remote) : std::nullopt;
   policy::SourceTicket ticket;
   if (!reason && remote != nullptr) reason = begin_source(*remote, ticket);
@@ -234,11 +252,13 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
   const bool refuses = definition().clients->rate && definition().clients->rate->refuses;
   if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    refuse(*reason, id, remote, local);
-  } else {
-    count_pace(!refuses);
+    refuse(*reason, id, remote, local, std::move(socket));
+    return false;
   }
-  return !reason;
+  count_pace(!refuses);
+  if (const auto* const files = prepared_.resolution->files.find())
+    send_banner(socket, files->banner_success);
+  return true;
 }
 
 std::optional<policy::Reason> Service::find_bar(const net::SocketAddress& peer) {
@@ -432,11 +452,15 @@ void Service::release(std::uint64_t id) noexcept {
 }
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
-                     const net::SocketAddress* local) {
+                     const net::SocketAddress* local, UniqueFd socket) {
   release(id);
   count_refusal(reason);
   context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
                           reason);
+  const auto* const files = prepared_.resolution->files.find();
+  if (!socket || files == nullptr || files->banner_fail == nullptr) return;
+  send_banner(socket, files->banner_fail);
+  context_.closer.close(std::move(socket), kFarewell);
 }
 
 bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
@@ -445,7 +469,7 @@ bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAdd
   // It is watched at the number that it has above the floor.
   socket = raise_fd(std::move(socket));
   if (context_.loop.can_watch(socket.get())) return true;
-  refuse(policy::Reason::Resources, id, remote, local);
+  refuse(policy::Reason::Resources, id, remote, local, std::move(socket));
   return false;
 }
 

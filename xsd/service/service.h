@@ -68,10 +68,12 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
   /// A line for each time that this reason applies; what applies again and again is one time.
   void warn_once(policy::Reason reason, std::string_view text);
-  /// True if the connection may come in; otherwise it is refused already. One that came in is given back with
-  /// `release` when it is over.
-  bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-             bool starts_process);
+  /// Sends what everybody who connects is sent, before anything else is done.
+  void greet(const UniqueFd& socket);
+  /// True if the connection may come in, which it is told then; otherwise it is refused already, and its
+  /// socket taken. One that came in is given back with `release` when it is over.
+  bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+             const net::SocketAddress* local, bool starts_process);
   /// Why what all clients of the machine, or all at this time, are asked does not let this one in.
   std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
   /// At these hours, for a `wait` service whose clients nobody can be asked about: they wait until it opens.
@@ -88,9 +90,9 @@ class Service : public ManagedService, public ListenerOwner {
   void count_refusal(policy::Reason reason) noexcept {
     ++counters_->refused[static_cast<std::size_t>(reason)];
   }
-  /// Records and counts; releases.
+  /// Records and counts; releases. The socket, if there is one, is told and closed.
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
-              const net::SocketAddress* local);
+              const net::SocketAddress* local, UniqueFd socket = {});
   /// With select a connection needs a descriptor that select can hold. False if there is none: it is refused
   /// already.
   bool find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
@@ -123,6 +125,7 @@ class Service : public ManagedService, public ListenerOwner {
   };
 
   void take_address_lists();
+  void send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text);
   bool is_in_lists(const net::SocketAddress& peer) const noexcept;
   void take_hours();
   void set_closed(bool closed);
@@ -140,6 +143,7 @@ class Service : public ManagedService, public ListenerOwner {
   std::unique_ptr<Hours> hours_;
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
+  bool is_banner_cut_ = false;        ///< a line has told of it
   unsigned told_ = 0;                 ///< a bit for each reason that a line has told of
   MonotonicTime last_told_{};
   std::function<void()> on_idle_;

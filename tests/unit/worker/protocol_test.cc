@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "xsd/config/client_files.h"
 #include "xsd/config/definition_wire.h"
 
 namespace xsd::worker {
@@ -150,6 +151,8 @@ TEST(WorkerProtocol, definitions_carry_what_clients_are_asked_and_told) {
   clients.max_load = 4.5;
   config::Resolution resolution;
   resolution.files.edit().zone = std::make_shared<const std::string>("CET-1");
+  resolution.files.edit().banner_fail = std::make_shared<const std::string>(config::kMaxBanner, 'x');
+  resolution.files.edit().banner = std::make_shared<const std::string>();
   const auto wired = config::decode_definition(config::encode_definition(definition, resolution));
   ASSERT_TRUE(wired);
   EXPECT_EQ(wired->definition->clients, definition.clients);
