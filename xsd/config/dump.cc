@@ -215,7 +215,7 @@ Encoded server_args(const ServiceDefinition& definition) {
 }
 
 Encoded wait(const ServiceDefinition& definition) {
-  if (definition.kind == ServiceKind::Plugin) return std::nullopt;
+  if (definition.kind != ServiceKind::Program) return std::nullopt;
   return definition.wait ? "true" : "false";
 }
 
@@ -310,7 +310,7 @@ Encoded env(const ServiceDefinition& definition) {
 }
 
 Encoded idle_timeout(const ServiceDefinition& definition) {
-  if (definition.kind == ServiceKind::Program) return std::nullopt;
+  if (definition.kind != ServiceKind::Plugin) return std::nullopt;
   return definition.idle_timeout ? format_duration(*definition.idle_timeout) : "unlimited";
 }
 

@@ -115,7 +115,7 @@ constexpr SettingsRow kRows[] = {
     now("interface", kBoth, kAll, {"address or host name", "", "the same as 'bind'", "127.0.0.1"}, de::bind, nullptr),
     now("v6only", kBoth, kAll, {"boolean", "false", "with 'port': listen on IPv6 only", "true"}, de::boolean_field<&Draft::v6only>, nullptr),
     now("backlog", kBoth, kAll, {"number", "4096", "how many clients may wait in the kernel's queue", "128"}, de::backlog, en::number_field<&S::backlog>),
-    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; IPv4, IPv6: with 'port'; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
+    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; SENSOR: nothing is started, whoever comes is banned for 'deny_time'; IPv4, IPv6: with 'port'; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
     now("wait", kOwn, kAll, {"boolean", "false for stream, true for dgram", "the program gets the listening socket and serves all clients until it ends", "false"}, de::boolean_field<&S::wait>, en::wait),
 
     // How much.
@@ -133,6 +133,7 @@ constexpr SettingsRow kRows[] = {
     now("banner", kBoth, kAll, {"absolute path", "", "a file of at most 64 KiB that everybody who connects is sent first, before it is known whether they are let in; only those who are banned are not. It is read at start and reload; what a connection does not take at once is cut. Not for datagrams, and not with 'wait'", "/etc/xsd/banner"}, de::banner<&Banners::always>, en::banner<&Banners::always>),
     now("banner_success", kBoth, kAll, {"absolute path", "", "the same for those who are let in, before the service says anything", "/etc/xsd/welcome"}, de::banner<&Banners::success>, en::banner<&Banners::success>),
     now("banner_fail", kBoth, kAll, {"absolute path", "", "the same for those who are refused, for whatever reason", "/etc/xsd/sorry"}, de::banner<&Banners::fail>, en::banner<&Banners::fail>),
+    now("deny_time", kOwn, kAll, {"minutes, duration, FOREVER or NEVER", "NEVER", "how long whoever comes to a service with the flag SENSOR is banned from all services; a further hit does not extend it. A ban is about a 'source_prefix', survives a reload and ends with the daemon; at most 10240 are kept. The sender of a datagram may be forged: whoever bans by datagrams lets others choose whom", "60"}, de::deny_time, en::deny_time),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
     now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
     now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
@@ -177,7 +178,6 @@ constexpr SettingsRow kRows[] = {
 
     // Not there yet.
     later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
-    later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
     later("max_duration", kBoth, {"duration", "", "a program that runs longer is ended", "10m"}),
     later("start_timeout", kBoth, {"duration", "", "a program that sends nothing for that long at first is ended", "10s"}),

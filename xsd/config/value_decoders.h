@@ -95,7 +95,7 @@ inline constexpr Word kFlagWords[] = {
     {"IPv6", kFlagIPv6},
     {"NAMEINARGS", kFlagNameInArgs},
     {"NORETRY", kFlagNoRetry},
-    {"SENSOR", 0, Availability::Later},
+    {"SENSOR", kFlagSensor},
     {"NOLIBWRAP", 0, Availability::Later},
     {"IDONLY", 0, Availability::Later},
     {"INTERCEPT", 0, Availability::Later},

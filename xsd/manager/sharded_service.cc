@@ -104,8 +104,7 @@ void ShardedService::on_connection(service::Listener& listener, UniqueFd socket,
                                    const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  greet(socket);
-  if (!admit(socket, id, &remote, &local, false)) return;
+  if (!greet(socket, id, &remote, &local) || !admit(socket, id, &remote, &local, false)) return;
   waiting_.push_back({std::move(socket), id, remote, local});
   deal_waiting();
 }

@@ -193,6 +193,11 @@ void WorkerHost::set_udp_ports() {
   say(worker::UdpPorts{setup_.udp_ports});
 }
 
+void WorkerHost::tell_ban(const policy::Ban& ban, const policy::BanChange& change) {
+  if (change.removed) say(worker::Unbanned{*change.removed});
+  say(worker::Banned{ban});
+}
+
 // ---- the process
 
 void WorkerHost::start() {
@@ -262,6 +267,8 @@ Status WorkerHost::try_start() {
 
   if (Status status = greet(); !status) return status;
   if (!setup_.udp_ports.empty()) set_udp_ports();
+  for (const policy::Ban& ban : setup_.context.bans.list(started_))
+    say(worker::Banned{ban});
   for (const auto& [number, member] : members_) {
     if (member.service != nullptr) member.service->begin_again();
   }

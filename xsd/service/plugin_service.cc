@@ -82,7 +82,7 @@ Status PluginService::prepare_socket(net::BoundSocket& socket) {
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  greet(socket);
+  if (!greet(socket, id, &remote, &local)) return;
   if (find_room(socket, id, &remote, &local) && admit(socket, id, &remote, &local, false))
     (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
 }

@@ -113,7 +113,7 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
-  greet(socket);
+  if (!greet(socket, id, &remote, &local)) return;
   if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
     const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
     return refuse(reason, id, &remote, &local, std::move(socket));
@@ -188,7 +188,7 @@ bool ProgramService::is_welcome(Listener& listener, const std::optional<QueueHea
     wait_for_room(listener);
     return false;
   }
-  const auto bar = find_bar(head->sender);
+  const auto bar = find_datagram_bar(head->sender);
   if (!bar) return true;
   // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
   count_refusal(*bar);

@@ -17,6 +17,7 @@
 #include "xsd/plugin/library.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
+#include "xsd/service/sensor_service.h"
 
 namespace xsd::service {
 namespace {
@@ -76,6 +77,7 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
     }
     return prepared;
   }
+  if (prepared.definition->kind == config::ServiceKind::Sensor) return prepared;
   auto plan = process::make_exec_plan(*prepared.definition, *prepared.resolution, context.inheritance);
   if (!plan) return std::move(plan.error());
   prepared.plan = std::move(*plan);
@@ -85,6 +87,8 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
 Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepared prepared) {
   if (prepared.definition->kind == config::ServiceKind::Plugin)
     return PluginService::create(context, std::move(prepared));
+  if (prepared.definition->kind == config::ServiceKind::Sensor)
+    return std::make_unique<SensorService>(context, std::move(prepared));
   return ProgramService::create(context, std::move(prepared));
 }
 
@@ -226,8 +230,14 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
   last_told_ = context_.loop.now();
 }
 
-void Service::greet(const UniqueFd& socket) {
+bool Service::greet(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                    const net::SocketAddress* local) {
+  if (is_banned(*remote)) {
+    refuse(policy::Reason::Banned, id, remote, local, std::move(socket));
+    return false;
+  }
   if (const auto* const files = prepared_.resolution->files.find()) send_banner(socket, files->banner);
+  return true;
 }
 
 void Service::send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text) {
@@ -287,7 +297,7 @@ bool Service::is_overloaded(std::string_view consequence) {
 }
 
 bool Service::admit_datagram(const net::SocketAddress& sender) {
-  auto reason = find_bar(sender);
+  auto reason = find_datagram_bar(sender);
   policy::SourceTicket ticket;
   if (!reason) {
     reason = begin_source(sender, ticket);

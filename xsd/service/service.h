@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Service: one configured entry at work: its listeners, its admission, its connections or instances. Two
-// kinds: ProgramService starts programs, PluginService hands connections to a plugin. The same code runs in
-// the master and in a worker; it knows nothing of files, plans or other services. // What it does when is
-// said in managed_service.h.
+// Service: one configured entry at work: its listeners, its admission, its connections or instances. Three
+// kinds: ProgramService starts programs, PluginService hands connections to a plugin, SensorService bans
+// those who come. The same code runs in the master and in a worker; it knows nothing of files, plans or other
+// services. What it does when is said in managed_service.h.
 #pragma once
 
 #include <functional>
@@ -68,14 +68,18 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
   /// A line for each time that this reason applies; what applies again and again is one time.
   void warn_once(policy::Reason reason, std::string_view text);
-  /// Sends what everybody who connects is sent, before anything else is done.
-  void greet(const UniqueFd& socket);
+  /// For everybody who connects, before anything else is done: false if this one is banned, and refused
+  /// already; otherwise it is sent what all are sent.
+  bool greet(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+             const net::SocketAddress* local);
   /// True if the connection may come in, which it is told then; otherwise it is refused already, and its
   /// socket taken. One that came in is given back with `release` when it is over.
   bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
              const net::SocketAddress* local, bool starts_process);
-  /// Why what all clients of the machine, or all at this time, are asked does not let this one in.
-  std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
+  /// Why this sender is kept out, whoever else is there; nothing: it is not.
+  std::optional<policy::Reason> find_datagram_bar(const net::SocketAddress& sender) {
+    return is_banned(sender) ? policy::Reason::Banned : find_bar(sender);
+  }
   /// At these hours, for a `wait` service whose clients nobody can be asked about: they wait until it opens.
   bool wait_until_open();
   /// The load of the machine is too high; a line tells of it, with what follows for clients.
@@ -125,6 +129,11 @@ class Service : public ManagedService, public ListenerOwner {
   };
 
   void take_address_lists();
+  bool is_banned(const net::SocketAddress& peer) noexcept {
+    return context_.bans.size() > 0 && context_.bans.is_banned(peer, context_.loop.now());
+  }
+  /// By the lists, the time and the load.
+  std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
   void send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text);
   bool is_in_lists(const net::SocketAddress& peer) const noexcept;
   void take_hours();

@@ -49,6 +49,26 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
   EXPECT_EQ(deal.local.to_string(), "[::1]:7");
 }
 
+TEST(WorkerProtocol, bans_come_back_with_their_time) {
+  const policy::SourceKey source = *policy::SourceKey::of(address("2001:db8::1", 0), {});
+  std::string message;
+  append(message, ToWorker(Banned{{source, MonotonicTime(std::chrono::hours(1))}}));
+  append(message, ToWorker(Banned{{*policy::SourceKey::whole(address("192.0.2.7", 0)), policy::kForever}}));
+  append(message, ToWorker(Unbanned{source}));
+  const auto commands = decode_to_worker(message);
+  ASSERT_TRUE(commands);
+  ASSERT_EQ(commands->size(), 3U);
+  EXPECT_EQ(std::get<Banned>((*commands)[0]).ban,
+            (policy::Ban{source, MonotonicTime(std::chrono::hours(1))}));
+  EXPECT_EQ(std::get<Banned>((*commands)[1]).ban.until, policy::kForever);
+  EXPECT_EQ(std::get<Unbanned>((*commands)[2]).source, source);
+  policy::SourceKey too_long = source;
+  too_long.bits = 129;
+  message.clear();
+  append(message, ToWorker(Unbanned{too_long}));
+  EXPECT_FALSE(decode_to_worker(message));
+}
+
 TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
   std::string message;
   append(message, FromWorker(HandOver{3, 9, address("192.0.2.7", 40000), address("::1", 7), "cat"}));
