@@ -48,6 +48,10 @@ Encoded rate(const ServiceDefinition& definition);
 Encoded cps(const ServiceDefinition& definition);
 Encoded source_prefix(const ServiceDefinition& definition);
 Encoded source_rate(const ServiceDefinition& definition);
+Encoded access_times(const ServiceDefinition& definition);
+Encoded timezone(const ServiceDefinition& definition);
+Encoded max_load(const ServiceDefinition& definition);
+Encoded deny_time(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);
 Encoded log_target(const DaemonSettings& daemon);
 Encoded log_level(const DaemonSettings& daemon);
@@ -63,6 +67,11 @@ template <auto Field>
 Encoded text_field(const Owner<Field>& owner) {
   const std::string& text = owner.*Field;
   return text.empty() ? Encoded{} : yaml_scalar(text);
+}
+template <std::string Banners::*Which>
+Encoded banner(const ServiceDefinition& definition) {
+  const std::string& path = definition.clients->banners.*Which;
+  return path.empty() ? Encoded{} : yaml_scalar(path);
 }
 template <auto Field>
 Encoded boolean_field(const Owner<Field>& owner) {

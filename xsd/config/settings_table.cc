@@ -115,7 +115,7 @@ constexpr SettingsRow kRows[] = {
     now("interface", kBoth, kAll, {"address or host name", "", "the same as 'bind'", "127.0.0.1"}, de::bind, nullptr),
     now("v6only", kBoth, kAll, {"boolean", "false", "with 'port': listen on IPv6 only", "true"}, de::boolean_field<&Draft::v6only>, nullptr),
     now("backlog", kBoth, kAll, {"number", "4096", "how many clients may wait in the kernel's queue", "128"}, de::backlog, en::number_field<&S::backlog>),
-    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; IPv4: with 'port', listen on IPv4 only; IPv6: with 'bind', take its IPv6 address; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
+    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; SENSOR: nothing is started, whoever comes is banned for 'deny_time'; IPv4: with 'port', listen on IPv4 only; IPv6: with 'bind', take its IPv6 address; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
     now("wait", kOwn, kAll, {"boolean", "false for stream, true for dgram", "the program gets the listening socket and serves all clients until it ends", "false"}, de::boolean_field<&S::wait>, en::wait),
 
     // How much.
@@ -127,6 +127,13 @@ constexpr SettingsRow kRows[] = {
     now("cps", kBoth, kAll, {"[NUMBER, PAUSE] or unlimited", "unlimited", "when more connections than that come within a second the service takes no others for the time of the pause, a duration or seconds; they wait in the kernel's queue. Those that are refused for another reason do not count", "[50, 10s]"}, de::cps, en::cps),
     now("source_rate", kBoth, kAll, {"{limit: RATE, burst: NUMBER} or unlimited", "unlimited", "how often one source may connect, or send a datagram to a plugin: so many a second, minute, hour or day (/s /m /h /d), and as many as 'burst' at once, by default as many as the number of the rate", "{limit: 10/s, burst: 20}"}, de::source_rate, en::source_rate),
     now("source_prefix", kBoth, kAll, {"map of v4 and v6 to numbers", "{v4: 32, v6: 64}", "how many bits of an address make one source", "{v4: 24, v6: 56}"}, de::source_prefix, en::source_prefix),
+    now("access_times", kBoth, kAll, {"list of times", "", "when clients may come, by default always, with an empty list never: H:MM-H:MM, with days in front if it is not every day. Both ends are in it to the minute, 24:00 is midnight as an end, and what ends before it begins goes over midnight and belongs to the day on which it begins. Outside of them clients are refused and datagrams dropped; with 'wait' the clients of streams wait", "[\"Mon-Fri 08:00-18:00\", \"Sat,Sun 22:00-06:00\"]"}, de::access_times, en::access_times, kList),
+    now("timezone", kBoth, kAll, {"name or local", "local", "the time zone of 'access_times', by its name in the zone database; local is that of the daemon's environment (TZ), else of the machine", "Europe/Zurich"}, de::timezone, en::timezone),
+    now("max_load", kBoth, kAll, {"number or unlimited", "unlimited", "clients are refused while the load of the machine, one minute's mean, is that high; it is looked at once a second. With 'wait' they wait", "4.5"}, de::max_load, en::max_load),
+    now("banner", kBoth, kAll, {"absolute path", "", "a file of at most 64 KiB that everybody who connects is sent first, before it is known whether they are let in; only those who are banned are not. It is read at start and reload; what a connection does not take at once is cut. Not for datagrams, and not with 'wait'", "/etc/xsd/banner"}, de::banner<&Banners::always>, en::banner<&Banners::always>),
+    now("banner_success", kBoth, kAll, {"absolute path", "", "the same for those who are let in, before the service says anything", "/etc/xsd/welcome"}, de::banner<&Banners::success>, en::banner<&Banners::success>),
+    now("banner_fail", kBoth, kAll, {"absolute path", "", "the same for those who are refused, for whatever reason", "/etc/xsd/sorry"}, de::banner<&Banners::fail>, en::banner<&Banners::fail>),
+    now("deny_time", kOwn, kAll, {"minutes, duration, FOREVER or NEVER", "NEVER", "how long whoever comes to a service with the flag SENSOR is banned from all services; a further hit does not extend it. A ban is about a 'source_prefix', survives a reload and ends with the daemon; at most 10240 are kept. The sender of a datagram may be forged: whoever bans by datagrams lets others choose whom", "60"}, de::deny_time, en::deny_time),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
     now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins, unlimited for programs", "a connection on which no byte moves in either direction for that time is closed, the program of a TCP connection ended", "90s"}, de::idle_timeout, en::idle_timeout),
     now("start_timeout", kBoth, kPrograms, {"duration or unlimited", "unlimited", "a program that has not sent its client anything after that time is ended; TCP only", "10s"}, de::start_timeout, en::start_timeout),
@@ -174,16 +181,9 @@ constexpr SettingsRow kRows[] = {
 
     // Not there yet.
     later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
-    later("access_times", kBoth, {"list of times", "", "when clients may connect", "[\"08:00-18:00\"]"}, kList),
-    later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
-    later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
-    later("max_load", kBoth, {"number", "", "refuse clients while the load of the machine is higher", "4.5"}),
     later("min_rate", kBoth, {"bytes a second", "", "a slower client is closed", "100"}),
     later("pacing_rate", kBoth, {"bytes a second", "", "upper bound for one connection", "1M"}),
-    later("banner", kBoth, {"file", "", "sent to every client", "/etc/xsd/banner"}),
-    later("banner_success", kBoth, {"file", "", "sent to every client that is served", "/etc/xsd/welcome"}),
-    later("banner_fail", kBoth, {"file", "", "sent to every client that is refused", "/etc/xsd/sorry"}),
     later("log_type", kBoth, {"target", "", "where the records of the service go", "syslog"}),
     later("tty", kOwn, {"boolean", "false", "the program gets a pseudo-terminal", "true"}),
 

@@ -95,7 +95,7 @@ inline constexpr Word kFlagWords[] = {
     {"IPv6", kFlagIPv6},
     {"NAMEINARGS", kFlagNameInArgs},
     {"NORETRY", kFlagNoRetry},
-    {"SENSOR", 0, Availability::Later},
+    {"SENSOR", kFlagSensor},
     {"NOLIBWRAP", 0, Availability::Later},
     {"IDONLY", 0, Availability::Later},
     {"INTERCEPT", 0, Availability::Later},
@@ -239,6 +239,15 @@ void rate(DecodeInput& in, const YamlNode& value);
 void cps(DecodeInput& in, const YamlNode& value);
 void source_prefix(DecodeInput& in, const YamlNode& value);
 void source_rate(DecodeInput& in, const YamlNode& value);
+void access_times(DecodeInput& in, const YamlNode& value);
+void timezone(DecodeInput& in, const YamlNode& value);
+void max_load(DecodeInput& in, const YamlNode& value);
+void deny_time(DecodeInput& in, const YamlNode& value);
+void banner_path(DecodeInput& in, const YamlNode& value, std::string Banners::*which);
+template <std::string Banners::*Which>
+void banner(DecodeInput& in, const YamlNode& value) {
+  banner_path(in, value, Which);
+}
 void enabled(DecodeInput& in, const YamlNode& value);
 void disabled(DecodeInput& in, const YamlNode& value);
 void workers(DecodeInput& in, const YamlNode& value);

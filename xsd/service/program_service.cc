@@ -115,11 +115,12 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
+  if (!greet(socket, id, &remote, &local)) return;
   if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
-    refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
-    return;
+    const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
+    return refuse(reason, id, &remote, &local, std::move(socket));
   }
-  if (!admit(id, &remote, &local, true)) return;
+  if (!admit(socket, id, &remote, &local, true)) return;
   start_connection(std::move(socket), id, remote, local, 1);
 }
 
@@ -139,15 +140,15 @@ void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const n
     case StartResult::Failed:
       return release(id);
     case StartResult::NoRoom:
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::NoDescriptors:
       if (keeps) break;
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::Temporary:
       if (keeps && attempts < kMaxAttempts) break;
-      refuse(policy::Reason::Spawn, id, &remote, &local);
+      refuse(policy::Reason::Spawn, id, &remote, &local, std::move(socket));
       return;
   }
   const int made = result == StartResult::NoDescriptors ? attempts - 1 : attempts;
@@ -180,14 +181,7 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
-  if (head && !lets_in(head->sender)) {
-    // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    warn_once(policy::Reason::Address,
-              "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
-    drop_head(fd);
-    return;
-  }
+  if (!is_welcome(listener, head)) return;
   if (!has_room(listener)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
@@ -204,6 +198,25 @@ void ProgramService::on_input(Listener& listener) {
     instances_.back().clients = clients;
     instances_.back().queue = std::move(queue);
   }
+}
+
+// Whom a `wait` server would be started for.
+bool ProgramService::is_welcome(Listener& listener, const std::optional<QueueHead>& head) {
+  if (!head) {
+    if (wait_until_open()) return false;
+    if (!is_overloaded("clients wait")) return true;
+    wait_for_room(listener);
+    return false;
+  }
+  const auto bar = find_datagram_bar(head->sender);
+  if (!bar) return true;
+  // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+  count_refusal(*bar);
+  if (*bar == policy::Reason::Address) {
+    warn_once(*bar, "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
+  }
+  drop_head(listener.socket().fd());
+  return false;
 }
 
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
@@ -429,7 +442,9 @@ void ProgramService::forget(InstanceRef instance) {
 }
 
 void ProgramService::give_up_retry() {
-  if (retry_) refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
+  if (retry_) {
+    refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local, std::move(retry_->socket));
+  }
   retry_.reset();
   back_off_.cancel();
 }

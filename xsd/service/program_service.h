@@ -21,7 +21,9 @@
 // times, a second apart; unless the flag NORETRY is set.
 //
 // At a limit a connection is refused. With `wait` nobody has been accepted who could be: that one listener is
-// not watched until an instance of the service ends, for a second at most.
+// not watched until an instance of the service ends, for a second at most. The same goes for `max_load`; out
+// of its hours (`access_times`) the whole service is not watched. Datagrams that would start a server then,
+// or are from somebody who is not let in, are dropped.
 #pragma once
 
 #include <list>
@@ -30,6 +32,7 @@
 
 #include "xsd/service/service.h"
 #include "xsd/service/stderr_pipe.h"
+#include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
 
@@ -93,6 +96,7 @@ class ProgramService final : public Service {
   bool is_taken(const Listener& listener) const noexcept;
   Result<int> standard_error();
 
+  bool is_welcome(Listener& listener, const std::optional<QueueHead>& head);
   bool has_room(Listener& listener);
   void wait_for_room(Listener& listener);
   void on_room(const Listener* but = nullptr);
