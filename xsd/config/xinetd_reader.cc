@@ -8,6 +8,7 @@
 
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+#include "xsd/config/foreign_tree.h"
 
 namespace xsd::config {
 namespace {
@@ -95,36 +96,10 @@ std::string_view nearest_attribute(std::string_view name) noexcept {
   return nearest_word(name, names);
 }
 
-YamlNode scalar(std::string text, Position where, bool quoted = false) {
-  YamlNode node;
-  node.kind = YamlNode::Kind::Scalar;
-  node.quoted = quoted;
-  node.scalar = std::move(text);
-  node.where = where;
-  return node;
-}
-
+using config::scalar;
 YamlNode scalar(const XinetdWord& word, bool quoted = false) {
   // The only word of xinetd's that is not written in one case.
   return scalar(equals_ignoring_case(word.text, "unlimited") ? "unlimited" : word.text, word.where, quoted);
-}
-
-YamlNode container(YamlNode::Kind kind, Position where) {
-  YamlNode node;
-  node.kind = kind;
-  node.where = where;
-  return node;
-}
-
-void put(YamlNode& map, std::string_view key, Position where, YamlNode value) {
-  map.members.push_back({std::string(key), where, std::move(value)});
-}
-
-YamlNode* find_member(YamlNode& map, std::string_view key) noexcept {
-  for (YamlNode::Member& member : map.members) {
-    if (member.key == key) return &member.value;
-  }
-  return nullptr;
 }
 
 /// One block to a map.
@@ -181,7 +156,7 @@ class Translator {
         YamlNode list = container(YamlNode::Kind::List, values.empty() ? end : values.front().where);
         for (const XinetdWord& word : values) {
           YamlNode entry = scalar(word, rule.shape == Shape::Args);
-          if (rule.shape == Shape::Args) entry.scalar = literal(word.text);
+          if (rule.shape == Shape::Args) entry.scalar = literal_argument(word.text);
           list.items.push_back(std::move(entry));
         }
         return put(map_, rule.name, attribute.where, std::move(list));
@@ -191,16 +166,6 @@ class Translator {
       case Shape::Env:
         return take_env(attribute, values);
     }
-  }
-
-  /// A percent sign is nothing special in xinetd's files.
-  static std::string literal(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text.substr(i).starts_with("%{")) out += '%';
-      out += text[i];
-    }
-    return out;
   }
 
   // What was meant to be a comment. Where one word is wanted, two slashes after it begin one too.
@@ -331,13 +296,6 @@ class Translator {
   DiagnosticSink& sink_;
   YamlNode map_;
 };
-
-YamlNode text_list(std::initializer_list<std::string_view> texts) {
-  YamlNode list = container(YamlNode::Kind::List, {});
-  for (const std::string_view text : texts)
-    list.items.push_back(scalar(std::string(text), {}));
-  return list;
-}
 
 void put_unless_there(YamlNode& map, std::string_view key, YamlNode value) {
   if (map.find(key) == nullptr) put(map, key, {}, std::move(value));

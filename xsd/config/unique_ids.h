@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// UniqueIds: sees to it that services of foreign files, where several may have one name (echo over TCP and
+// over UDP), have ids that differ. The first keeps its own, the others get NAME-udp, NAME-tcp6, NAME-unix or
+// NAME-2. It lives as long as one configuration is read.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "xsd/config/diagnostic.h"
+#include "xsd/config/yaml_reader.h"
+
+namespace xsd::config {
+
+class UniqueIds {
+ public:
+  /// Gives the service, a map, another `id` if its own is taken, and notes that.
+  void claim(YamlNode& service, DiagnosticSink& sink);
+
+ private:
+  bool take(const std::string& id) { return taken_.try_emplace(id, 1).second; }
+
+  std::unordered_map<std::string, unsigned> taken_;  ///< with the last number that was tried behind it
+};
+
+}  // namespace xsd::config
