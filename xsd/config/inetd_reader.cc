@@ -5,6 +5,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -74,8 +75,9 @@ class Entry {
       return std::move(map_);
     }
     is_internal_ = words_[5].text == "internal";
-    const bool knows_socket = take_type(words_[1]) && take_protocol(words_[2]);
-    if (knows_socket) take_address();
+    // A line that is none of an entry's has one error.
+    if (!take_type(words_[1]) || !take_protocol(words_[2])) return std::move(map_);
+    take_address();
     take_wait(words_[3]);
     take_user(words_[4]);
     if (is_internal_) {
@@ -230,7 +232,7 @@ class Entry {
   void tell_of_family() {
     if (std::exchange(context_.told_of_family, true)) return;
     sink_.note(words_[2].where,
-               "'" + words_[2].text +
+               "'" + std::string(type_ == "stream" ? "tcp" : "udp") +
                    "' is IPv4 alone in this file, as most inetds have it; that of GNU inetutils "
                    "takes IPv6 too");
   }
@@ -362,10 +364,11 @@ class Entry {
   void put_arguments(std::span<const InetdWord> arguments, bool renames) {
     if (arguments.empty())
       return sink_.note(words_[5].where, "argv[0] is missing: the program gets its path there");
-    if (renames && arguments.front().text.starts_with('-')) {
-      sink_.warning(arguments.front().where, quoted(arguments.front().text) +
-                                                 " is argv[0] and no option: the name of the program may be "
-                                                 "missing before it");
+    if (renames && arguments.front().text.find_first_of("-/") == 0) {
+      sink_.warning(arguments.front().where,
+                    quoted(arguments.front().text) +
+                        " is argv[0] and no argument: the name of the program may be "
+                        "missing before it");
     }
     if (arguments.size() > kFewestArguments) {
       sink_.note(arguments[kFewestArguments].where, "some inetds drop what follows the argument " +
@@ -410,6 +413,16 @@ bool take_default_hosts(const InetdLine& words, Context& context) {
   return true;
 }
 
+/// What tells where an entry is reached.
+std::string socket_of(const YamlNode& service) {
+  const YamlNode* const listen = service.find("listen");
+  if (listen == nullptr) return std::string(kMuxPrefix) + service.find("service")->scalar;
+  std::string sockets;
+  for (const YamlNode& socket : listen->items)
+    sockets += socket.scalar + " ";
+  return sockets;
+}
+
 YamlNode inetd_defaults() {
   YamlNode map = container(YamlNode::Kind::Map, {});
   put(map, "instances", {}, scalar("unlimited", {}));
@@ -424,16 +437,34 @@ YamlNode inetd_defaults() {
 YamlNode read_inetd_file(std::string_view text, DiagnosticSink& sink) {
   YamlNode services = container(YamlNode::Kind::List, {1, 1});
   Context context;
-  UniqueIds ids;
+  std::unordered_map<std::string, std::size_t> owners;  // of sockets, by index
+  std::vector<bool> is_replaced;
   for (const InetdLine& words : read_inetd(text, sink)) {
     if (take_default_hosts(words, context)) continue;
+    const std::size_t errors = sink.error_count();
     services.items.push_back(Entry(words, context, sink).translate());
-    ids.claim(services.items.back(), sink);
+    is_replaced.push_back(false);
+    if (sink.error_count() > errors) continue;
+    const auto [place, is_new] = owners.try_emplace(socket_of(services.items.back()), is_replaced.size() - 1);
+    if (is_new) continue;
+    is_replaced[place->second] = true;
+    sink.warning(services.items[place->second].where,
+                 "line " + std::to_string(words.front().where.line) +
+                     " asks for the same socket and is what counts: this entry is left out");
+    place->second = is_replaced.size() - 1;
   }
+  UniqueIds ids;
+  std::vector<YamlNode> kept;
+  for (std::size_t i = 0; i < services.items.size(); ++i) {
+    if (is_replaced[i]) continue;
+    kept.push_back(std::move(services.items[i]));
+    ids.claim(kept.back(), sink);
+  }
+  services.items = std::move(kept);
   if (context.unlimited != Position{}) {
     sink.note(
         context.unlimited,
-        "inetd closes a service for ten minutes after more than 256 starts (of some: 40) in a minute; here "
+        "inetd closes a service for ten minutes after more than 256 starts in a minute (40 with some); here "
         "there is no such limit: write 'rate' or 'cps' for one");
   }
   YamlNode root = container(YamlNode::Kind::Map, {1, 1});

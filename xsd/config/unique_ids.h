@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // UniqueIds: sees to it that services of foreign files, where several may have one name (echo over TCP and
-// over UDP), have ids that differ. The first keeps its own, the others get NAME-udp, NAME-tcp6, NAME-unix or
-// NAME-2. It lives as long as one configuration is read.
+// over UDP), have ids that differ. The first keeps its own, the others get NAME-udp, NAME-tcp6 or the like
+// where that tells them from it, or else NAME-2. It lives as long as one configuration is read.
 #pragma once
 
 #include <string>
@@ -19,9 +19,15 @@ class UniqueIds {
   void claim(YamlNode& service, DiagnosticSink& sink);
 
  private:
-  bool take(const std::string& id) { return taken_.try_emplace(id, 1).second; }
+  struct Owner {
+    std::string kind;   ///< of its socket
+    unsigned last = 1;  ///< number that was tried behind the id
+  };
+  bool take(const std::string& id, const std::string& kind) {
+    return taken_.try_emplace(id, Owner{kind}).second;
+  }
 
-  std::unordered_map<std::string, unsigned> taken_;  ///< with the last number that was tried behind it
+  std::unordered_map<std::string, Owner> taken_;
 };
 
 }  // namespace xsd::config

@@ -54,10 +54,9 @@ TEST(InetdReader, reads_what_everybody_writes) {
       "\n"
       "daytime\tstream\ttcp6\tnowait\troot\tinternal\n"
       "finger  stream  tcp46  nowait  nobody  /usr/sbin/in.fingerd  in.fingerd -w\n");
-  EXPECT_EQ(
-      out.said,
-      "4:24: note: inetd closes a service for ten minutes after more than 256 starts (of some: 40) in a "
-      "minute; here there is no such limit: write 'rate' or 'cps' for one\n");
+  EXPECT_EQ(out.said,
+            "4:24: note: inetd closes a service for ten minutes after more than 256 starts in a minute (40 "
+            "with some); here there is no such limit: write 'rate' or 'cps' for one\n");
   EXPECT_EQ(write_yaml(out.root),
             "defaults: {instances: unlimited, groups: true, passenv: [\"*\"], no_new_privs: false}\n"
             "services:\n"
@@ -154,7 +153,7 @@ TEST(InetdReader, reads_programs_and_their_names) {
       HasSubstr("server: /bin/busybox\nserver_args: [ftpd, \"-w\"]\nflags: [NAMEINARGS, NOLIBWRAP]\n"));
   EXPECT_EQ(
       said("7 stream tcp4 nowait me /bin/a -u x"),
-      "1:32: warning: '-u' is argv[0] and no option: the name of the program may be missing before it\n");
+      "1:32: warning: '-u' is argv[0] and no argument: the name of the program may be missing before it\n");
   EXPECT_EQ(said("7 stream tcp4 nowait me /bin/a"),
             "1:25: note: argv[0] is missing: the program gets its path there\n");
   EXPECT_EQ(
@@ -261,6 +260,20 @@ TEST(InetdReader, gives_every_service_an_id_of_its_own) {
     ids += (service.find("id") != nullptr ? service.find("id")->scalar : "-") + " ";
   EXPECT_EQ(ids, "- echo-udp echo-tcp6 echo-2 echo-3 ");
   EXPECT_THAT(out.said, HasSubstr("2:1: note: the id 'echo' is taken, this service gets 'echo-udp'\n"));
+}
+
+TEST(InetdReader, takes_the_last_entry_of_a_socket) {
+  const Read out = read(
+      "7 stream tcp4 nowait me /a a\n"
+      "7 dgram udp4 wait me /a a\n"
+      "7 stream tcp4 nowait me /b\xE9 b\n"
+      "7 stream tcp4 nowait me /c c\n");
+  const auto& services = out.root.find("services")->items;
+  ASSERT_EQ(services.size(), 3U);  // a faulty one keeps its place, and takes none away
+  EXPECT_EQ(services[2].find("server")->scalar, "/c");
+  EXPECT_THAT(out.said,
+              HasSubstr("1:1: warning: line 4 asks for the same socket and is what counts: this entry is "
+                        "left out\n"));
 }
 
 TEST(InetdReader, has_a_bound) {

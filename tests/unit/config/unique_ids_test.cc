@@ -29,7 +29,9 @@ TEST(UniqueIds, change_only_what_is_taken) {
   EXPECT_EQ(claimed(ids, service("echo", "dgram"), sink), "echo-2");
   EXPECT_EQ(claimed(ids, service("echo-3"), sink), "echo-3");
   EXPECT_EQ(claimed(ids, service("echo"), sink), "echo-4");
-  EXPECT_EQ(sink.all().size(), 3U);
+  EXPECT_EQ(claimed(ids, service("time", "dgram"), sink), "time");
+  EXPECT_EQ(claimed(ids, service("time"), sink), "time-tcp");
+  EXPECT_EQ(sink.all().size(), 4U);
   EXPECT_EQ(sink.all()[0].severity, Severity::Note);
   EXPECT_EQ(sink.all()[0].message, "the id 'echo' is taken, this service gets 'echo-udp'");
 }
