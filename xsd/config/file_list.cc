@@ -38,7 +38,8 @@ bool is_included(const std::string& name, const std::string& pattern) {
   return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+Result<std::vector<std::string>> list_names(const std::string& folder,
+                                            const std::function<bool(const std::string&)>& accepts,
                                             std::size_t limit) {
   std::vector<std::string> names;
   const DirectoryStream directory = open_directory(folder);
@@ -51,12 +52,18 @@ Result<std::vector<std::string>> list_files(const std::string& folder, const std
       break;
     }
     std::string name = entry->d_name;
-    if (!is_included(name, pattern)) continue;
+    if (!accepts(name)) continue;
     names.push_back(std::move(name));
     if (names.size() > limit) break;
   }
   std::sort(names.begin(), names.end());  // by bytes, whatever the locale
   return names;
+}
+
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+                                            std::size_t limit) {
+  return list_names(
+      folder, [&](const std::string& name) { return is_included(name, pattern); }, limit);
 }
 
 }  // namespace xsd::config

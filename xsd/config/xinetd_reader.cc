@@ -349,10 +349,13 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
         put(file.root, "defaults", item.where, std::move(defaults));
         break;
       }
-      case XinetdItem::Kind::Service:
+      case XinetdItem::Kind::Service: {
         has_service = true;
+        const std::size_t errors = sink.error_count();
         services.items.push_back(Translator(item, sink).translate());
+        file.faulty_services.push_back(item.faulty || sink.error_count() > errors);
         break;
+      }
     }
   }
   put(file.root, "services", {1, 1}, std::move(services));
