@@ -6,19 +6,23 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
+#include "xsd/config/foreign_files.h"
 #include "xsd/reactor/poller.h"
 
 namespace xsd::daemon {
 
-enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins };
+enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins, Import };
 
 struct Options {
   Mode mode = Mode::Serve;
   std::string config = "/etc/xsd/xsd.yaml";  ///< absolute
   bool config_given = false;                 ///< it was asked for, not just taken
+  config::ForeignFormat import_format = config::ForeignFormat::Xinetd;
+  std::vector<std::string> import_paths;  ///< as given, at least one with Mode::Import
   bool detach = false;
   std::optional<std::string> pid_file;        ///< absolute
   std::optional<std::string> control_socket;  ///< absolute
