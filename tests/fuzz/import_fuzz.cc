@@ -15,7 +15,7 @@ using namespace xsd::config;
 
 namespace {
 
-void check(ForeignFormat format, std::string_view text) {
+void check(SourceFormat format, std::string_view text) {
   std::vector<std::unique_ptr<ForeignFile>> files;
   files.push_back(read_foreign_text(format, "fuzz", std::string(text)));
   const Import import = import_files(format, std::move(files));
@@ -41,7 +41,7 @@ void check(ForeignFormat format, std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  check(ForeignFormat::Xinetd, text);
-  check(ForeignFormat::Inetd, text);
+  check(SourceFormat::Xinetd, text);
+  check(SourceFormat::Inetd, text);
   return 0;
 }

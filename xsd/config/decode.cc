@@ -341,8 +341,10 @@ void decode_include(const YamlNode& value, DiagnosticSink& sink, std::vector<Inc
 
 }  // namespace
 
-DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink) {
+DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink,
+                        Inherited inherited) {
   DecodedMain main;
+  main.inherited = std::move(inherited);
   const std::size_t yaml_errors = sink.all().size();
   const YamlNode* services = nullptr;
   main.daemon.file = rules.file;
@@ -383,7 +385,7 @@ DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, Diagnost
   }
   if (!includes) main.include.push_back({std::string(kDefaultInclude), {}});
   main.inherited.stop_timeout = main.daemon.stop_timeout;
-  main.faulty = sink.has_errors();
+  main.faulty = sink.error_count() > rules.errors_of_services;
   if (services != nullptr) {
     decode_service_list(*services, yaml_errors, "main", main.inherited, rules, sink, main.services);
   }

@@ -12,6 +12,7 @@
 
 #include "xsd/config/definitions.h"
 #include "xsd/config/diagnostic.h"
+#include "xsd/config/file_list.h"
 #include "xsd/config/value_decoders.h"
 #include "xsd/config/yaml_reader.h"
 
@@ -30,6 +31,8 @@ struct DecodeRules {
   std::string_view file;         ///< as shown to users
   std::string_view base_folder;  ///< of the main file, absolute
   bool as_root = false;
+  /// Of the errors in the sink already, those that belong to single services.
+  std::size_t errors_of_services = 0;
 };
 
 /// What services inherit.
@@ -41,6 +44,7 @@ struct Inherited {
 struct IncludePattern {
   std::string text;
   Position where;
+  NameRule names = NameRule::Yaml;
 };
 
 struct DecodedMain {
@@ -53,8 +57,10 @@ struct DecodedMain {
 
 inline constexpr std::string_view kDefaultInclude = "conf.d/*.yaml";
 
-/// Faults of the main file's own services are theirs alone.
-DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink);
+/// Faults of the main file's own services are theirs alone. `inherited`: what holds beside the `defaults`
+/// that stand there.
+DecodedMain decode_main(const YamlNode& root, const DecodeRules& rules, DiagnosticSink& sink,
+                        Inherited inherited = {});
 
 /// A service file. `stem` names what has no usable name. Errors that are in the sink already (of the YAML)
 /// count against the service that they stand in.

@@ -91,6 +91,9 @@ enum LogFields : unsigned {
   kLogAttempt = 64,
 };
 
+/// As a soft limit: what the hard one of the daemon is when the program starts.
+inline constexpr rlim_t kHardLimit = RLIM_INFINITY - 1;
+
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_*
   std::string key;   ///< "rlimit_nofile"
@@ -319,6 +322,7 @@ struct DaemonSettings {
   std::vector<std::string> without_effect_yet;
 
   std::string file;                  ///< the main file as shown to users; empty if there is none
+  std::string defaults_file;         ///< where `defaults` stand, if that is another one
   std::vector<ValueOrigin> origins;  ///< only of values that were written
 };
 

@@ -44,6 +44,7 @@ std::string octal(unsigned value) {
 
 std::string limit_text(rlim_t value, bool is_size) {
   if (value == RLIM_INFINITY) return "unlimited";
+  if (value == kHardLimit) return "hard";
   return is_size ? format_size(value) : std::to_string(value);
 }
 
@@ -106,7 +107,11 @@ void dump_daemon(const DaemonSettings& daemon, std::string& out) {
 std::string origin_text(const ServiceDefinition& definition, const SettingsRow& row,
                         const DaemonSettings& daemon) {
   const ValueOrigin* origin = origin_of(definition.origins, row.name);
-  if (origin != nullptr && origin->from_defaults) return place(daemon.file, origin->where) + " (defaults)";
+  if (origin != nullptr && origin->from_defaults && origin->where.line == 0) return "default of xinetd";
+  if (origin != nullptr && origin->from_defaults) {
+    const std::string& file = daemon.defaults_file.empty() ? daemon.file : daemon.defaults_file;
+    return place(file, origin->where) + " (defaults)";
+  }
   if (origin != nullptr) return place(definition.file, origin->where);
   if (row.name == "listen" && !definition.listen.empty())
     return place(definition.file, definition.listen.front().where);

@@ -29,7 +29,9 @@ std::string stem_of(std::string_view path) {
   return std::string(name);
 }
 
-bool is_included(const std::string& name, const std::string& pattern) {
+bool is_included(const std::string& name, const std::string& pattern, NameRule rule) {
+  if (rule == NameRule::Exact) return name == pattern;
+  if (rule == NameRule::XinetdFolder) return name.find('.') == std::string::npos && !name.ends_with('~');
   // What editors leave behind (.name.swp, #name#, name~) begins with a dot or '#', or does not end in .yaml.
   if (name.starts_with('.') || name.starts_with('#') || !name.ends_with(kSuffix) ||
       name.size() == kSuffix.size()) {
@@ -39,7 +41,7 @@ bool is_included(const std::string& name, const std::string& pattern) {
 }
 
 Result<std::vector<std::string>> list_names(const std::string& folder,
-                                            const std::function<bool(const std::string&)>& accepts,
+                                            const std::function<bool(const dirent&)>& accepts,
                                             std::size_t limit) {
   std::vector<std::string> names;
   const DirectoryStream directory = open_directory(folder);
@@ -51,9 +53,8 @@ Result<std::vector<std::string>> list_names(const std::string& folder,
       if (errno != 0) return Error::from_errno(errno, "cannot read the folder");
       break;
     }
-    std::string name = entry->d_name;
-    if (!accepts(name)) continue;
-    names.push_back(std::move(name));
+    if (!accepts(*entry)) continue;
+    names.emplace_back(entry->d_name);
     if (names.size() > limit) break;
   }
   std::sort(names.begin(), names.end());  // by bytes, whatever the locale
@@ -61,9 +62,12 @@ Result<std::vector<std::string>> list_names(const std::string& folder,
 }
 
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit) {
-  return list_names(
-      folder, [&](const std::string& name) { return is_included(name, pattern); }, limit);
+                                            std::size_t limit, NameRule rule) {
+  const auto accepts = [&](const dirent& entry) {
+    return is_included(entry.d_name, pattern, rule) &&
+           (rule != NameRule::XinetdFolder || entry.d_type != DT_DIR);
+  };
+  return list_names(folder, accepts, limit);
 }
 
 }  // namespace xsd::config

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which files an include pattern names: C-locale order, only names that end in .yaml, no dot files and no
-// leftovers of editors.
+// Which files of a folder are read: in C-locale order those that an include pattern names, only names that
+// end in .yaml, no dot files and no leftovers of editors; or those that xinetd reads.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <dirent.h>
 
 #include "xsd/base/result.h"
 
@@ -18,17 +21,23 @@ std::string folder_of(std::string_view path);
 /// The name part of a path without ".yaml".
 std::string stem_of(std::string_view path);
 
+enum class NameRule : std::uint8_t {
+  Yaml,          ///< what a pattern names
+  Exact,         ///< one name
+  XinetdFolder,  ///< all, but none with a dot in it or a tilde at its end (xinetd.conf(5), includedir)
+};
+
 /// True if a file of this name is read where `pattern` (a name, no folder) is included.
-bool is_included(const std::string& name, const std::string& pattern);
+bool is_included(const std::string& name, const std::string& pattern, NameRule rule = NameRule::Yaml);
 
 /// The names in `folder` that are accepted, in C-locale order, at most `limit` + 1 of them; ENOENT as
 /// `number` if the folder is not there.
 Result<std::vector<std::string>> list_names(const std::string& folder,
-                                            const std::function<bool(const std::string&)>& accepts,
+                                            const std::function<bool(const dirent&)>& accepts,
                                             std::size_t limit);
 
 /// The same for the names that `pattern` includes.
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit);
+                                            std::size_t limit, NameRule rule = NameRule::Yaml);
 
 }  // namespace xsd::config

@@ -138,7 +138,8 @@ class Finisher {
     spec.transport = draft_.socket_type.value_or(draft_.protocol.value_or(Transport::Stream));
     const unsigned family = draft_.flags & kFamilyFlags;
     if (family == kFlagIPv4) spec.family = ListenSpec::Family::V4;
-    if (family == kFlagIPv6 || draft_.v6only) {
+    // As with xinetd the flag alone does not keep IPv4 clients out; it says which address of a name is meant.
+    if ((family == kFlagIPv6 && !draft_.bind.empty()) || draft_.v6only) {
       if (family == kFlagIPv4) {
         const ValueOrigin* const v6only = own("v6only");
         sink_.error(v6only != nullptr ? v6only->where : draft_.where,

@@ -15,8 +15,15 @@ bool is_edit(std::string_view key) noexcept {
   return key.ends_with('+') || key.ends_with('-');
 }
 
+/// The other name of the same key.
 std::string_view twin_of(std::string_view key) noexcept {
-  return key == "bind" ? "interface" : key == "interface" ? "bind" : key;
+  constexpr std::pair<std::string_view, std::string_view> kTwins[] = {{"bind", "interface"},
+                                                                      {"rlimit_nofile", "rlimit_files"}};
+  for (const auto& [one, other] : kTwins) {
+    if (key == one) return other;
+    if (key == other) return one;
+  }
+  return key;
 }
 
 YamlNode moved_to(YamlNode node, Position where) {

@@ -21,10 +21,6 @@ namespace {
 
 constexpr std::size_t kShownNames = 5;
 
-bool is_taken(const std::string& name) noexcept {
-  return name.find('.') == std::string::npos && !name.ends_with('~');
-}
-
 /// All errors in such a file are those of entries, each of which begins a line.
 std::vector<bool> faulty_entries(const ForeignFile& file) {
   std::vector<std::uint32_t> lines;
@@ -43,11 +39,11 @@ std::vector<bool> faulty_entries(const ForeignFile& file) {
 
 class Collector {
  public:
-  explicit Collector(ForeignFormat format) : format_(format) {}
+  explicit Collector(SourceFormat format) : format_(format) {}
 
   void read_given(const std::string& path) {
     struct stat info {};
-    if (format_ == ForeignFormat::Xinetd && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (format_ == SourceFormat::Xinetd && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
       ForeignFile& folder = add(path, {});
       return read_folder(path, {folder, {}, 0});
     }
@@ -105,11 +101,11 @@ class Collector {
       return tell(Severity::Error, include.path, &asker,
                   "files include each other more than " + std::to_string(kMaxIncludeDepth) + " deep");
     }
-    std::string path = include.path;
+    const std::string& path = include.path;
     if (!path.starts_with('/')) {
-      path = folder_of(asker.file.path) + "/" + path;
-      asker.file.sink.note(asker.where, "a relative path is taken from the folder of this file: " +
-                                            quoted(path) + "; xinetd takes it from where it was started");
+      asker.file.sink.note(asker.where, quoted(path) +
+                                            " is taken from the folder that this is run in; xinetd takes it "
+                                            "from where it was started");
     }
     if (include.is_folder) return read_folder(path, asker);
     read_file(path, &asker);
@@ -117,8 +113,9 @@ class Collector {
 
   void read_folder(const std::string& path, const Asker& asker) {
     std::vector<std::string> passed_over;
-    const auto accepts = [&](const std::string& name) {
-      const bool is_meant = is_taken(name);
+    const auto accepts = [&](const dirent& entry) {
+      const std::string name = entry.d_name;
+      const bool is_meant = is_included(name, {}, NameRule::XinetdFolder);
       if (!is_meant && !name.starts_with('.')) passed_over.push_back(name);
       return is_meant;
     };
@@ -149,7 +146,7 @@ class Collector {
     return text;
   }
 
-  ForeignFormat format_;
+  SourceFormat format_;
   std::vector<std::unique_ptr<ForeignFile>> files_;
   FolderViews folders_;
   std::set<std::pair<dev_t, ino_t>> seen_;
@@ -158,9 +155,9 @@ class Collector {
 
 }  // namespace
 
-std::unique_ptr<ForeignFile> read_foreign_text(ForeignFormat format, std::string path, std::string text) {
+std::unique_ptr<ForeignFile> read_foreign_text(SourceFormat format, std::string path, std::string text) {
   auto file = std::make_unique<ForeignFile>(std::move(path), std::move(text));
-  if (format == ForeignFormat::Inetd) {
+  if (format == SourceFormat::Inetd) {
     file->root = read_inetd_file(file->text, file->sink);
     file->has_defaults = true;
     file->faulty_services = faulty_entries(*file);
@@ -175,7 +172,7 @@ std::unique_ptr<ForeignFile> read_foreign_text(ForeignFormat format, std::string
   return file;
 }
 
-std::vector<std::unique_ptr<ForeignFile>> read_foreign_files(ForeignFormat format,
+std::vector<std::unique_ptr<ForeignFile>> read_foreign_files(SourceFormat format,
                                                              std::span<const std::string> paths) {
   Collector collector(format);
   for (const std::string& path : paths)

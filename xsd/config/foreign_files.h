@@ -15,12 +15,11 @@
 #include <vector>
 
 #include "xsd/config/diagnostic.h"
+#include "xsd/config/source_format.h"
 #include "xsd/config/xinetd_reader.h"
 #include "xsd/config/yaml_reader.h"
 
 namespace xsd::config {
-
-enum class ForeignFormat : std::uint8_t { Xinetd, Inetd };
 
 /// How deep files may include each other.
 inline constexpr std::size_t kMaxIncludeDepth = 32;
@@ -44,11 +43,11 @@ struct ForeignFile {
   std::vector<bool> faulty_services;  ///< for each of `services`: it has an error
 };
 
-/// One file by itself, from its text.
-std::unique_ptr<ForeignFile> read_foreign_text(ForeignFormat format, std::string path, std::string text);
+/// One file by itself, from its text; `format` is not Yaml.
+std::unique_ptr<ForeignFile> read_foreign_text(SourceFormat format, std::string path, std::string text);
 
 /// `paths`: files or, with xinetd's, folders that are taken as by `includedir`. At most kMaxFiles.
-std::vector<std::unique_ptr<ForeignFile>> read_foreign_files(ForeignFormat format,
+std::vector<std::unique_ptr<ForeignFile>> read_foreign_files(SourceFormat format,
                                                              std::span<const std::string> paths);
 
 }  // namespace xsd::config

@@ -75,7 +75,7 @@ std::vector<std::string> sockets_of(const YamlNode& service) {
 
 class Importer {
  public:
-  Importer(ForeignFormat format, std::vector<std::unique_ptr<ForeignFile>> files)
+  Importer(SourceFormat format, std::vector<std::unique_ptr<ForeignFile>> files)
       : format_(format), files_(std::move(files)), services_(container(YamlNode::Kind::List, {})) {}
 
   Import import() {
@@ -91,10 +91,10 @@ class Importer {
     }
     if (has_defaults) check_lists();
     put(import_.root = container(YamlNode::Kind::Map, {}), "services", {}, std::move(services_));
-    if (has_own_cps_) {
-      files_.front()->sink.note({},
-                                "services without 'cps' get what xinetd takes for it, [50, 10]; in the pause "
-                                "the port stays open here: clients wait instead of being turned away");
+    if (without_cps_ != nullptr) {
+      without_cps_->sink.note({},
+                              "services without 'cps' get what xinetd takes for it, [50, 10]; in the pause "
+                              "the port stays open here: clients wait instead of being turned away");
     }
     for (const auto& file : files_)
       report(*file);
@@ -107,7 +107,7 @@ class Importer {
     for (const auto& file : files_) {
       YamlNode* const found = file->has_defaults ? find_member(file->root, "defaults") : nullptr;
       if (found == nullptr) continue;
-      if (format_ == ForeignFormat::Inetd) {
+      if (format_ == SourceFormat::Inetd) {
         defaults_ = std::move(*found);
         break;
       }
@@ -124,7 +124,7 @@ class Importer {
                        "'defaults' is faulty, so no service is translated: xinetd does not even start");
       return false;
     }
-    if (format_ == ForeignFormat::Xinetd && defaults_file_ == nullptr) defaults_ = xinetd_defaults();
+    if (format_ == SourceFormat::Xinetd && defaults_file_ == nullptr) defaults_ = xinetd_defaults();
     // Whatever the defaults say that are over the file which is written.
     put(defaults_, "stderr", {}, scalar("socket", {}));
     keep_list("enabled", enabled_);
@@ -139,22 +139,24 @@ class Importer {
 
   bool take(YamlNode& service, ForeignFile& file) {
     if (is_full_) return false;
-    if (format_ == ForeignFormat::Xinetd && !adapt_xinetd_service(service, file.sink))
+    if (format_ == SourceFormat::Xinetd && !adapt_xinetd_service(service, file.sink))
       return leave_out(service, file);
     const bool is_program = starts_program(service);
     fold_defaults(
         service, defaults_, [&](std::string_view key) { return is_program || is_for_all_services(key); },
         file.sink);
-    if (format_ == ForeignFormat::Xinetd) {
+    if (format_ == SourceFormat::Xinetd) {
       finish_xinetd_service(service, file.sink);
       const YamlNode* const cps = defaults_.find("cps");
-      has_own_cps_ = has_own_cps_ || (cps != nullptr && cps->where == Position{} &&
-                                      service.find("cps")->where == service.where);
+      const bool is_implied = cps != nullptr && cps->where == Position{};
+      if (is_implied && without_cps_ == nullptr && service.find("cps")->where == service.where)
+        without_cps_ = &file;
       apply_lists(service, file);
     }
     looked_at_ += count_nodes(service);
     if (looked_at_ > kMaxLookedAt) return is_one_too_many(service, file);
     if (!decodes(service, file)) return leave_out(service, file);
+    if (format_ == SourceFormat::Xinetd && is_program) tell_of_names(service, file);
     if (!take_sockets(service, file)) return true;  // nothing is lost: it never ran
     if (!has_room(service, file)) return false;
     ids_.claim(service, file.sink);
@@ -164,11 +166,22 @@ class Importer {
 
   bool leave_out(const YamlNode& service, ForeignFile& file) {
     const YamlNode* const name = service.find("service");
-    if (format_ == ForeignFormat::Xinetd && name != nullptr) {
+    if (format_ == SourceFormat::Xinetd && name != nullptr) {
       file.sink.error(service.where,
                       "the service " + quoted(name->scalar) + " is left out, since it has an error");
     }
     return false;
+  }
+
+  void tell_of_names(const YamlNode& service, ForeignFile& file) {
+    const YamlNode* const server = service.find("server");
+    if (server == nullptr || has_word(service.find("flags"), "NAMEINARGS") ||
+        std::exchange(has_told_of_names_, true))
+      return;
+    file.sink.note(
+        server->where,
+        "programs get their whole path as argv[0], of xinetd only their name; where that matters say "
+        "NAMEINARGS");
   }
 
   void apply_lists(YamlNode& service, ForeignFile& file) {
@@ -263,7 +276,7 @@ class Importer {
     std::move(all.begin(), all.end(), std::back_inserter(import_.report));
   }
 
-  ForeignFormat format_;
+  SourceFormat format_;
   std::vector<std::unique_ptr<ForeignFile>> files_;
   YamlNode defaults_;
   ForeignFile* defaults_file_ = nullptr;
@@ -277,7 +290,8 @@ class Importer {
   std::size_t nodes_ = 3;                                 ///< of the map, its key and the list
   std::size_t bytes_ = 256;                               ///< for the head of the file
   bool is_full_ = false;
-  bool has_own_cps_ = false;  ///< a service has what xinetd itself takes for 'cps'
+  bool has_told_of_names_ = false;
+  ForeignFile* without_cps_ = nullptr;  ///< the first with a service that has what xinetd takes for 'cps'
   Import import_;
 };
 
@@ -288,11 +302,11 @@ bool Import::is_complete() const noexcept {
                       [](const Diagnostic& one) { return one.severity == Severity::Error; });
 }
 
-Import import_files(ForeignFormat format, std::vector<std::unique_ptr<ForeignFile>> files) {
+Import import_files(SourceFormat format, std::vector<std::unique_ptr<ForeignFile>> files) {
   return Importer(format, std::move(files)).import();
 }
 
-Import import_files(ForeignFormat format, std::span<const std::string> paths) {
+Import import_files(SourceFormat format, std::span<const std::string> paths) {
   return import_files(format, read_foreign_files(format, paths));
 }
 

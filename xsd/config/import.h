@@ -25,8 +25,8 @@ struct Import {
 };
 
 /// Never fails as a whole.
-Import import_files(ForeignFormat format, std::vector<std::unique_ptr<ForeignFile>> files);
-Import import_files(ForeignFormat format, std::span<const std::string> paths);
+Import import_files(SourceFormat format, std::vector<std::unique_ptr<ForeignFile>> files);
+Import import_files(SourceFormat format, std::span<const std::string> paths);
 
 /// The service file, with a comment that says where it is from.
 std::string format_import(const Import& import, std::span<const std::string> paths);

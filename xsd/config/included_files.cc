@@ -31,7 +31,7 @@ void IncludedFiles::begin(std::string main_file) {
 
 std::optional<IncludedFiles::Fault> IncludedFiles::add(const Pattern& pattern) {
   (void)state_of(pattern.folder);  // before it is listed: what is swapped behind our back shows at the end
-  const auto names = list_files(pattern.folder, pattern.name, limit_);
+  const auto names = list_files(pattern.folder, pattern.name, limit_, pattern.names);
   if (!names && names.error().number() == ENOENT) return missing_folder(pattern);
   // Without the list nobody knows which services are still wanted, so nothing may change.
   if (!names)
@@ -42,13 +42,16 @@ std::optional<IncludedFiles::Fault> IncludedFiles::add(const Pattern& pattern) {
     if (is_main_file(pattern, name)) continue;
     matches = true;
     std::string path = pattern.prefix + name;
-    if (listed_.insert(path).second) files_.push_back({std::move(path), pattern.folder});
+    if (listed_.insert(path).second) files_.push_back({std::move(path), pattern.folder, pattern.names});
   }
   if (files_.size() > limit_) {
     files_.resize(limit_);
     return Fault{Severity::Error, "more than " + std::to_string(limit_) + " service files"};
   }
-  if (matches || pattern.name.find_first_of("*?[") != std::string::npos) return std::nullopt;
+  const bool is_one_name =
+      pattern.names == NameRule::Exact ||
+      (pattern.names == NameRule::Yaml && pattern.name.find_first_of("*?[") == std::string::npos);
+  if (matches || !is_one_name) return std::nullopt;
   return Fault{Severity::Warning,
                "include " + quoted(pattern.text) + ": matches no file; no services from there"};
 }

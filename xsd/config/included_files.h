@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "xsd/config/diagnostic.h"
+#include "xsd/config/file_list.h"
 #include "xsd/config/source_file.h"
 
 namespace xsd::config {
@@ -21,6 +22,7 @@ namespace xsd::config {
 struct IncludedFile {
   std::string path;    ///< as shown
   std::string folder;  ///< absolute
+  NameRule names = NameRule::Yaml;
 };
 
 class IncludedFiles {
@@ -31,6 +33,7 @@ class IncludedFiles {
     std::string prefix;  ///< what stands before the names of its files when they are shown
     std::string folder;  ///< absolute
     std::string name;    ///< without the folder
+    NameRule names = NameRule::Yaml;
   };
   struct Fault {
     Severity severity;  ///< Error: the load is rejected

@@ -27,6 +27,7 @@ constexpr std::string_view kInternalServices[] = {"chargen", "daytime", "discard
 struct Context {
   std::vector<std::string> hosts;  ///< where entries without a host listen; empty: everywhere
   bool told_of_family = false;
+  bool told_of_names = false;
   Position unlimited;  ///< of the first entry whose programs are not counted here
 };
 
@@ -369,6 +370,12 @@ class Entry {
                     quoted(arguments.front().text) +
                         " is argv[0] and no argument: the name of the program may be "
                         "missing before it");
+    }
+    if (!renames && arguments.front().text.find('/') == std::string::npos &&
+        !std::exchange(context_.told_of_names, true)) {
+      sink_.note(arguments.front().where,
+                 "programs whose argv[0] is their name get their whole path there; where that matters say "
+                 "NAMEINARGS");
     }
     if (arguments.size() > kFewestArguments) {
       sink_.note(arguments[kFewestArguments].where, "some inetds drop what follows the argument " +

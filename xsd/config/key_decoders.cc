@@ -361,7 +361,7 @@ void env(DecodeInput& in, const YamlNode& value) {
 
 void passenv(DecodeInput& in, const YamlNode& value) {
   text_list(in, value, in.draft->passenv, [&](const YamlNode& entry, std::string_view name) {
-    if (!is_variable_name(name)) {
+    if (name != "*" && !is_variable_name(name)) {
       in.sink.error(entry.where,
                     quoted(name) + " cannot be the name of an environment variable: to set one use 'env'");
       return false;

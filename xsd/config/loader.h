@@ -21,6 +21,7 @@
 #include "xsd/config/diagnostic.h"
 #include "xsd/config/resolve.h"
 #include "xsd/config/source_file.h"
+#include "xsd/config/source_format.h"
 
 namespace xsd::config {
 
@@ -30,6 +31,7 @@ inline constexpr std::size_t kMaxServices = 10000;
 struct LoadOptions {
   std::string path;  ///< main file, or a folder that is taken as the service folder of an otherwise default
                      ///< configuration; which of the two is decided by the first load
+  SourceFormat format = SourceFormat::Yaml;
   unsigned port_offset = 0;
   bool as_root = false;
   /// --check and --dump-config, which need no root: whether the daemon could change to a service's user is

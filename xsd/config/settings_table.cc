@@ -81,10 +81,10 @@ constexpr SettingsRow inert(SettingsRow row) {
 template <int Resource, LimitUnit Unit>
 constexpr SettingsRow limit_row(std::string_view name, std::string_view help, std::string_view example,
                                 SettingsRow::ServiceEncoder encode) {
-  constexpr std::string_view kKind = Unit == LimitUnit::Size ? "size, SOFT:HARD or unlimited"
+  constexpr std::string_view kKind = Unit == LimitUnit::Size ? "size, SOFT:HARD, hard or unlimited"
                                      : Unit == LimitUnit::Number
-                                         ? "number, SOFT:HARD or unlimited"
-                                         : "seconds or duration, SOFT:HARD or unlimited";
+                                         ? "number, SOFT:HARD, hard or unlimited"
+                                         : "seconds or duration, SOFT:HARD, hard or unlimited";
   return now(name, kBoth, kStarted, {kKind, "", help, example}, de::resource_limit_field<Resource, Unit>,
              encode);
 }
@@ -115,7 +115,7 @@ constexpr SettingsRow kRows[] = {
     now("interface", kBoth, kAll, {"address or host name", "", "the same as 'bind'", "127.0.0.1"}, de::bind, nullptr),
     now("v6only", kBoth, kAll, {"boolean", "false", "with 'port': listen on IPv6 only", "true"}, de::boolean_field<&Draft::v6only>, nullptr),
     now("backlog", kBoth, kAll, {"number", "4096", "how many clients may wait in the kernel's queue", "128"}, de::backlog, en::number_field<&S::backlog>),
-    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; IPv4, IPv6: with 'port'; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
+    now("flags", kBoth, kAll, {"list of words", "[]", "NODELAY, KEEPALIVE: options of the connections; NAMEINARGS: server_args begins with argv[0]; NORETRY: a failed start is not tried again; IPv4: with 'port', listen on IPv4 only; IPv6: with 'bind', take its IPv6 address; REUSE: accepted, always so", "[NODELAY, KEEPALIVE]"}, de::word_set_field<&S::flags, kFlagWords>, en::word_set_field<&S::flags, kFlagWords>, kList),
     now("wait", kOwn, kAll, {"boolean", "false for stream, true for dgram", "the program gets the listening socket and serves all clients until it ends", "false"}, de::boolean_field<&S::wait>, en::wait),
 
     // How much.
@@ -142,7 +142,7 @@ constexpr SettingsRow kRows[] = {
     now("directory", kBoth, kStarted, {"absolute path", "/", "the working directory, inside 'chroot' if that is given", "/srv/ctf"}, de::path_field<&S::directory>, en::text_field<&S::directory>),
     now("chroot", kBoth, kStarted, {"absolute path", "", "the root directory of the program", "/srv/jail"}, de::path_field<&S::chroot>, en::text_field<&S::chroot>),
     now("env", kBoth, kStarted, {"map of texts", "{}", "environment variables of the program", "{TERM: vt100}"}, de::env, en::env, kList),
-    now("passenv", kBoth, kStarted, {"list of names", "[]", "variables of the daemon that the program gets too", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
+    now("passenv", kBoth, kStarted, {"list of names", "[]", "variables of the daemon that the program gets too; '*' is all of them", "[HOME, SHELL]"}, de::passenv, en::text_list_field<&S::passenv>, kList),
     now("stderr", kBoth, kStarted, {"socket, log or null", "socket", "where the standard error of the program goes; of the programs of a plugin, log by default", "log"}, de::stderr_target, en::enum_field<&S::stderr_target, kStderrWords>),
     now("no_new_privs", kBoth, kStarted, {"boolean", "true", "the program cannot gain privileges, for example by a setuid helper", "false"}, de::boolean_field<&S::no_new_privs>, en::boolean_field<&S::no_new_privs>),
 #define XSD_LIMIT(key, resource, unit, help, example) \

@@ -251,6 +251,7 @@ void resource_limit(DecodeInput& in, const YamlNode& value, int resource, LimitU
   if (!scalar) return;
   const auto one = [&](std::string_view part) -> std::optional<rlim_t> {
     if (equals_ignoring_case(part, "unlimited")) return RLIM_INFINITY;
+    if (equals_ignoring_case(part, "hard") && part.size() == scalar->size()) return kHardLimit;
     auto number = unit == LimitUnit::Size ? parse_size(part) : parse_unsigned(part);
     if (!number && unit == LimitUnit::Seconds) {
       const auto parsed = parse_duration(part);
@@ -259,7 +260,7 @@ void resource_limit(DecodeInput& in, const YamlNode& value, int resource, LimitU
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(*parsed).count());
       }
     }
-    if (!number || *number >= RLIM_INFINITY) return std::nullopt;
+    if (!number || *number >= kHardLimit) return std::nullopt;
     return *number;
   };
   const auto colon = scalar->find(':');

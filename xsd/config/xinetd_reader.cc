@@ -102,6 +102,19 @@ YamlNode scalar(const XinetdWord& word, bool quoted = false) {
   return scalar(equals_ignoring_case(word.text, "unlimited") ? "unlimited" : word.text, word.where, quoted);
 }
 
+bool has_word(const YamlNode& map, std::string_view key, std::string_view word) {
+  const YamlNode* const list = map.find(key);
+  return list != nullptr && std::any_of(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
+           return equals_ignoring_case(item.scalar, word);
+         });
+}
+
+YamlNode& list_of(YamlNode& map, std::string_view key, Position where) {
+  if (YamlNode* const list = find_member(map, key)) return *list;
+  put(map, key, where, container(YamlNode::Kind::List, where));
+  return map.members.back().value;
+}
+
 /// One block to a map.
 class Translator {
  public:
@@ -114,6 +127,7 @@ class Translator {
     for (const XinetdAttribute& attribute : item_.attributes)
       take(attribute);
     if (!is_defaults()) add_group();
+    if (has_word(map_, "type", "INTERNAL")) drop_program_keys();
     return std::move(map_);
   }
 
@@ -282,6 +296,14 @@ class Translator {
     put(map_, "group", user->where, scalar(user->scalar, user->where));
   }
 
+  // xinetd wants a user of every service; one that runs no program does nothing with it.
+  void drop_program_keys() {
+    std::erase_if(map_.members, [](const YamlNode::Member& member) {
+      constexpr std::string_view kKeys[] = {"user", "group", "groups", "umask", "nice"};
+      return std::find(std::begin(kKeys), std::end(kKeys), member.key) != std::end(kKeys);
+    });
+  }
+
   void unknown(const XinetdAttribute& attribute) {
     const std::string_view nearest = nearest_attribute(attribute.name);
     ignore(attribute, nearest.empty() ? "is no attribute of xinetd's"
@@ -306,6 +328,7 @@ void add_xinetd_defaults(YamlNode& map) {
   put_unless_there(map, "cps", text_list({"50", "10"}));
   put_unless_there(map, "passenv", text_list({"*"}));
   put_unless_there(map, "no_new_privs", scalar("false", {}));
+  if (map.find("rlimit_files") == nullptr) put_unless_there(map, "rlimit_nofile", scalar("hard", {}));
   put_unless_there(map, "log_on_success", text_list({}));
   put_unless_there(map, "log_on_failure", text_list({}));
 }
@@ -316,6 +339,20 @@ YamlNode xinetd_defaults() {
   YamlNode map = container(YamlNode::Kind::Map, {});
   add_xinetd_defaults(map);
   return map;
+}
+
+void name_programs(YamlNode& services) {
+  for (YamlNode& service : services.items) {
+    const YamlNode* const server = service.find("server");
+    if (server == nullptr || has_word(service, "flags", "NAMEINARGS")) continue;
+    const Position where = server->where;
+    YamlNode name =
+        scalar(literal_argument(server->scalar.substr(server->scalar.rfind('/') + 1)), where, true);
+    if (name.scalar.empty()) continue;  // a folder, which is refused
+    list_of(service, "flags", where).items.push_back(scalar("NAMEINARGS", where));
+    auto& arguments = list_of(service, "server_args", where).items;
+    arguments.insert(arguments.begin(), std::move(name));
+  }
 }
 
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
@@ -344,6 +381,7 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
         }
         const std::size_t errors = sink.error_count();
         YamlNode defaults = Translator(item, sink).translate();
+        file.has_passenv = defaults.find("passenv") != nullptr;
         add_xinetd_defaults(defaults);
         file.faulty = item.faulty || sink.error_count() > errors;
         put(file.root, "defaults", item.where, std::move(defaults));

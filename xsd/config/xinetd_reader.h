@@ -31,6 +31,7 @@ struct XinetdFile {
   YamlNode root;  ///< a map: `defaults` if there is such a block, `services`
   std::vector<XinetdInclude> includes;
   bool has_defaults = false;
+  bool has_passenv = false;           ///< in `defaults`, as written
   bool faulty = false;                ///< `defaults` has an error
   std::vector<bool> faulty_services;  ///< for each of `services`: it has an error
 };
@@ -38,6 +39,10 @@ struct XinetdFile {
 /// Reads one file. A service with an error keeps its place in the list, so that it is known by its name; what
 /// it means is then not worth much. Never fails as a whole.
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink);
+
+/// xinetd tells a program its name without the folder, we the whole path: says so in each of these services,
+/// with NAMEINARGS.
+void name_programs(YamlNode& services);
 
 /// What xinetd itself takes for granted, for `defaults` of a file that has none.
 YamlNode xinetd_defaults();

@@ -72,6 +72,7 @@ log::Settings make_log_settings(const Options& options, const config::LogSetting
 config::LoadOptions make_load_options(const Options& options, const process::Inheritance& inheritance,
                                       manager::PluginCache& plugins) {
   config::LoadOptions load{.path = options.config,
+                           .format = options.format,
                            .port_offset = options.port_offset,
                            .as_root = geteuid() == 0,
                            .only_checks = options.mode != Mode::Serve,

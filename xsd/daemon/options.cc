@@ -26,6 +26,7 @@ po::options_description describe_options() {
   auto add = options.add_options();
   add("config,c", text("PATH"),
       "main configuration file, or a folder of service files (default: /etc/xsd/xsd.yaml)");
+  add("xinetd", text("FILE"), "run from a configuration of xinetd, in place of --config");
   add("check", "load and validate the configuration, print every problem, exit with 0 or 78");
   add("dump-config", "print the effective configuration with the origin of each value");
   add("plugins", "list the plugins that services can use");
@@ -81,7 +82,7 @@ std::optional<Farewell> interpret_import(const po::variables_map& given, Options
   if (format == "systemd") return usage_error("--import: socket units of systemd are not read yet");
   if (format != "xinetd" && format != "inetd")
     return usage_error(bad_value("import", format, "xinetd or inetd"));
-  options.import_format = format == "inetd" ? config::ForeignFormat::Inetd : config::ForeignFormat::Xinetd;
+  options.import_format = format == "inetd" ? config::SourceFormat::Inetd : config::SourceFormat::Xinetd;
   if (options.import_paths.empty())
     return usage_error("--import: a file is missing, for example 'xsd --import " + format + " /etc/" +
                        format + ".conf'");
@@ -104,12 +105,18 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   if (given.contains("foreground") && given.contains("daemon"))
     return usage_error("--foreground and --daemon exclude each other");
   options.detach = given.contains("daemon");
-  for (const char* const name : {"config", "pid-file", "control-socket", "log-file"}) {
+  for (const char* const name : {"config", "xinetd", "pid-file", "control-socket", "log-file"}) {
     if (const auto path = value(name); path && path->empty())
       return usage_error(bad_value(name, *path, "a path"));
   }
-  options.config_given = given.contains("config");
+  if (given.contains("config") && given.contains("xinetd"))
+    return usage_error("--config and --xinetd exclude each other");
+  options.config_given = given.contains("config") || given.contains("xinetd");
   if (const auto path = value("config")) options.config = make_absolute(*path);
+  if (const auto path = value("xinetd")) {
+    options.config = make_absolute(*path);
+    options.format = config::SourceFormat::Xinetd;
+  }
   if (const auto path = value("pid-file")) options.pid_file = make_absolute(*path);
   if (const auto path = value("control-socket")) options.control_socket = make_absolute(*path);
   if (const auto path = value("log-file")) options.log_file = *path == "-" ? *path : make_absolute(*path);

@@ -10,7 +10,7 @@
 
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
-#include "xsd/config/foreign_files.h"
+#include "xsd/config/source_format.h"
 #include "xsd/reactor/poller.h"
 
 namespace xsd::daemon {
@@ -20,8 +20,9 @@ enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins, Import };
 struct Options {
   Mode mode = Mode::Serve;
   std::string config = "/etc/xsd/xsd.yaml";  ///< absolute
-  bool config_given = false;                 ///< it was asked for, not just taken
-  config::ForeignFormat import_format = config::ForeignFormat::Xinetd;
+  config::SourceFormat format = config::SourceFormat::Yaml;
+  bool config_given = false;  ///< it was asked for, not just taken
+  config::SourceFormat import_format = config::SourceFormat::Xinetd;
   std::vector<std::string> import_paths;  ///< as given, at least one with Mode::Import
   bool detach = false;
   std::optional<std::string> pid_file;        ///< absolute

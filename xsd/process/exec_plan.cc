@@ -50,6 +50,11 @@ bool is_always_passed(std::string_view name) noexcept {
   return name == "PATH" || name == "LANG" || name == "TZ" || name.starts_with("LC_");
 }
 
+/// What whoever started the daemon told it alone (sd_notify(3), sd_watchdog_enabled(3)).
+bool is_for_daemon(std::string_view name) noexcept {
+  return name == "NOTIFY_SOCKET" || name.starts_with("WATCHDOG_");
+}
+
 bool holds_nul(std::string_view text) noexcept {
   return text.find('\0') != std::string_view::npos;
 }
@@ -65,12 +70,14 @@ Result<std::vector<std::string>> make_environment(const config::ServiceDefinitio
   environment.set("PATH", kDefaultPath);
   // As getenv(3) does: of a name that is there twice, the first counts. So the last is set first.
   const auto& ours = inheritance.environment;
+  const bool passes_all =
+      std::find(definition.passenv.begin(), definition.passenv.end(), "*") != definition.passenv.end();
   for (auto variable = ours.rbegin(); variable != ours.rend(); ++variable) {
     const auto equals = variable->find('=');
     if (equals == std::string::npos || equals == 0) continue;
     const std::string_view name = std::string_view(*variable).substr(0, equals);
     const bool wanted =
-        is_always_passed(name) ||
+        is_always_passed(name) || (passes_all && !is_for_daemon(name)) ||
         std::find(definition.passenv.begin(), definition.passenv.end(), name) != definition.passenv.end();
     if (wanted) environment.set(name, std::string_view(*variable).substr(equals + 1));
   }
@@ -159,6 +166,14 @@ Result<std::vector<LimitSetting>> make_limits(const config::ServiceDefinition& d
     rlimit now{};
     if (getrlimit(static_cast<__rlimit_resource_t>(limit.resource), &now) != 0) {
       return Error::from_errno(errno, limit.key);
+    }
+    if (limit.soft == config::kHardLimit) {
+      const rlim_t hard = limit.resource == RLIMIT_NOFILE && inheritance.open_files.rlim_max != 0
+                              ? inheritance.open_files.rlim_max
+                              : now.rlim_max;
+      limits.push_back({limit.resource, {hard, hard}});
+      has_open_files = has_open_files || limit.resource == RLIMIT_NOFILE;
+      continue;
     }
     if (!can_have_hard_limit(limit.resource, limit.hard, now)) {
       return Error(limit.key + ": " + limit_text(limit.hard) + " is above the hard limit " +

@@ -50,7 +50,7 @@ void expect_no_sanitizer_report(std::string_view text) {
 Daemon::Daemon(const TempFolder& folder, DaemonOptions options)
     : folder_(folder.path()), log_file_(folder / (options.log_to_file ? "xsd.log" : "stderr")) {
   if (options.config.empty()) options.config = folder / "conf.d";
-  std::vector<std::string> argv{xsd_binary(), "--config", options.config.string(), "--pid-file",
+  std::vector<std::string> argv{xsd_binary(), options.config_option, options.config.string(), "--pid-file",
                                 folder.string("xsd.pid")};
   if (options.log_to_file) argv.insert(argv.end(), {"--log-file", log_file_.string()});
   const auto& more = options.arguments;

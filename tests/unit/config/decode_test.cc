@@ -143,7 +143,8 @@ TEST(Decode, turns_xinetd_words_into_listen) {
   EXPECT_THAT(expanded("bind: \"[::1]\"\nport: 7\n"), ElementsAre("tcp://[::1]:7"));
   EXPECT_THAT(expanded("bind: localhost\nport: 7\nflags: [IPv4]\n"), ElementsAre("tcp4://localhost:7"));
   EXPECT_THAT(expanded("bind: \"%lo\"\nport: 7\n"), ElementsAre("tcp://*%lo:7"));
-  EXPECT_THAT(expanded("port: 7\nflags: [IPv6]\n"), ElementsAre("tcp6://*:7"));
+  EXPECT_THAT(expanded("port: 7\nflags: [IPv6]\n"), ElementsAre("tcp://*:7"));
+  EXPECT_THAT(expanded("bind: localhost\nport: 7\nflags: [IPv6]\n"), ElementsAre("tcp6://localhost:7"));
   EXPECT_THAT(expanded("port: 7\nflags: [IPv4, IPv6]\n"), ElementsAre("tcp://*:7"));
   EXPECT_THAT(expanded("port: 7\nv6only: yes\n"), ElementsAre("tcp6://*:7"));
   EXPECT_THAT(expanded("port: 7\nv6only: no\n"), ElementsAre("tcp://*:7"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What --import prints against files: tests/config/import/NAME.xinetd and NAME.inetd give exactly the report
-// and the service file in NAME.FORMAT.golden. So do files that people published, where there are any: the
-// folder in XSD_CORPUS has them below `xinetd` and `inetd`, tests/config/corpus what they give. What is
+// and the service file in NAME.FORMAT.golden. So do files that people published, where there are any (a
+// folder `shared/corpus` beside the checkout, or XSD_CORPUS): tests/config/corpus has what they give. What is
 // written is accepted whole. XSD_UPDATE_GOLDEN=1 writes the files anew; read them before you commit them.
 #include <algorithm>
 #include <set>
@@ -49,7 +49,7 @@ void expect_accepted(const std::string& yaml) {
   }
 }
 
-void check(const fs::path& source, ForeignFormat format, const fs::path& golden) {
+void check(const fs::path& source, SourceFormat format, const fs::path& golden) {
   SCOPED_TRACE(source.string());
   const TestFolder folder;
   const std::vector<std::string> paths{
@@ -81,16 +81,20 @@ TEST(ImportGolden, says_what_changes) {
   EXPECT_GE(files.size(), 8U);
   for (const fs::path& file : files) {
     const bool is_inetd = file.extension() == ".inetd";
-    check(file, is_inetd ? ForeignFormat::Inetd : ForeignFormat::Xinetd,
+    check(file, is_inetd ? SourceFormat::Inetd : SourceFormat::Xinetd,
           folder / (file.filename().string() + ".golden"));
   }
 }
 
-void check_corpus(const std::string& name, ForeignFormat format, std::size_t fewest) {
-  const char* const corpus = std::getenv("XSD_CORPUS");
-  if (corpus == nullptr || !fs::is_directory(fs::path(corpus) / name))
-    GTEST_SKIP() << "wants published files of " << name << " in the folder that XSD_CORPUS names";
-  const auto files = files_in(fs::path(corpus) / name);
+fs::path corpus() {
+  if (const char* const named = std::getenv("XSD_CORPUS"); named != nullptr) return named;
+  return fs::path(XSD_CONFIG_CASES).parent_path().parent_path().parent_path() / "shared" / "corpus";
+}
+
+void check_corpus(const std::string& name, SourceFormat format, std::size_t fewest) {
+  const fs::path folder = corpus() / name;
+  if (!fs::is_directory(folder)) GTEST_SKIP() << "wants published files in " << folder;
+  const auto files = files_in(folder);
   EXPECT_GE(files.size(), fewest);
   for (const fs::path& file : files) {
     check(file, format,
@@ -99,11 +103,11 @@ void check_corpus(const std::string& name, ForeignFormat format, std::size_t few
 }
 
 TEST(ImportGolden, reads_the_xinetd_files_of_others) {
-  check_corpus("xinetd", ForeignFormat::Xinetd, 74);
+  check_corpus("xinetd", SourceFormat::Xinetd, 74);
 }
 
 TEST(ImportGolden, reads_the_inetd_files_of_others) {
-  check_corpus("inetd", ForeignFormat::Inetd, 25);
+  check_corpus("inetd", SourceFormat::Inetd, 25);
 }
 
 }  // namespace

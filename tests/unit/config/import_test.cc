@@ -18,7 +18,7 @@ struct Imported {
 };
 
 Imported import_from(const TestFolder& folder, const std::vector<std::string>& names,
-                     ForeignFormat format = ForeignFormat::Xinetd) {
+                     SourceFormat format = SourceFormat::Xinetd) {
   std::vector<std::string> paths;
   for (const std::string& name : names)
     paths.push_back(folder.path(name));
@@ -61,7 +61,7 @@ TEST(Import, keeps_ids_and_sockets_apart_over_files) {
   const TestFolder folder;
   folder.write("a.conf", "7 stream tcp4 nowait me /a a\n8 stream tcp4 nowait me /a a\n");
   folder.write("b.conf", "7 stream tcp6 nowait me /a a\n8 stream tcp4 nowait me /b b\n");
-  const Imported out = import_from(folder, {"a.conf", "b.conf"}, ForeignFormat::Inetd);
+  const Imported out = import_from(folder, {"a.conf", "b.conf"}, SourceFormat::Inetd);
   EXPECT_EQ(out.import.root.find("services")->items.size(), 3U);
   EXPECT_THAT(out.said, HasSubstr("b.conf:1:1: note: the id '7' is taken, this service gets '7-tcp6'\n"));
   EXPECT_THAT(out.said, HasSubstr("b.conf:2:1: warning: the socket is that of the service at "));
@@ -75,7 +75,7 @@ TEST(Import, is_not_complete_without_a_file) {
   EXPECT_FALSE(out.import.is_complete());
   EXPECT_THAT(out.yaml, HasSubstr("- service: good\n"));
   EXPECT_THAT(out.said, HasSubstr("gone: error: cannot open: No such file or directory\n"));
-  EXPECT_THAT(out.said, HasSubstr("1 service, 1 note, 0 warnings, 0 not translated\n"));
+  EXPECT_THAT(out.said, HasSubstr("1 service, 2 notes, 0 warnings, 0 not translated\n"));
 }
 
 TEST(Import, writes_no_more_than_can_be_read) {
@@ -133,7 +133,7 @@ TEST(Import, has_a_report_for_programs) {
 
 TEST(Import, shows_paths_without_their_controls) {
   const std::vector<std::string> paths{"/x\n- service: y"};
-  EXPECT_EQ(format_import(import_files(ForeignFormat::Inetd, paths), paths),
+  EXPECT_EQ(format_import(import_files(SourceFormat::Inetd, paths), paths),
             "# from /x\\n- service: y\nservices: []\n");
 }
 

@@ -85,6 +85,7 @@ TEST(XinetdReader, spells_out_what_xinetd_takes_for_granted) {
             "cps: [50, 10]\n"
             "passenv: [\"*\"]\n"
             "no_new_privs: false\n"
+            "rlimit_nofile: hard\n"
             "log_on_success: []\n"
             "log_on_failure: []\n");
   const Read out = read("defaults\n{\n instances = 60\n log_on_success = PID\n log_on_success = HOST\n}\n");
@@ -96,7 +97,33 @@ TEST(XinetdReader, spells_out_what_xinetd_takes_for_granted) {
             "cps: [50, 10]\n"
             "passenv: [\"*\"]\n"
             "no_new_privs: false\n"
+            "rlimit_nofile: hard\n"
             "log_on_failure: []\n");
+}
+
+TEST(XinetdReader, tells_programs_their_names_as_xinetd_does) {
+  Read out = read(
+      "service a\n{\n server = /usr/bin/a%{b\n server_args = -x\n flags = REUSE\n}\n"
+      "service b\n{\n server = /usr/bin/b\n}\n"
+      "service c\n{\n server = /usr/bin/c\n flags = nameinargs\n server_args = d e\n}\n"
+      "service d\n{\n type = INTERNAL\n}\n");
+  for (YamlNode::Member& part : out.file.root.members)
+    name_programs(part.value);
+  EXPECT_EQ(write_yaml(*out.file.root.find("services")),
+            "[{service: a, server: \"/usr/bin/a%{b\", server_args: [\"a%%{b\", \"-x\"], flags: [REUSE, "
+            "NAMEINARGS]}, "
+            "{service: b, server: /usr/bin/b, flags: [NAMEINARGS], server_args: [b]}, "
+            "{service: c, server: /usr/bin/c, flags: [nameinargs], server_args: [d, e]}, "
+            "{service: d, type: [INTERNAL]}]\n");
+}
+
+TEST(XinetdReader, leaves_out_what_an_internal_service_does_not_use) {
+  const Read out = read(
+      "service echo\n{\n type = INTERNAL\n user = root\n group = 0\n groups = yes\n umask = 022\n nice = 1\n"
+      " wait = no\n}\n");
+  EXPECT_EQ(out.said, "");
+  EXPECT_EQ(write_yaml(out.file.root.find("services")->items[0]),
+            "service: echo\ntype: [INTERNAL]\nwait: no\n");
 }
 
 TEST(XinetdReader, applies_a_limit_with_a_comment_behind_it) {

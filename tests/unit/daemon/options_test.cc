@@ -63,9 +63,9 @@ TEST(ParseOptions, leaves_the_way_back_to_the_kernel) {
 TEST(ParseOptions, takes_paths_for_an_import) {
   const auto options = std::get<Options>(parse({"--import", "inetd", "a", "../b"}));
   EXPECT_EQ(options.mode, Mode::Import);
-  EXPECT_EQ(options.import_format, config::ForeignFormat::Inetd);
+  EXPECT_EQ(options.import_format, config::SourceFormat::Inetd);
   EXPECT_EQ(options.import_paths, (std::vector<std::string>{"a", "../b"})) << "as they are shown";
-  EXPECT_EQ(std::get<Options>(parse({"--import=xinetd", "a"})).import_format, config::ForeignFormat::Xinetd);
+  EXPECT_EQ(std::get<Options>(parse({"--import=xinetd", "a"})).import_format, config::SourceFormat::Xinetd);
   EXPECT_EQ(refusal({"--import", "xinetd"}),
             "xsd: --import: a file is missing, for example 'xsd --import xinetd /etc/xinetd.conf'");
   EXPECT_EQ(refusal({"--import", "launchd", "a"}), "xsd: --import: 'launchd' is not xinetd or inetd");

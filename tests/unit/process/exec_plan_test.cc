@@ -132,6 +132,13 @@ TEST_F(ExecPlanTest, passes_the_documented_variables_only) {
                                                         "PATH=/daemon", "WANTED=1"));
 }
 
+TEST_F(ExecPlanTest, passes_everything_but_what_is_for_the_daemon_alone) {
+  inheritance_.environment = {"LD_PRELOAD=/x.so", "HOME=/root",   "NOTIFY_SOCKET=/n", "LISTEN_FDS=3",
+                              "WATCHDOG_USEC=1",  "PATH=/daemon", "REMOTE_HOST=old"};
+  definition_.passenv = {"*"};
+  EXPECT_THAT(make()->environment, UnorderedElementsAre("LD_PRELOAD=/x.so", "HOME=/root", "PATH=/daemon"));
+}
+
 TEST_F(ExecPlanTest, has_a_path_even_if_the_daemon_has_none) {
   inheritance_.environment.clear();
   EXPECT_THAT(make()->environment,
@@ -177,6 +184,15 @@ TEST_F(ExecPlanTest, takes_limits_as_given) {
   EXPECT_EQ(plan->limits[1].resource, RLIMIT_NOFILE);
   EXPECT_EQ(plan->limits[1].value.rlim_cur, 32U);
   EXPECT_EQ(plan->limits[1].value.rlim_max, 64U);
+}
+
+TEST_F(ExecPlanTest, raises_a_limit_to_the_hard_one_that_it_was_started_with) {
+  inheritance_.open_files = {100, 200};
+  limit(RLIMIT_NOFILE, "rlimit_nofile", config::kHardLimit, config::kHardLimit);
+  const auto plan = make();
+  ASSERT_EQ(plan->limits.size(), 1U);
+  EXPECT_EQ(plan->limits[0].value.rlim_cur, 200U);
+  EXPECT_EQ(plan->limits[0].value.rlim_max, 200U);
 }
 
 TEST_F(ExecPlanTest, refuses_a_soft_limit_above_the_hard_one) {
