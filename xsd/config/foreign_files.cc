@@ -127,7 +127,7 @@ class Collector {
     }
     if (!passed_over.empty()) tell(Severity::Note, path, &asker, describe(std::move(passed_over)));
     for (const std::string& name : *names) {
-      const std::string file = path + "/" + name;
+      const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
       struct stat info {};
       if (stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
         read_file(file, &asker);

@@ -73,6 +73,9 @@ std::vector<std::string> sockets_of(const YamlNode& service) {
   return sockets;
 }
 
+/// In lower case, with their places.
+using ListedIds = std::unordered_map<std::string, Position>;
+
 class Importer {
  public:
   Importer(SourceFormat format, std::vector<std::unique_ptr<ForeignFile>> files)
@@ -132,8 +135,12 @@ class Importer {
     return true;
   }
 
-  void keep_list(std::string_view key, std::optional<YamlNode>& list) {
-    if (YamlNode* const found = find_member(defaults_, key)) list = std::move(*found);
+  void keep_list(std::string_view key, std::optional<ListedIds>& list) {
+    if (YamlNode* const found = find_member(defaults_, key)) {
+      list.emplace();
+      for (const YamlNode& entry : found->items)
+        list->emplace(to_lower(entry.scalar), entry.where);
+    }
     drop_member(defaults_, key);
   }
 
@@ -187,9 +194,9 @@ class Importer {
   void apply_lists(YamlNode& service, ForeignFile& file) {
     const YamlNode* const id = service.find("id") != nullptr ? service.find("id") : service.find("service");
     const std::string name = text_of(id);
-    listed_.insert(name);
-    const bool is_disabled = disabled_ && has_word(&*disabled_, name);
-    const bool is_enabled = !enabled_ || has_word(&*enabled_, name);
+    known_.insert(name);
+    const bool is_disabled = disabled_ && disabled_->contains(name);
+    const bool is_enabled = !enabled_ || enabled_->contains(name);
     if (!is_disabled && is_enabled) return;
     const YamlNode* const said = service.find("disable");
     if (said != nullptr && text_of(said) == "yes") return;
@@ -203,9 +210,8 @@ class Importer {
   void check_lists() {
     for (const auto* const list : {&enabled_, &disabled_}) {
       if (!*list) continue;
-      for (const YamlNode& entry : (*list)->items) {
-        if (listed_.contains(to_lower(entry.scalar))) continue;
-        defaults_file_->sink.warning(entry.where, "no service has the id " + quoted(entry.scalar));
+      for (const auto& [id, where] : **list) {
+        if (!known_.contains(id)) defaults_file_->sink.warning(where, "no service has the id " + quoted(id));
       }
     }
   }
@@ -280,9 +286,9 @@ class Importer {
   std::vector<std::unique_ptr<ForeignFile>> files_;
   YamlNode defaults_;
   ForeignFile* defaults_file_ = nullptr;
-  std::optional<YamlNode> enabled_;
-  std::optional<YamlNode> disabled_;
-  std::unordered_set<std::string> listed_;  ///< ids that 'enabled' and 'disabled' could name
+  std::optional<ListedIds> enabled_;
+  std::optional<ListedIds> disabled_;
+  std::unordered_set<std::string> known_;  ///< ids that 'enabled' and 'disabled' can name
   YamlNode services_;
   UniqueIds ids_;
   std::unordered_map<std::string, std::string> sockets_;  ///< with who has them

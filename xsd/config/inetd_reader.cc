@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kFewestWords = 6;
 constexpr std::size_t kFewestArguments = 20;  ///< that every inetd takes
+constexpr std::size_t kMaxHosts = 32;         ///< that a line sets for all entries behind it
 constexpr std::string_view kMuxPrefix = "tcpmux/";
 constexpr std::string_view kInternalServices[] = {"chargen", "daytime", "discard", "echo", "tcpmux", "time"};
 
@@ -210,6 +211,10 @@ class Entry {
   std::vector<std::string> usable_hosts() {
     const std::vector<std::string>& all = hosts_.empty() ? context_.hosts : hosts_;
     if (all.empty()) return {"*"};
+    if (hosts_.empty() && all.size() > kMaxHosts) {
+      fault(words_.front(), "the line that sets the addresses has more than " + std::to_string(kMaxHosts));
+      return {};
+    }
     std::vector<std::string> usable;
     std::copy_if(all.begin(), all.end(), std::back_inserter(usable), [&](const std::string& host) {
       return (family_ != Family::V4 || !is_v6(host)) && (family_ != Family::V6 || !is_v4(host));
@@ -416,6 +421,7 @@ bool take_default_hosts(const InetdLine& words, Context& context) {
   const std::string& text = words.front().text;
   if (words.size() != 1 || text.size() < 2 || !text.ends_with(':') || !is_plain(text)) return false;
   context.hosts = split(text.substr(0, text.size() - 1), ',');
+  if (context.hosts.size() > kMaxHosts) context.hosts.resize(kMaxHosts + 1);
   if (context.hosts == std::vector<std::string>{"*"}) context.hosts.clear();
   return true;
 }

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
 #include "xsd/config/foreign_tree.h"
+#include "xsd/config/value_decoders.h"
 
 namespace xsd::config {
 namespace {
@@ -250,11 +252,11 @@ class Translator {
   }
 
   static void remove_from(YamlNode& list, const Words& values) {
-    std::erase_if(list.items, [&](const YamlNode& entry) {
-      return std::any_of(values.begin(), values.end(), [&](const XinetdWord& word) {
-        return equals_ignoring_case(word.text, entry.scalar);
-      });
-    });
+    std::unordered_set<std::string> removed;
+    for (const XinetdWord& word : values)
+      removed.insert(to_lower(word.text));
+    std::erase_if(list.items,
+                  [&](const YamlNode& entry) { return removed.contains(to_lower(entry.scalar)); });
   }
 
   void take_env(const XinetdAttribute& attribute, const Words& values) {
@@ -265,8 +267,10 @@ class Translator {
       put(map_, "env", attribute.where, container(YamlNode::Kind::Map, attribute.where));
       map = &map_.members.back().value;
     }
-    for (const XinetdWord& word : values)
+    for (const XinetdWord& word : values) {
+      if (map->members.size() > kMaxVariables) return;  // they are refused whatever else they hold
       take_variable(*map, word);
+    }
   }
 
   void take_variable(YamlNode& map, const XinetdWord& word) {

@@ -284,6 +284,14 @@ TEST(InetdReader, takes_the_last_entry_of_a_socket) {
                         "left out\n"));
 }
 
+TEST(InetdReader, refuses_entries_rather_than_more_addresses_than_anybody_has) {
+  std::string hosts = "127.0.0.1";
+  for (int i = 2; i <= 40; ++i)
+    hosts += ",127.0.0." + std::to_string(i);
+  EXPECT_EQ(said(hosts + ":\n7 stream tcp4 nowait me /a a\n*:8 stream tcp4 nowait me /a a\n"),
+            "2:1: error: the line that sets the addresses has more than 32\n");
+}
+
 TEST(InetdReader, has_a_bound) {
   std::string text;
   for (std::size_t i = 0; i <= kMaxServices + 1; ++i)
