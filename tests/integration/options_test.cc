@@ -24,9 +24,10 @@ constexpr int kConfig = 78;
 TEST(Options, help_is_on_stdout) {
   const RunResult result = run_xsd({"--help"});
   EXPECT_EQ(result.status, 0);
-  for (const char* const option : {"--config", "--check", "--dump-config", "--foreground", "--daemon",
-                                   "--pid-file", "--control-socket", "--port-offset", "--poller", "--workers",
-                                   "--log-level", "--log-format", "--log-file", "--version", "--plugins"}) {
+  for (const char* const option :
+       {"--config", "--check", "--dump-config", "--foreground", "--daemon", "--pid-file", "--control-socket",
+        "--port-offset", "--poller", "--workers", "--log-level", "--log-format", "--log-file", "--version",
+        "--plugins", "--import"}) {
     EXPECT_THAT(result.out, HasSubstr(option));
   }
   EXPECT_EQ(result.err, "");

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxOfEach = 100;
 constexpr std::size_t kMaxLineOffset = 4096;
 
 constexpr std::string_view severity_word(Severity severity) noexcept {
-  return severity == Severity::Error ? "error" : "warning";
+  return severity == Severity::Error ? "error" : severity == Severity::Warning ? "warning" : "note";
 }
 
 /// The bytes of `line` in front of its character number `column` (from 1).
@@ -129,18 +129,19 @@ std::string one_line(const Diagnostic& diagnostic) {
 }
 
 bool DiagnosticSink::is_full() const noexcept {
-  return errors_ > kMaxOfEach;
+  return extent_ == Extent::Bounded && error_count() > kMaxOfEach;
 }
 
 void DiagnosticSink::add(Severity severity, Position where, std::string message) {
-  if (severity == Severity::Error) ++errors_;
-  const auto same = [&](const Diagnostic& other) { return other.severity == severity; };
-  const auto count = static_cast<std::size_t>(std::count_if(diagnostics_.begin(), diagnostics_.end(), same));
+  const std::size_t count = counts_[static_cast<std::size_t>(severity)]++;
+  if (extent_ == Extent::All) {
+    diagnostics_.push_back({severity, std::string(file_), where, std::move(message), {}});
+    return;
+  }
   if (count > kMaxOfEach) return;
   if (count == kMaxOfEach) {
     where = {};
-    message = severity == Severity::Error ? "too many errors; the others are not shown"
-                                          : "too many warnings; the others are not shown";
+    message = "too many " + std::string(severity_word(severity)) + "s; the others are not shown";
   }
   Diagnostic diagnostic{severity, std::string(file_), where, std::move(message), {}};
   if (where.line > 0) {

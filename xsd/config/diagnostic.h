@@ -4,6 +4,7 @@
 // file order.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,11 @@
 
 namespace xsd::config {
 
-enum class Severity : std::uint8_t { Error, Warning };
+enum class Severity : std::uint8_t {
+  Error,
+  Warning,
+  Note,  ///< nothing is wrong: of files of another program, what is different here
+};
 
 struct Diagnostic {
   Severity severity = Severity::Error;
@@ -36,24 +41,31 @@ std::string one_line(const Diagnostic& diagnostic);
 /// Collects the diagnostics of one file.
 class DiagnosticSink {
  public:
+  enum class Extent : std::uint8_t {
+    Bounded,  ///< of each severity the first hundred, with their source lines
+    All,      ///< for a report that leaves nothing out; no source lines, which take time to find
+  };
+
   /// `text` is the content of `file`, for the source lines; both are borrowed.
-  DiagnosticSink(std::string_view file, std::string_view text) : file_(file), text_(text) {}
+  DiagnosticSink(std::string_view file, std::string_view text, Extent extent = Extent::Bounded)
+      : file_(file), text_(text), extent_(extent) {}
   void error(Position where, std::string message) { add(Severity::Error, where, std::move(message)); }
   void warning(Position where, std::string message) { add(Severity::Warning, where, std::move(message)); }
-  bool has_errors() const noexcept { return errors_ > 0; }
-  std::size_t error_count() const noexcept { return errors_; }
+  void note(Position where, std::string message) { add(Severity::Note, where, std::move(message)); }
+  void add(Severity severity, Position where, std::string message);
+  bool has_errors() const noexcept { return error_count() > 0; }
+  std::size_t error_count() const noexcept { return counts_[static_cast<std::size_t>(Severity::Error)]; }
   /// Further errors are counted but not kept: their texts need not be thought up.
   bool is_full() const noexcept;
   const std::vector<Diagnostic>& all() const noexcept { return diagnostics_; }
   std::vector<Diagnostic> take() { return std::move(diagnostics_); }
 
  private:
-  void add(Severity severity, Position where, std::string message);
-
   std::string_view file_;
   std::string_view text_;
+  Extent extent_;
   std::vector<Diagnostic> diagnostics_;
-  std::size_t errors_ = 0;
+  std::array<std::size_t, 3> counts_{};  ///< of each severity, those that are not kept too
 };
 
 }  // namespace xsd::config

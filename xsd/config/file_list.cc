@@ -40,8 +40,9 @@ bool is_included(const std::string& name, const std::string& pattern, NameRule r
   return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit, NameRule rule) {
+Result<std::vector<std::string>> list_names(const std::string& folder,
+                                            const std::function<bool(const dirent&)>& accepts,
+                                            std::size_t limit) {
   std::vector<std::string> names;
   const DirectoryStream directory = open_directory(folder);
   if (!directory) return Error::from_errno(errno, "cannot read the folder");
@@ -52,14 +53,21 @@ Result<std::vector<std::string>> list_files(const std::string& folder, const std
       if (errno != 0) return Error::from_errno(errno, "cannot read the folder");
       break;
     }
-    std::string name = entry->d_name;
-    if (!is_included(name, pattern, rule)) continue;
-    if (rule == NameRule::XinetdFolder && entry->d_type == DT_DIR) continue;
-    names.push_back(std::move(name));
+    if (!accepts(*entry)) continue;
+    names.emplace_back(entry->d_name);
     if (names.size() > limit) break;
   }
   std::sort(names.begin(), names.end());  // by bytes, whatever the locale
   return names;
+}
+
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+                                            std::size_t limit, NameRule rule) {
+  const auto accepts = [&](const dirent& entry) {
+    return is_included(entry.d_name, pattern, rule) &&
+           (rule != NameRule::XinetdFolder || entry.d_type != DT_DIR);
+  };
+  return list_names(folder, accepts, limit);
 }
 
 }  // namespace xsd::config

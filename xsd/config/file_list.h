@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <dirent.h>
 
 #include "xsd/base/result.h"
 
@@ -27,8 +30,13 @@ enum class NameRule : std::uint8_t {
 /// True if a file of this name is read where `pattern` (a name, no folder) is included.
 bool is_included(const std::string& name, const std::string& pattern, NameRule rule = NameRule::Yaml);
 
-/// The names in `folder` that `pattern` includes, in C-locale order, at most `limit` + 1 of them; ENOENT
-/// as `number` if the folder is not there.
+/// The names in `folder` that are accepted, in C-locale order, at most `limit` + 1 of them; ENOENT as
+/// `number` if the folder is not there.
+Result<std::vector<std::string>> list_names(const std::string& folder,
+                                            const std::function<bool(const dirent&)>& accepts,
+                                            std::size_t limit);
+
+/// The same for the names that `pattern` includes.
 Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
                                             std::size_t limit, NameRule rule = NameRule::Yaml);
 

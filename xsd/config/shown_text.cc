@@ -15,8 +15,7 @@ Diagnostic ShownText::diagnose(Severity severity, const std::string& file, const
     if (source && mark != nullptr && mark->has_text(source->text)) text_ = source->text;
   }
   DiagnosticSink sink(file, where.line > 0 ? std::string_view(text_) : std::string_view{});
-  severity == Severity::Error ? sink.error(where, std::move(message))
-                              : sink.warning(where, std::move(message));
+  sink.add(severity, where, std::move(message));
   return std::move(sink.take().front());
 }
 

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include "xsd/base/number.h"
 #include "xsd/base/text.h"
+#include "xsd/config/foreign_tree.h"
+#include "xsd/config/value_decoders.h"
 
 namespace xsd::config {
 namespace {
@@ -95,46 +98,10 @@ std::string_view nearest_attribute(std::string_view name) noexcept {
   return nearest_word(name, names);
 }
 
-YamlNode scalar(std::string text, Position where, bool quoted = false) {
-  YamlNode node;
-  node.kind = YamlNode::Kind::Scalar;
-  node.quoted = quoted;
-  node.scalar = std::move(text);
-  node.where = where;
-  return node;
-}
-
+using config::scalar;
 YamlNode scalar(const XinetdWord& word, bool quoted = false) {
   // The only word of xinetd's that is not written in one case.
   return scalar(equals_ignoring_case(word.text, "unlimited") ? "unlimited" : word.text, word.where, quoted);
-}
-
-YamlNode container(YamlNode::Kind kind, Position where) {
-  YamlNode node;
-  node.kind = kind;
-  node.where = where;
-  return node;
-}
-
-void put(YamlNode& map, std::string_view key, Position where, YamlNode value) {
-  map.members.push_back({std::string(key), where, std::move(value)});
-}
-
-YamlNode* find_member(YamlNode& map, std::string_view key) noexcept {
-  for (YamlNode::Member& member : map.members) {
-    if (member.key == key) return &member.value;
-  }
-  return nullptr;
-}
-
-/// A percent sign is nothing special in xinetd's files.
-std::string literal(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i).starts_with("%{")) out += '%';
-    out += text[i];
-  }
-  return out;
 }
 
 bool has_word(const YamlNode& map, std::string_view key, std::string_view word) {
@@ -205,7 +172,7 @@ class Translator {
         YamlNode list = container(YamlNode::Kind::List, values.empty() ? end : values.front().where);
         for (const XinetdWord& word : values) {
           YamlNode entry = scalar(word, rule.shape == Shape::Args);
-          if (rule.shape == Shape::Args) entry.scalar = literal(word.text);
+          if (rule.shape == Shape::Args) entry.scalar = literal_argument(word.text);
           list.items.push_back(std::move(entry));
         }
         return put(map_, rule.name, attribute.where, std::move(list));
@@ -285,11 +252,11 @@ class Translator {
   }
 
   static void remove_from(YamlNode& list, const Words& values) {
-    std::erase_if(list.items, [&](const YamlNode& entry) {
-      return std::any_of(values.begin(), values.end(), [&](const XinetdWord& word) {
-        return equals_ignoring_case(word.text, entry.scalar);
-      });
-    });
+    std::unordered_set<std::string> removed;
+    for (const XinetdWord& word : values)
+      removed.insert(to_lower(word.text));
+    std::erase_if(list.items,
+                  [&](const YamlNode& entry) { return removed.contains(to_lower(entry.scalar)); });
   }
 
   void take_env(const XinetdAttribute& attribute, const Words& values) {
@@ -300,8 +267,10 @@ class Translator {
       put(map_, "env", attribute.where, container(YamlNode::Kind::Map, attribute.where));
       map = &map_.members.back().value;
     }
-    for (const XinetdWord& word : values)
+    for (const XinetdWord& word : values) {
+      if (map->members.size() > kMaxVariables) return;  // they are refused whatever else they hold
       take_variable(*map, word);
+    }
   }
 
   void take_variable(YamlNode& map, const XinetdWord& word) {
@@ -354,13 +323,6 @@ class Translator {
   YamlNode map_;
 };
 
-YamlNode text_list(std::initializer_list<std::string_view> texts) {
-  YamlNode list = container(YamlNode::Kind::List, {});
-  for (const std::string_view text : texts)
-    list.items.push_back(scalar(std::string(text), {}));
-  return list;
-}
-
 void put_unless_there(YamlNode& map, std::string_view key, YamlNode value) {
   if (map.find(key) == nullptr) put(map, key, {}, std::move(value));
 }
@@ -388,7 +350,8 @@ void name_programs(YamlNode& services) {
     const YamlNode* const server = service.find("server");
     if (server == nullptr || has_word(service, "flags", "NAMEINARGS")) continue;
     const Position where = server->where;
-    YamlNode name = scalar(literal(server->scalar.substr(server->scalar.rfind('/') + 1)), where, true);
+    YamlNode name =
+        scalar(literal_argument(server->scalar.substr(server->scalar.rfind('/') + 1)), where, true);
     if (name.scalar.empty()) continue;  // a folder, which is refused
     list_of(service, "flags", where).items.push_back(scalar("NAMEINARGS", where));
     auto& arguments = list_of(service, "server_args", where).items;
@@ -428,10 +391,13 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
         put(file.root, "defaults", item.where, std::move(defaults));
         break;
       }
-      case XinetdItem::Kind::Service:
+      case XinetdItem::Kind::Service: {
         has_service = true;
+        const std::size_t errors = sink.error_count();
         services.items.push_back(Translator(item, sink).translate());
+        file.faulty_services.push_back(item.faulty || sink.error_count() > errors);
         break;
+      }
     }
   }
   put(file.root, "services", {1, 1}, std::move(services));

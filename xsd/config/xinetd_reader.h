@@ -31,8 +31,9 @@ struct XinetdFile {
   YamlNode root;  ///< a map: `defaults` if there is such a block, `services`
   std::vector<XinetdInclude> includes;
   bool has_defaults = false;
-  bool has_passenv = false;  ///< in `defaults`, as written
-  bool faulty = false;       ///< `defaults` has an error
+  bool has_passenv = false;           ///< in `defaults`, as written
+  bool faulty = false;                ///< `defaults` has an error
+  std::vector<bool> faulty_services;  ///< for each of `services`: it has an error
 };
 
 /// Reads one file. A service with an error keeps its place in the list, so that it is known by its name; what

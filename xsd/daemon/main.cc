@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "xsd/base/log.h"
+#include "xsd/config/import.h"
 #include "xsd/config/loader.h"
 #include "xsd/daemon/daemon.h"
 #include "xsd/daemon/detach.h"
@@ -72,6 +73,13 @@ int dump_config(const Options& options, const process::Inheritance& inheritance)
   return snapshot.errors > 0 ? kExitConfig : kExitSuccess;
 }
 
+int import(const Options& options) {
+  const config::Import import = config::import_files(options.import_format, options.import_paths);
+  (void)std::fputs(config::format_report(import, options.log_json.value_or(false)).c_str(), stderr);
+  (void)std::fputs(config::format_import(import, options.import_paths).c_str(), stdout);
+  return import.is_complete() ? kExitSuccess : kExitFailure;
+}
+
 int serve(Options options, process::Inheritance inheritance) {
   Detacher detacher;
   if (options.detach) {
@@ -102,6 +110,8 @@ int run(int argc, const char* const* argv) {
       return finish_output(dump_config(options, inheritance));
     case Mode::Plugins:
       return finish_output(list_plugins(options, inheritance));
+    case Mode::Import:
+      return finish_output(import(options));
     case Mode::Serve:
       break;
   }

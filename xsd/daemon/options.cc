@@ -16,7 +16,8 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kUsage =
-    "usage: xsd [options]\n\nxsd listens on TCP, UDP and unix sockets so that programs need not: a "
+    "usage: xsd [options]\n       xsd --import xinetd|inetd PATH...\n\nxsd listens on TCP, UDP and unix "
+    "sockets so that programs need not: a "
     "super-server.\n\n";
 
 po::options_description describe_options() {
@@ -29,6 +30,9 @@ po::options_description describe_options() {
   add("check", "load and validate the configuration, print every problem, exit with 0 or 78");
   add("dump-config", "print the effective configuration with the origin of each value");
   add("plugins", "list the plugins that services can use");
+  add("import", text("FORMAT"),
+      "print what files of another super-server, xinetd or inetd, are as a service file; what changes by "
+      "that is reported on the standard error");
   add("foreground,f", "stay in the foreground (this is the default)");
   add("daemon,d", "detach once everything is up; the exit status tells whether it is");
   add("pid-file", text("FILE"), "where to write the process id");
@@ -64,6 +68,27 @@ std::string make_absolute(const std::string& path) {
   return absolute.empty() ? path : absolute;
 }
 
+/// Not shown among the options: what stands behind them.
+constexpr const char* kPaths = "paths";
+
+std::optional<Farewell> interpret_import(const po::variables_map& given, Options& options) {
+  if (given.contains(kPaths)) options.import_paths = given[kPaths].as<std::vector<std::string>>();
+  if (!given.contains("import")) {
+    if (options.import_paths.empty()) return std::nullopt;
+    return usage_error("only options are understood; a configuration is named with --config");
+  }
+  options.mode = Mode::Import;
+  const auto& format = given["import"].as<std::string>();
+  if (format == "systemd") return usage_error("--import: socket units of systemd are not read yet");
+  if (format != "xinetd" && format != "inetd")
+    return usage_error(bad_value("import", format, "xinetd or inetd"));
+  options.import_format = format == "inetd" ? config::SourceFormat::Inetd : config::SourceFormat::Xinetd;
+  if (options.import_paths.empty())
+    return usage_error("--import: a file is missing, for example 'xsd --import " + format + " /etc/" +
+                       format + ".conf'");
+  return std::nullopt;
+}
+
 std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   const auto value = [&](const char* name) -> std::optional<std::string> {
     if (!given.contains(name)) return std::nullopt;
@@ -71,8 +96,9 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   };
   Options options;
   const int modes = (given.contains("check") ? 1 : 0) + (given.contains("dump-config") ? 1 : 0) +
-                    (given.contains("plugins") ? 1 : 0);
-  if (modes > 1) return usage_error("--check, --dump-config and --plugins exclude each other");
+                    (given.contains("plugins") ? 1 : 0) + (given.contains("import") ? 1 : 0);
+  if (modes > 1) return usage_error("--check, --dump-config, --plugins and --import exclude each other");
+  if (auto farewell = interpret_import(given, options)) return std::move(*farewell);
   if (given.contains("check")) options.mode = Mode::Check;
   if (given.contains("dump-config")) options.mode = Mode::DumpConfig;
   if (given.contains("plugins")) options.mode = Mode::Plugins;
@@ -129,15 +155,19 @@ std::variant<Options, Farewell> parse_options(int argc, const char* const* argv)
   po::variables_map given;
   try {
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::options_description all = known;
+    all.add_options()(kPaths, po::value<std::vector<std::string>>());
     const auto parsed = po::command_line_parser(argc, argv)
-                            .options(known)
-                            .positional(po::positional_options_description())
+                            .options(all)
+                            .positional(po::positional_options_description().add(kPaths, -1))
                             .style(style)
                             .run();
+    for (const auto& option : parsed.options) {
+      if (option.string_key == kPaths && option.position_key < 0)
+        return usage_error("unrecognised option '--" + option.string_key + "'");
+    }
     po::store(parsed, given);
     po::notify(given);
-  } catch (const po::too_many_positional_options_error&) {
-    return usage_error("only options are understood; a configuration is named with --config");
   } catch (const po::error& error) {
     return usage_error(error.what());
   }

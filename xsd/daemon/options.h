@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
@@ -14,13 +15,15 @@
 
 namespace xsd::daemon {
 
-enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins };
+enum class Mode : std::uint8_t { Serve, Check, DumpConfig, Plugins, Import };
 
 struct Options {
   Mode mode = Mode::Serve;
   std::string config = "/etc/xsd/xsd.yaml";  ///< absolute
   config::SourceFormat format = config::SourceFormat::Yaml;
   bool config_given = false;  ///< it was asked for, not just taken
+  config::SourceFormat import_format = config::SourceFormat::Xinetd;
+  std::vector<std::string> import_paths;  ///< as given, at least one with Mode::Import
   bool detach = false;
   std::optional<std::string> pid_file;        ///< absolute
   std::optional<std::string> control_socket;  ///< absolute

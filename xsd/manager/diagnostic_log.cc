@@ -10,8 +10,9 @@ namespace {
 
 void write(const config::Diagnostic& diagnostic) {
   const std::string text = config::format_diagnostic(diagnostic);
-  const log::Level level =
-      diagnostic.severity == config::Severity::Error ? log::Level::Error : log::Level::Warning;
+  const log::Level level = diagnostic.severity == config::Severity::Error     ? log::Level::Error
+                           : diagnostic.severity == config::Severity::Warning ? log::Level::Warning
+                                                                              : log::Level::Info;
   std::string_view rest = text;
   if (log::is_json()) {  // a line and a caret are for people
     log::message(level, rest.substr(0, rest.find('\n')));

@@ -230,6 +230,21 @@ TEST(XinetdReader, says_what_stands_in_no_block) {
             "4:1: warning: a second 'defaults' has no effect\n");
 }
 
+TEST(XinetdReader, takes_no_longer_for_lists_that_nobody_writes) {
+  const auto many = [](const std::string& begin, const std::string& end) {
+    std::string text;
+    for (int i = 0; i < 60000; ++i)
+      text.append(" ").append(begin).append(std::to_string(i)).append(end);
+    return text + "\n";
+  };
+  EXPECT_EQ(members_of("only_from =" + many("a", "") + "only_from -=" + many("b", "") +
+                       "only_from -=" + many("A", "") + "only_from += c\n"),
+            "only_from: [c]\n");
+  // More than may be.
+  const XinetdFile file = read(one("env =" + many("V", "=1"))).file;
+  EXPECT_GT(file.root.find("services")->items.at(0).find("env")->members.size(), 1000U);
+}
+
 TEST(XinetdReader, reads_line_ends_and_bytes_of_all_kinds) {
   EXPECT_EQ(services_of("\xEF\xBB\xBFservice a\r\n{\r\n\tport\t=\t1\r\n}"), "[{service: a, port: 1}]\n");
   EXPECT_EQ(said_of("# caf\xE9\nserver_args = \xE9t\xE9\n"),

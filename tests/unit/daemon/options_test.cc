@@ -60,6 +60,21 @@ TEST(ParseOptions, leaves_the_way_back_to_the_kernel) {
   EXPECT_EQ(std::get<Options>(parse({"-c", "."})).config, here);
 }
 
+TEST(ParseOptions, takes_paths_for_an_import) {
+  const auto options = std::get<Options>(parse({"--import", "inetd", "a", "../b"}));
+  EXPECT_EQ(options.mode, Mode::Import);
+  EXPECT_EQ(options.import_format, config::SourceFormat::Inetd);
+  EXPECT_EQ(options.import_paths, (std::vector<std::string>{"a", "../b"})) << "as they are shown";
+  EXPECT_EQ(std::get<Options>(parse({"--import=xinetd", "a"})).import_format, config::SourceFormat::Xinetd);
+  EXPECT_EQ(refusal({"--import", "xinetd"}),
+            "xsd: --import: a file is missing, for example 'xsd --import xinetd /etc/xinetd.conf'");
+  EXPECT_EQ(refusal({"--import", "launchd", "a"}), "xsd: --import: 'launchd' is not xinetd or inetd");
+  EXPECT_EQ(refusal({"--import", "systemd", "a"}), "xsd: --import: socket units of systemd are not read yet");
+  EXPECT_EQ(refusal({"--import", "inetd", "--check", "a"}),
+            "xsd: --check, --dump-config, --plugins and --import exclude each other");
+  EXPECT_EQ(refusal({"--import", "inetd", "--paths", "a"}), "xsd: unrecognised option '--paths'");
+}
+
 TEST(ParseOptions, refuses_what_it_does_not_know) {
   EXPECT_EQ(refusal({"--frobnicate"}), "xsd: unrecognised option '--frobnicate'");
   EXPECT_EQ(refusal({"--conf", "x"}), "xsd: unrecognised option '--conf'") << "no guessing";
@@ -80,7 +95,7 @@ TEST(ParseOptions, refuses_bad_values_and_says_what_is_wanted) {
 
 TEST(ParseOptions, refuses_modes_that_exclude_each_other) {
   EXPECT_EQ(refusal({"--check", "--dump-config"}),
-            "xsd: --check, --dump-config and --plugins exclude each other");
+            "xsd: --check, --dump-config, --plugins and --import exclude each other");
   EXPECT_EQ(refusal({"-f", "-d"}), "xsd: --foreground and --daemon exclude each other");
 }
 

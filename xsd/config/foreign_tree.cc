@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xsd/config/foreign_tree.h"
+
+#include <utility>
+
+namespace xsd::config {
+
+YamlNode scalar(std::string text, Position where, bool quoted) {
+  YamlNode node;
+  node.kind = YamlNode::Kind::Scalar;
+  node.quoted = quoted;
+  node.scalar = std::move(text);
+  node.where = where;
+  return node;
+}
+
+YamlNode container(YamlNode::Kind kind, Position where) {
+  YamlNode node;
+  node.kind = kind;
+  node.where = where;
+  return node;
+}
+
+YamlNode text_list(std::initializer_list<std::string_view> texts) {
+  YamlNode list = container(YamlNode::Kind::List, {});
+  for (const std::string_view text : texts)
+    list.items.push_back(scalar(std::string(text), {}));
+  return list;
+}
+
+void put(YamlNode& map, std::string_view key, Position where, YamlNode value) {
+  map.members.push_back({std::string(key), where, std::move(value)});
+}
+
+YamlNode* find_member(YamlNode& map, std::string_view key) noexcept {
+  for (YamlNode::Member& member : map.members) {
+    if (member.key == key) return &member.value;
+  }
+  return nullptr;
+}
+
+void drop_member(YamlNode& map, std::string_view key) {
+  std::erase_if(map.members, [&](const YamlNode::Member& member) { return member.key == key; });
+}
+
+std::string literal_argument(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("%{")) out += '%';
+    out += text[i];
+  }
+  return out;
+}
+
+}  // namespace xsd::config
