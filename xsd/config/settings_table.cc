@@ -96,13 +96,14 @@ constexpr SettingsRow kRows[] = {
     now("id", kOwn, kAll, {"name", "", "the identity of the service where several have the same name; by default the name", "echo-udp"}, de::service_id, en::text_field<&S::id>),
     now("description", kOwn, kAll, {"text", "", "what the service is for, shown in status", "who is logged in"}, de::text_field<&S::description>, en::text_field<&S::description>),
     now("disable", kOwn, kAll, {"boolean", "false", "do not run this service", "true"}, de::boolean_field<&S::disabled>, en::boolean_field<&S::disabled>),
-    now("type", kOwn, kAll, {"list of words", "", "INTERNAL: run the plugin that has the name of the service; UNLISTED: accepted, without effect", "[INTERNAL]"}, de::type, nullptr),
+    now("type", kOwn, kAll, {"list of words", "", "INTERNAL: run the plugin that has the name of the service; TCPMUX, TCPMUXPLUS: clients reach the service by its name through 'tcpmux' (RFC 1078), with TCPMUXPLUS they are told '+Go' first; UNLISTED: accepted, without effect", "[INTERNAL]"}, de::type, en::type),
 
     // What runs.
     now("plugin", kOwn, kPlugins, {"name", "", "the plugin that serves the clients", "echo"}, de::plugin, en::plugin),
     now("settings", kOwn, kPlugins, {"map", "", "what the plugin is told", "{greeting: hello}"}, de::settings, en::settings),
     now("programs", kOwn, kPlugins, {"map of names to paths or lists", "", "programs that the plugin may have started, as the service's user: the path, or a list of the path and arguments; the names are of a to z, 0 to 9, _ and -", "{cgi: /usr/lib/cgi-bin/report, list: [/bin/ls, -l]}"}, de::programs, en::programs),
     now("hand_over", kOwn, kPlugins, {"list of services", "", "services, by id, that the plugin may give its connections to: those that start a program for each connection", "[chargen, ssh]"}, de::hand_over, en::hand_over),
+    now("redirect", kOwn, kAll, {"HOST:PORT or unix:/PATH", "", "pass the connections on to another server: an address, or a name that is looked up when somebody connects, all addresses of which are tried; a port may be a name of the services database. 'settings' may have connect_timeout and retries", "db.example.org:3306"}, de::redirect, en::redirect),
     now("server", kOwn, kPrograms, {"absolute path", "", "the program that serves the clients, looked for inside 'chroot' if that is given", "/usr/sbin/in.fingerd"}, de::path_field<&S::server>, en::server),
     now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced, %%{ is a literal %{", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
 
@@ -128,7 +129,7 @@ constexpr SettingsRow kRows[] = {
     now("source_rate", kBoth, kAll, {"{limit: RATE, burst: NUMBER} or unlimited", "unlimited", "how often one source may connect, or send a datagram to a plugin: so many a second, minute, hour or day (/s /m /h /d), and as many as 'burst' at once, by default as many as the number of the rate", "{limit: 10/s, burst: 20}"}, de::source_rate, en::source_rate),
     now("source_prefix", kBoth, kAll, {"map of v4 and v6 to numbers", "{v4: 32, v6: 64}", "how many bits of an address make one source", "{v4: 24, v6: 56}"}, de::source_prefix, en::source_prefix),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
-    now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
+    now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins, unlimited for redirect", "a connection on which nothing moves is closed after that time; plugins only so far", "90s"}, de::idle_timeout, en::idle_timeout),
     now("stop_timeout", kBoth, kAll, {"duration", "from 'daemon'", "the time between TERM and KILL", "30s"}, de::duration_field<&S::stop_timeout>, en::duration_field<&S::stop_timeout>),
     now("on_remove", kBoth, kAll, {"terminate or drain", "terminate", "what becomes of the running connections when the service is removed or disabled", "drain"}, de::enum_field<&S::on_remove, kOnRemoveWords>, en::enum_field<&S::on_remove, kOnRemoveWords>),
     now("on_stop", kBoth, kPrograms, {"terminate or leave", "terminate", "what becomes of the running programs when the daemon stops", "leave"}, de::enum_field<&S::on_stop, kOnStopWords>, en::enum_field<&S::on_stop, kOnStopWords>),
@@ -170,7 +171,6 @@ constexpr SettingsRow kRows[] = {
     now("disabled", Scope::Defaults, kAll, {"list of services", "[]", "these do not run", "[chargen]"}, de::disabled, nullptr),
 
     // Not there yet.
-    later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
     later("access_times", kBoth, {"list of times", "", "when clients may connect", "[\"08:00-18:00\"]"}, kList),
     later("timezone", kBoth, {"name", "local", "the time zone of access_times", "Europe/Zurich"}),
     later("deny_time", kOwn, {"minutes, FOREVER or NEVER", "NEVER", "how long a SENSOR bans a client", "60"}),
