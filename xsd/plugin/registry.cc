@@ -11,6 +11,7 @@ const xsd_plugin* xsd_builtin_daytime(void);
 const xsd_plugin* xsd_builtin_discard(void);
 const xsd_plugin* xsd_builtin_echo(void);
 const xsd_plugin* xsd_builtin_redirect(void);
+const xsd_plugin* xsd_builtin_tcpmux(void);
 const xsd_plugin* xsd_builtin_time(void);
 }
 
@@ -53,7 +54,7 @@ const std::vector<PluginEntry>& builtin_plugins() {
   static const std::vector<PluginEntry> kPlugins{
       make_entry(xsd_builtin_chargen()),  make_entry(xsd_builtin_daytime()),
       make_entry(xsd_builtin_discard()),  make_entry(xsd_builtin_echo()),
-      make_entry(xsd_builtin_redirect()), 
+      make_entry(xsd_builtin_redirect()), make_entry(xsd_builtin_tcpmux()),
       make_entry(xsd_builtin_time()),
   };
   return kPlugins;
