@@ -171,6 +171,7 @@ class Client {
 class Service {
  public:
   using Sessions = xsd::api::Sessions<Client, Upstream>;
+  // NOLINTBEGIN(readability-identifier-naming): the names are those that plugin.hpp looks for.
   static constexpr const char* description = "passes connections on to another server";
   static constexpr std::uint32_t needs = XSD_NEEDS_NETWORK;
   static constexpr xsd_setting settings[] = {
@@ -181,7 +182,8 @@ class Service {
       {"connect_timeout", XSD_TYPE_DURATION, 0, "10s", "how long one address may take to answer"},
       {"retries", XSD_TYPE_NUMBER, 0, "3", "how often all of it is tried again, a second apart"},
   };
-  static void validate(Node settings, xsd::api::Report report);
+  // NOLINTEND(readability-identifier-naming)
+  static void validate(Node given, xsd::api::Report report);
 
   explicit Service(Host host);
 
@@ -226,23 +228,23 @@ class Service {
 
 // --- the service
 
-void Service::validate(Node settings, xsd::api::Report report) {
-  const std::string host = text_of(settings["host"]);
-  const Node port = settings["port"];
+void Service::validate(Node given, xsd::api::Report report) {
+  const std::string host = text_of(given["host"]);
+  const Node port = given["port"];
   if (is_unix(host)) {
     if (port) report(port, "a unix socket has no port");
   } else if (!port) {
-    report(settings["host"], "'port' is missing");
+    report(given["host"], "'port' is missing");
   } else {
     const auto number = port.number();
     if (number && (*number == 0 || *number > 65535)) report(port, "the port is not in 1 to 65535");
   }
-  const auto timeout = settings["connect_timeout"].duration();
+  const auto timeout = given["connect_timeout"].duration();
   if (timeout && (*timeout <= 0ns || *timeout > kLongestTimeout))
-    report(settings["connect_timeout"], "'connect_timeout' is more than nothing and at most 1h");
-  const auto retries = settings["retries"].number();
+    report(given["connect_timeout"], "'connect_timeout' is more than nothing and at most 1h");
+  const auto retries = given["retries"].number();
   if (retries && *retries > kMostRetries)
-    report(settings["retries"], "'retries' is at most " + std::to_string(kMostRetries));
+    report(given["retries"], "'retries' is at most " + std::to_string(kMostRetries));
 }
 
 // What is declared with a fallback is there; the host has checked it.

@@ -20,9 +20,7 @@
 
 #include "xsd/plugin.h"
 
-enum { LONGEST_NAME = 255, LONGEST_LINE = LONGEST_NAME + 2 };
-
-static const int64_t kPatience = 10 * INT64_C(1000000000);
+enum { LONGEST_NAME = 255, LONGEST_LINE = LONGEST_NAME + 2, SECONDS = 10 /* for the name */ };
 
 struct mux {
   const struct xsd_node* plain; /* the host's, as long as the service */
@@ -153,7 +151,7 @@ static int on_open(void* state, struct xsd_connection* connection) {
   client->mux = mux;
   client->connection = connection;
   client->deadline = host->timer_new(mux->service, on_deadline, client);
-  host->timer_set(client->deadline, kPatience);
+  host->timer_set(client->deadline, SECONDS * INT64_C(1000000000));
   host->set_data(connection, client);
   return 0;
 }
@@ -166,19 +164,16 @@ static void on_close(void* state, struct xsd_connection* connection, uint32_t re
   free(client);
 }
 
-/* Of both maps, what one adds to the answer to HELP; `to` may be NULL, to know its length first. */
+/* What one of the maps adds to the answer to HELP, and how long that is. `to` may be NULL, or has room for
+ * that and a NUL. */
 static size_t put_names(const struct xsd_node* services, char* to) {
   size_t length = 0;
   const size_t count = host->node_count(services);
   for (size_t i = 0; i < count; ++i) {
     const char* key = NULL;
     (void)host->node_at(services, i, &key);
-    const size_t size = strlen(key);
-    if (to != NULL) {
-      memcpy(to + length, key, size);
-      memcpy(to + length + size, "\r\n", 2);
-    }
-    length += size + 2;
+    if (to != NULL) (void)stpcpy(stpcpy(to + length, key), "\r\n");
+    length += strlen(key) + 2;
   }
   return length;
 }
@@ -195,7 +190,7 @@ static int start(const struct xsd_host* given, struct xsd_service* service, void
   mux->refused = host->metric(service, "refused");
   const size_t plain = put_names(mux->plain, NULL);
   mux->names_length = plain + put_names(mux->greeted, NULL);
-  mux->names = malloc(mux->names_length + 1); /* there may be none */
+  mux->names = calloc(1, mux->names_length + 1);
   if (mux->names == NULL) {
     free(mux);
     return -ENOMEM;

@@ -365,6 +365,26 @@ TEST_P(Redirect, works_as_an_ordinary_user) {
   EXPECT_TRUE(echoes(port_));
 }
 
+// ---- settings
+
+TEST(RedirectSettings, are_checked_at_their_place) {
+  TempFolder folder;
+  const auto faults = [&folder](const std::string& lines) {
+    folder.write("conf.d/front.yaml", "service: front\nlisten: tcp://127.0.0.1:9\n" + lines);
+    return run_xsd({"--check", "-c", folder.string("conf.d")}).out;
+  };
+  EXPECT_THAT(faults("redirect: db:1\nsettings: {retries: 2000, connect_timeout: 2h}\n"),
+              testing::AllOf(HasSubstr("front.yaml:4:21: error: 'retries' is at most 1000"),
+                             HasSubstr("front.yaml:4:44: error: 'connect_timeout' is more than nothing")));
+  EXPECT_THAT(faults("redirect: db:1\nsettings: {retry: 1}\n"), HasSubstr("front.yaml:4:12: error: "));
+  EXPECT_THAT(faults("plugin: redirect\n"), HasSubstr("front.yaml:3:9: error: "));
+  EXPECT_THAT(faults("plugin: redirect\nsettings: {host: /run/x, port: 1}\n"),
+              HasSubstr("a unix socket has no port"));
+  EXPECT_THAT(faults("plugin: redirect\nsettings: {host: db}\n"), HasSubstr("'port' is missing"));
+  EXPECT_THAT(faults("plugin: redirect\nsettings: {host: db, port: 70000}\n"),
+              HasSubstr("the port is not in 1 to 65535"));
+}
+
 // ---- the process
 
 TEST(RedirectWorker, alone_may_make_sockets) {
