@@ -43,7 +43,7 @@ TEST(Options, version_is_on_stdout) {
 TEST(Options, plugins_are_listed) {
   const RunResult result = run_xsd({"--plugins"});
   EXPECT_EQ(result.status, 0);
-  for (const char* const plugin : {"echo", "discard", "daytime", "time", "chargen"})
+  for (const char* const plugin : {"echo", "discard", "daytime", "time", "chargen", "tcpmux", "redirect"})
     EXPECT_THAT(result.out, HasSubstr(plugin));
 }
 

@@ -72,7 +72,8 @@ class KeyDecoder {
     note_origin(draft_.origins, *row, member.where, in_defaults_);
     if (in_.key == "user") draft_.user_where = member.value.where;
     if (in_.key == "group") draft_.group_where = member.value.where;
-    if (in_.key == "server" || in_.key == "plugin") draft_.server_where = member.value.where;
+    if (in_.key == "server" || in_.key == "plugin" || in_.key == "redirect")
+      draft_.server_where = member.value.where;
     if (in_.key == "type" && draft_.server_where == Position{}) draft_.server_where = member.value.where;
     row->decode(in_, member.value);
   }

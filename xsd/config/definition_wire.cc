@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kLongestRule = 4096;
 constexpr std::size_t kSmallestEndpoint = 9;
+constexpr std::size_t kSmallestMuxTarget = 2 * sizeof(std::uint32_t) + 1;
 
 void put_rules(std::string& out, const std::vector<AddressRule>& rules) {
   put_number(out, static_cast<std::uint32_t>(rules.size()));
@@ -126,6 +127,12 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, static_cast<std::uint32_t>(definition.hand_over.size()));
   for (const std::string& target : definition.hand_over)
     put_text(out, target);
+  put_number(out, static_cast<std::uint32_t>(definition.mux_targets->size()));
+  for (const MuxTarget& target : *definition.mux_targets) {
+    put_text(out, target.name);
+    put_text(out, target.id);
+    put_number(out, static_cast<std::uint8_t>(target.kind == MuxKind::MuxPlus ? 1 : 0));
+  }
   put_number(out, static_cast<std::uint32_t>(resolution.endpoints.size()));
   for (const net::Endpoint& endpoint : resolution.endpoints)
     net::put_endpoint(out, endpoint);
@@ -178,6 +185,13 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   definition->hand_over.resize(in.count(sizeof(std::uint32_t)));
   for (std::string& target : definition->hand_over)
     target = in.text(kLongestName);
+  std::vector<MuxTarget> mux_targets(in.count(kSmallestMuxTarget));
+  for (MuxTarget& target : mux_targets) {
+    target.name = in.text(kLongestName);
+    target.id = in.text(kLongestName);
+    target.kind = in.flag() ? MuxKind::MuxPlus : MuxKind::Mux;
+  }
+  if (!mux_targets.empty()) definition->mux_targets.edit() = std::move(mux_targets);
   auto resolution = std::make_shared<Resolution>();
   resolution->endpoints.resize(in.count(kSmallestEndpoint));
   for (net::Endpoint& endpoint : resolution->endpoints)

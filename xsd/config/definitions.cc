@@ -32,10 +32,11 @@ bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noe
          nice == other.nice && directory == other.directory && chroot == other.chroot && env == other.env &&
          passenv == other.passenv && stderr_target == other.stderr_target &&
          no_new_privs == other.no_new_privs && rlimits == other.rlimits && instances == other.instances &&
-         clients == other.clients && times == other.times && log == other.log && redirect == other.redirect &&
-         mux == other.mux && per_source == other.per_source && idle_timeout == other.idle_timeout &&
-         stop_timeout == other.stop_timeout && on_remove == other.on_remove && on_stop == other.on_stop &&
-         log_on_success == other.log_on_success && log_on_failure == other.log_on_failure;
+         clients == other.clients && times == other.times && log == other.log && mux == other.mux &&
+         mux_targets == other.mux_targets && per_source == other.per_source &&
+         idle_timeout == other.idle_timeout && stop_timeout == other.stop_timeout &&
+         on_remove == other.on_remove && on_stop == other.on_stop && log_on_success == other.log_on_success &&
+         log_on_failure == other.log_on_failure;
 }
 
 bool operator==(const ClientFiles& a, const ClientFiles& b) noexcept {

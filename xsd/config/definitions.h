@@ -190,19 +190,20 @@ struct ServiceLog {
   friend bool operator==(const ServiceLog&, const ServiceLog&) = default;
 };
 
-/// Where connections are passed on to.
-struct RedirectTarget {
-  std::string host;        ///< a literal address without brackets, a name, or the path of a unix socket
-  std::uint16_t port = 0;  ///< 0: unix
-  std::string service;     ///< a port that was given by its name in the services database; empty: `port`
-  Position where;
-  friend bool operator==(const RedirectTarget& a, const RedirectTarget& b) noexcept {
-    return a.host == b.host && a.port == b.port && a.service == b.service;
-  }
-};
-
 /// `type: [TCPMUX]`, `[TCPMUXPLUS]`: whether the service is reached by its name through tcpmux (RFC 1078).
 enum class MuxKind : std::uint8_t { None, Mux, MuxPlus };
+
+/// A service that tcpmux may give its clients to.
+struct MuxTarget {
+  std::string name;  ///< that they ask for
+  std::string id;
+  MuxKind kind = MuxKind::Mux;
+  friend bool operator==(const MuxTarget&, const MuxTarget&) = default;
+};
+
+/// The built-in plugins that have keys of their own.
+inline constexpr std::string_view kRedirectPlugin = "redirect";
+inline constexpr std::string_view kMuxPlugin = "tcpmux";
 
 struct ServiceDefinition {
   std::string id;
@@ -247,8 +248,9 @@ struct ServiceDefinition {
   Rare<ClientRules> clients;
   Rare<ProgramTimes> times;
   Rare<ServiceLog> log;
-  Rare<RedirectTarget> redirect;
   MuxKind mux = MuxKind::None;
+  /// Of tcpmux, by name. Not from its file: who they are is said by the others (manager/mux_targets.h).
+  Rare<std::vector<MuxTarget>> mux_targets;
   std::optional<Duration> idle_timeout;  ///< nothing: none
   Duration stop_timeout = std::chrono::seconds(10);
   OnRemove on_remove = OnRemove::Terminate;

@@ -6,6 +6,7 @@
 #include "xsd/config/encoders.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/loader.h"
+#include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
 
 #include <algorithm>
@@ -121,7 +122,7 @@ std::string origin_text(const ServiceDefinition& definition, const SettingsRow& 
   if (origin != nullptr) return place(definition.file, origin->where);
   if (row.name == "listen" && !definition.listen.empty())
     return place(definition.file, definition.listen.front().where);
-  if (row.name == "plugin") return place(definition.file, definition.server_where);
+  if (row.name == "plugin" || row.name == "redirect") return place(definition.file, definition.server_where);
   if (row.name == "disable" && definition.disabled)
     return "by the lists in 'defaults' of " + comment_text(daemon.file);
   if (row.name == "stop_timeout") {
@@ -185,7 +186,13 @@ Encoded resource_limit(const ServiceDefinition& definition, std::string_view key
   return std::nullopt;
 }
 
+Encoded type(const ServiceDefinition& definition) {
+  if (definition.mux == MuxKind::None) return std::nullopt;
+  return definition.mux == MuxKind::Mux ? "[TCPMUX]" : "[TCPMUXPLUS]";
+}
+
 Encoded listen(const ServiceDefinition& definition) {
+  if (definition.listen.empty()) return std::nullopt;
   std::string out;
   for (const ListenSpec& spec : definition.listen)
     out += (out.empty() ? "" : ", ") + yaml_scalar(to_string(spec));
@@ -197,12 +204,18 @@ Encoded server(const ServiceDefinition& definition) {
 }
 
 Encoded plugin(const ServiceDefinition& definition) {
-  return definition.plugin.empty() ? Encoded{} : yaml_scalar(definition.plugin);
+  return definition.plugin.empty() || redirect_target_of(definition) ? Encoded{}
+                                                                     : yaml_scalar(definition.plugin);
+}
+
+Encoded redirect(const ServiceDefinition& definition) {
+  const auto target = redirect_target_of(definition);
+  return target ? Encoded(yaml_scalar(to_string(*target))) : std::nullopt;
 }
 
 Encoded settings(const ServiceDefinition& definition) {
-  return definition.settings.kind == SettingsNode::Kind::Null ? Encoded{}
-                                                              : settings_text(definition.settings);
+  const SettingsNode written = settings_but_target(definition);
+  return written.kind == SettingsNode::Kind::Null ? Encoded{} : settings_text(written);
 }
 
 Encoded programs(const ServiceDefinition& definition) {

@@ -30,6 +30,8 @@ Encoded resource_limit(const ServiceDefinition& definition, std::string_view key
 Encoded listen(const ServiceDefinition& definition);
 Encoded server(const ServiceDefinition& definition);
 Encoded plugin(const ServiceDefinition& definition);
+Encoded redirect(const ServiceDefinition& definition);
+Encoded type(const ServiceDefinition& definition);
 Encoded settings(const ServiceDefinition& definition);
 Encoded programs(const ServiceDefinition& definition);
 Encoded hand_over(const ServiceDefinition& definition);

@@ -3,6 +3,7 @@
 
 #include "xsd/base/text.h"
 #include "xsd/config/listen_spec.h"
+#include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
 
 #include <algorithm>
@@ -39,6 +40,7 @@ class Finisher {
     const bool kind_known = decide_kind();
     decide_listen();
     if (kind_known) {
+      if (is_mux()) check_mux();
       check_keys();
       check_transports();
       check_sensor();
@@ -57,31 +59,35 @@ class Finisher {
     return origin != nullptr && !origin->from_defaults ? origin : nullptr;
   }
 
+  bool is_internal() const { return (draft_.types & kTypeInternal) != 0; }
+  bool is_mux() const { return (draft_.types & (kTypeMux | kTypeMuxPlus)) != 0; }
+  bool is_redirect() const { return draft_.plugin == kRedirectPlugin; }
+
   bool decide_kind() {
     if ((draft_.flags & kFlagSensor) != 0) return decide_sensor();
-    const bool program = own("server") != nullptr;
-    const bool plugin = own("plugin") != nullptr;
-    const bool internal = (draft_.types & kTypeInternal) != 0;
-    const int count = (program ? 1 : 0) + (plugin ? 1 : 0) + (internal ? 1 : 0);
-    if (count > 1) {
-      const ValueOrigin* const second = internal ? own("type") : own(program && plugin ? "plugin" : "server");
-      sink_.error(second->where,
-                  "a service runs one thing: " + std::string(program ? "'server'" : "'plugin'") + " and " +
-                      (internal ? "'type: INTERNAL'" : "'plugin'") + " are two");
+    std::vector<std::pair<std::string, const ValueOrigin*>> said;
+    for (const std::string_view key : {"server", "plugin", "redirect"}) {
+      if (const ValueOrigin* const origin = own(key)) said.emplace_back(quoted(key), origin);
+    }
+    if (is_internal()) said.emplace_back("'type: INTERNAL'", own("type"));
+    if (said.size() > 1) {
+      sink_.error(said[1].second->where,
+                  "a service runs one thing: " + said[0].first + " and " + said[1].first + " are two");
       return false;
     }
-    if (count == 0) {
-      // A refused 'redirect', 'type' or the like said it already.
-      const bool said =
-          map_.find("redirect") != nullptr ||
-          ((own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_);
-      if (!said) {
-        sink_.error(draft_.where, "nothing to run: give 'server: /PATH/PROGRAM' or 'plugin: NAME'");
+    if (said.empty()) {
+      // A refused word or the like said it already.
+      const bool is_told =
+          (own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_;
+      if (!is_told) {
+        sink_.error(draft_.where,
+                    "nothing to run: give 'server: /PATH/PROGRAM', 'plugin: NAME' or 'redirect: HOST:PORT'");
       }
       return false;
     }
-    draft_.kind = program ? ServiceKind::Program : ServiceKind::Plugin;
-    if (internal) draft_.plugin = draft_.service;
+    draft_.kind = own("server") != nullptr ? ServiceKind::Program : ServiceKind::Plugin;
+    if (is_internal()) draft_.plugin = draft_.service;
+    if (own("redirect") != nullptr) take_redirect();
     return true;
   }
 
@@ -104,6 +110,31 @@ class Finisher {
     return true;
   }
 
+  // It is the plugin of that name, told so by its settings.
+  void take_redirect() {
+    draft_.plugin = kRedirectPlugin;
+    for (const auto& [key, value] : draft_.settings.members) {
+      if (key != "host" && key != "port") continue;
+      sink_.error(value.key_where, quoted(key) + " in 'settings' and 'redirect' (line " +
+                                       std::to_string(own("redirect")->where.line) +
+                                       ") both say where to: write 'redirect' only");
+    }
+    if (draft_.redirect) put_redirect_target(*draft_.redirect, draft_.redirect_where, draft_.settings);
+  }
+
+  void check_mux() {
+    const Position where = own("type")->where;
+    const std::string what = (draft_.types & kTypeMuxPlus) != 0 ? "'type: TCPMUXPLUS'" : "'type: TCPMUX'";
+    draft_.mux = (draft_.types & kTypeMuxPlus) != 0 ? MuxKind::MuxPlus : MuxKind::Mux;
+    if (draft_.kind == ServiceKind::Plugin) {
+      sink_.error(where, what + " is for services that start a program, this one " +
+                             (is_redirect() ? "passes its connections on" : "runs a plugin"));
+    } else if (equals_ignoring_case(draft_.service, "help")) {
+      sink_.error(where,
+                  what + ": 'help' is what clients ask 'tcpmux' itself for, no service can have that name");
+    }
+  }
+
   void decide_listen() {
     const unsigned own_family = draft_.flags & ~inherited_.defaults.draft.flags & kFamilyFlags;
     if (own("listen") != nullptr) {
@@ -113,6 +144,8 @@ class Finisher {
       if (own("flags") != nullptr && own_family != 0) {
         say_once(*own("flags"), (own_family & kFlagIPv4) != 0 ? "the flag 'IPv4'" : "the flag 'IPv6'");
       }
+    } else if (is_mux()) {
+      check_mux_addresses();
     } else {
       constexpr std::string_view kXinetdKeys[] = {"flags", "wait", "type"};
       const auto is_own = [&](std::string_view key) { return own(key) != nullptr; };
@@ -126,6 +159,22 @@ class Finisher {
     }
     draft_.flags &= ~kFamilyFlags;
     check_size();
+  }
+
+  // xinetd never listens for such a service, whatever its file says.
+  void check_mux_addresses() {
+    for (const std::string_view key : {"port", "bind", "interface", "v6only"}) {
+      const ValueOrigin* const origin = own(key);
+      if (origin == nullptr) continue;
+      sink_.warning(origin->where, quoted(key) +
+                                       " has no effect on a service that is reached through 'tcpmux'; to "
+                                       "have it listen as well use 'listen'");
+    }
+    for (const std::string_view key : {"socket_type", "protocol"}) {
+      const auto& transport = key == "protocol" ? draft_.protocol : draft_.socket_type;
+      if (transport == Transport::Datagram)
+        sink_.error(own(key)->where, "what is reached through 'tcpmux' is a stream, not datagrams");
+    }
   }
 
   // No more sockets than one service can sensibly have: ranges times addresses.
@@ -202,15 +251,18 @@ class Finisher {
   void check_keys() {
     const bool program = draft_.kind == ServiceKind::Program;
     const bool sensor = draft_.kind == ServiceKind::Sensor;
-    const bool internal = (draft_.types & kTypeInternal) != 0 || sensor;
+    const bool internal = is_internal() || sensor;
+    // xinetd's files have keys about programs in both.
+    const bool is_lenient = internal || own("redirect") != nullptr;
     for (const ValueOrigin& origin : draft_.origins) {
       const SettingsRow& row = settings_table()[origin.row];
       if (origin.from_defaults || applies(row, draft_)) continue;
       if (row.applies_to == AppliesTo::Started && own("programs") != nullptr) continue;  // a faulty one
-      if (internal) {
-        sink_.warning(origin.where,
-                      quoted(row.name) + (sensor ? " has no effect on a SENSOR, which starts nothing"
-                                                 : " has no effect on an internal service"));
+      if (is_lenient) {
+        sink_.warning(origin.where, quoted(row.name) + " has no effect on " +
+                                        (sensor     ? "a SENSOR, which starts nothing"
+                                         : internal ? "an internal service"
+                                                    : "a service with 'redirect'"));
       } else {
         std::string why = program ? " is only for plugins, this service runs a program"
                                   : " is only for programs, this service runs a plugin";
@@ -219,12 +271,14 @@ class Finisher {
       }
     }
     check_traffic(program);
-    const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
+    unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
+    if (own("redirect") != nullptr) own_flags &= ~unsigned{kFlagNoRetry};
     if (!program && !internal && own_flags != 0) {
       sink_.error(
           own("flags")->where,
           std::string((own_flags & kFlagNameInArgs) != 0 ? "the flag 'NAMEINARGS'" : "the flag 'NORETRY'") +
-              " is only for programs, this service runs a plugin");
+              " is only for programs, this service " +
+              (is_redirect() ? "passes its connections on" : "runs a plugin"));
     }
     if (const ValueOrigin* const instances = own("instances");
         instances != nullptr && draft_.instances == Limit{0}) {
@@ -270,7 +324,13 @@ class Finisher {
       for (const ListenSpec& spec : draft_.listen) {
         if (spec.transport == Transport::SeqPacket) {
           sink_.error(spec.where, "plugins serve stream and datagram sockets, not seqpacket");
+        } else if (spec.transport == Transport::Datagram && (is_redirect() || draft_.plugin == kMuxPlugin)) {
+          sink_.error(spec.where, quoted(draft_.plugin) + " is for streams, not for datagrams");
         }
+      }
+      if (own("redirect") != nullptr && own("wait") != nullptr && draft_.wait) {
+        sink_.error(own("wait")->where,
+                    "'redirect' passes each connection on by itself: 'wait: true' makes no sense with it");
       }
       if (draft_.shards > 1 && datagram) check_shards();
       draft_.wait = false;
@@ -291,6 +351,10 @@ class Finisher {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
     check_times();
+    if (draft_.wait && is_mux()) {
+      sink_.error(wait != nullptr ? wait->where : own("type")->where,
+                  "'tcpmux' gives a service one connection after the other: it has to be 'wait: false'");
+    }
     if (draft_.wait && draft_.limits_sources()) check_wait_keys();
     if (draft_.wait && !datagram && draft_.clients->has_lists()) {
       const ValueOrigin* const list = own("only_from") != nullptr ? own("only_from") : own("no_access");
@@ -470,7 +534,9 @@ class Finisher {
     // Their standard output goes to the plugin, which does not expect anything else in it.
     if (!draft_.programs.empty() && origin_of(draft_.origins, "stderr") == nullptr)
       draft_.stderr_target = StderrTarget::Log;
-    if (draft_.kind == ServiceKind::Plugin && origin_of(draft_.origins, "idle_timeout") == nullptr)
+    // What is passed on may be a session that rests for days.
+    if (draft_.kind == ServiceKind::Plugin && !is_redirect() &&
+        origin_of(draft_.origins, "idle_timeout") == nullptr)
       draft_.idle_timeout = kPluginIdleTimeout;
   }
 

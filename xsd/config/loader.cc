@@ -187,7 +187,7 @@ void Loader::Impl::resolve_daemon() {
 void Loader::Impl::check_service(std::size_t index) {
   LoadedService& service = snapshot_.services[index];
   if (service.id_known && !claim_id(index)) return;
-  if (service.definition == nullptr) return;
+  if (service.definition == nullptr || !claim_mux_name(index)) return;
   const ServiceDefinition& definition = *service.definition;
   std::vector<MachineFault> faults;
   auto resolution = resolver_.resolve(definition, main_path(), faults);
@@ -196,14 +196,14 @@ void Loader::Impl::check_service(std::size_t index) {
       add_fault(index, Severity::Warning, std::move(fault));
     return;
   }
-  if (resolution != nullptr) check_endpoints(definition, *resolution, faults);
+  const auto show = [this](std::size_t owner) { return shown_owner(owner); };
+  if (resolution != nullptr) index_.check(definition, *resolution, options_.port_offset, show, faults);
   if (!faults.empty()) {
     for (MachineFault& fault : faults)
       add_fault(index, Severity::Error, std::move(fault));
     return;
   }
-  for (const net::Endpoint& endpoint : resolution->endpoints)
-    index_.add(endpoint, index);
+  index_.add(*resolution, index);
   service.resolution = std::move(resolution);
 }
 
@@ -222,19 +222,19 @@ std::string Loader::Impl::place_of(std::size_t index) const {
   return snapshot_.services[index].file + ":" + std::to_string(pending_[index].where.line);
 }
 
-void Loader::Impl::check_endpoints(const ServiceDefinition& definition, const Resolution& resolution,
-                                   std::vector<MachineFault>& faults) const {
-  const ListenSpec* complained = nullptr;
-  for (const net::Endpoint& endpoint : resolution.endpoints) {
-    const auto owner = index_.find(endpoint);
-    if (!owner) continue;
-    const ListenSpec* const spec = origin_in_listen(definition, endpoint, options_.port_offset);
-    if (spec == complained && !faults.empty()) continue;
-    complained = spec;
-    faults.push_back({spec != nullptr ? spec->where : definition.where,
-                      endpoint.to_string() + " is wanted by the service " +
-                          quoted(snapshot_.services[*owner].id) + " too, at " + place_of(*owner)});
-  }
+bool Loader::Impl::claim_mux_name(std::size_t index) {
+  LoadedService& service = snapshot_.services[index];
+  const auto owner = index_.claim_mux_name(*service.definition, index);
+  if (!owner) return true;
+  add_fault(index, Severity::Error,
+            {pending_[index].where, "the name " + quoted(service.definition->service) +
+                                        " of 'tcpmux' is wanted by " + shown_owner(*owner)});
+  service.definition = nullptr;
+  return false;
+}
+
+std::string Loader::Impl::shown_owner(std::size_t index) const {
+  return "the service " + quoted(snapshot_.services[index].id) + " too, at " + place_of(index);
 }
 
 void Loader::Impl::add_fault(std::size_t index, Severity severity, MachineFault fault) {

@@ -105,8 +105,8 @@ class Loader::Impl {
   void check_service(std::size_t index);
   bool claim_id(std::size_t index);
   std::string place_of(std::size_t index) const;
-  void check_endpoints(const ServiceDefinition& definition, const Resolution& resolution,
-                       std::vector<MachineFault>& faults) const;
+  bool claim_mux_name(std::size_t index);
+  std::string shown_owner(std::size_t index) const;
   void add_fault(std::size_t index, Severity severity, MachineFault fault);
   Diagnostic diagnose(Severity severity, const std::string& file, Position where, std::string message);
   void finish();

@@ -5,6 +5,7 @@
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
 #include "xsd/config/listen_spec.h"
+#include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
 
 #include <algorithm>
@@ -53,6 +54,13 @@ std::optional<NameQuestion> host_question(const ListenSpec& spec) {
                         spec.host.find('%') != std::string::npos || SocketAddress::parse(spec.host, 0);
   if (is_known) return std::nullopt;
   return NameQuestion{NameQuestion::Kind::Host, spec.host};
+}
+
+// Of a redirect; its host is asked about when somebody connects.
+std::optional<NameQuestion> target_port_question(const ServiceDefinition& definition) {
+  const SettingsNode* const name = redirect_port_name(definition);
+  if (name == nullptr) return std::nullopt;
+  return NameQuestion{NameQuestion::Kind::TcpPort, name->scalar};
 }
 
 // Opens what `path` names for somebody whose root is `root`: links inside, absolute ones too, stay inside.
@@ -135,6 +143,13 @@ class Resolver::Work {
         faults_.push_back({definition_.server_where, wrong.text});
       } else {
         fault("settings", wrong.where, wrong.text);
+      }
+    }
+    if (const auto question = target_port_question(definition_)) {
+      const NameAnswer port = names_.ask(*question);
+      if (!port.found()) {
+        fault("settings", redirect_port_name(definition_)->where,
+              "port " + quoted(question->text) + " not found in the services database (tcp)" + port.remark());
       }
     }
     if (answer.image == nullptr) return;
@@ -415,6 +430,7 @@ void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) 
   if (definition.kind == ServiceKind::Plugin) {
     const KnownPlugin* const builtin = find_builtin(definition.plugin);
     if (builtin == nullptr || builtin->has_settings) out.plugins.add(definition.plugin, definition.settings);
+    add(target_port_question(definition));
   }
   for (const ListenSpec& spec : definition.listen) {
     add(port_question(spec));

@@ -96,13 +96,14 @@ constexpr SettingsRow kRows[] = {
     now("id", kOwn, kAll, {"name", "", "the identity of the service where several have the same name; by default the name", "echo-udp"}, de::service_id, en::text_field<&S::id>),
     now("description", kOwn, kAll, {"text", "", "what the service is for, shown in status", "who is logged in"}, de::text_field<&S::description>, en::text_field<&S::description>),
     now("disable", kOwn, kAll, {"boolean", "false", "do not run this service", "true"}, de::boolean_field<&S::disabled>, en::boolean_field<&S::disabled>),
-    now("type", kOwn, kAll, {"list of words", "", "INTERNAL: run the plugin that has the name of the service; UNLISTED: accepted, without effect", "[INTERNAL]"}, de::type, nullptr),
+    now("type", kOwn, kAll, {"list of words", "", "INTERNAL: run the plugin that has the name of the service; TCPMUX, TCPMUXPLUS: clients reach the service by its name through 'tcpmux' (RFC 1078), with TCPMUXPLUS they are told '+Go' first; UNLISTED: accepted, without effect", "[INTERNAL]"}, de::type, en::type),
 
     // What runs.
     now("plugin", kOwn, kPlugins, {"name", "", "the plugin that serves the clients", "echo"}, de::plugin, en::plugin),
     now("settings", kOwn, kPlugins, {"map", "", "what the plugin is told", "{greeting: hello}"}, de::settings, en::settings),
     now("programs", kOwn, kPlugins, {"map of names to paths or lists", "", "programs that the plugin may have started, as the service's user: the path, or a list of the path and arguments; the names are of a to z, 0 to 9, _ and -", "{cgi: /usr/lib/cgi-bin/report, list: [/bin/ls, -l]}"}, de::programs, en::programs),
     now("hand_over", kOwn, kPlugins, {"list of services", "", "services, by id, that the plugin may give its connections to: those that start a program for each connection", "[chargen, ssh]"}, de::hand_over, en::hand_over),
+    now("redirect", kOwn, kAll, {"HOST:PORT or unix:/PATH", "", "pass the connections on to another server: an address, or a name that is looked up when somebody connects, all addresses of which are tried; a port may be a name of the services database. 'settings' may have connect_timeout and retries", "db.example.org:3306"}, de::redirect, en::redirect),
     now("server", kOwn, kPrograms, {"absolute path", "", "the program that serves the clients, looked for inside 'chroot' if that is given", "/usr/sbin/in.fingerd"}, de::path_field<&S::server>, en::server),
     now("server_args", kOwn, kPrograms, {"list of texts", "[]", "the arguments of the program; %{remote_addr}, %{remote_port}, %{server_port} and %{service} are replaced, %%{ is a literal %{", "[-w, '%{remote_addr}']"}, de::server_args, en::server_args),
 
@@ -135,7 +136,7 @@ constexpr SettingsRow kRows[] = {
     now("banner_fail", kBoth, kAll, {"absolute path", "", "the same for those who are refused, for whatever reason", "/etc/xsd/sorry"}, de::banner<&Banners::fail>, en::banner<&Banners::fail>),
     now("deny_time", kOwn, kAll, {"minutes, duration, FOREVER or NEVER", "NEVER", "how long whoever comes to a service with the flag SENSOR is banned from all services; a further hit does not extend it. A ban is about a 'source_prefix', survives a reload and ends with the daemon; at most 10240 are kept. The sender of a datagram may be forged: whoever bans by datagrams lets others choose whom", "60"}, de::deny_time, en::deny_time),
     now("shards", kOwn, kPlugins, {"number from 1 to 64", "1", "worker processes for this service alone, which its connections are dealt to; for stream sockets only, and without effect where there are no workers", "4"}, de::shards, en::number_field<&S::shards>),
-    now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins, unlimited for programs", "a connection on which no byte moves in either direction for that time is closed, the program of a TCP connection ended", "90s"}, de::idle_timeout, en::idle_timeout),
+    now("idle_timeout", kBoth, kAll, {"duration or unlimited", "5m for plugins, unlimited for programs and redirect", "a connection on which no byte moves in either direction for that time is closed, the program of a TCP connection ended", "90s"}, de::idle_timeout, en::idle_timeout),
     now("start_timeout", kBoth, kPrograms, {"duration or unlimited", "unlimited", "a program that has not sent its client anything after that time is ended; TCP only", "10s"}, de::start_timeout, en::start_timeout),
     now("max_duration", kBoth, kStarted, {"duration or unlimited", "unlimited", "after that time the program is ended, with everything that it has started, also in sessions of its own", "10m"}, de::max_duration, en::max_duration),
     now("lingering", kBoth, kPrograms, {"duration", "0s", "when the main process of the program ends its client sees the end at once, and for so long what the client still sends is thrown away, so that a program that answers without reading does not reset the connection", "2s"}, de::lingering, en::lingering),
@@ -180,7 +181,7 @@ constexpr SettingsRow kRows[] = {
     now("disabled", Scope::Defaults, kAll, {"list of services", "[]", "these do not run", "[chargen]"}, de::disabled, nullptr),
 
     // Not there yet.
-    later("redirect", kOwn, {"HOST:PORT", "", "pass the connections on to another server", "db.example.org:3306"}),
+
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
     later("min_rate", kBoth, {"bytes a second", "", "a slower client is closed", "100"}),
     later("pacing_rate", kBoth, {"bytes a second", "", "upper bound for one connection", "1M"}),

@@ -12,11 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
 
 namespace xsd::config {
 
-enum TypeWords : unsigned { kTypeInternal = 1, kTypeUnlisted = 2 };
+enum TypeWords : unsigned { kTypeInternal = 1, kTypeUnlisted = 2, kTypeMux = 4, kTypeMuxPlus = 8 };
 
 /// A definition on its way: with what is said in xinetd's words and is turned into `listen` and `kind` at the
 /// end.
@@ -27,6 +28,8 @@ struct Draft : ServiceDefinition {
   std::optional<net::Transport> socket_type;
   bool v6only = false;
   unsigned types = 0;
+  std::optional<RedirectTarget> redirect;
+  Position redirect_where;
 };
 
 struct ListedId {
@@ -104,8 +107,8 @@ inline constexpr Word kFlagWords[] = {
 inline constexpr Word kTypeWords[] = {
     {"INTERNAL", kTypeInternal},
     {"UNLISTED", kTypeUnlisted},
-    {"TCPMUX", 0, Availability::Later},
-    {"TCPMUXPLUS", 0, Availability::Later},
+    {"TCPMUX", kTypeMux},
+    {"TCPMUXPLUS", kTypeMuxPlus},
     {"RPC", 0, Availability::Never, "services of the RPC port mapper are not supported"},
 };
 inline constexpr Word kSuccessWords[] = {
@@ -223,6 +226,7 @@ void settings(DecodeInput& in, const YamlNode& value);
 void programs(DecodeInput& in, const YamlNode& value);
 void hand_over(DecodeInput& in, const YamlNode& value);
 void shards(DecodeInput& in, const YamlNode& value);
+void redirect(DecodeInput& in, const YamlNode& value);
 void server_args(DecodeInput& in, const YamlNode& value);
 void stderr_target(DecodeInput& in, const YamlNode& value);
 void umask(DecodeInput& in, const YamlNode& value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/manager/request_handler.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -29,9 +30,15 @@ std::optional<Ends> ends_of(int socket) noexcept {
               net::local_address(socket)};
 }
 
-bool starts_for_each(const service::ManagedService* service) noexcept {
-  return service != nullptr && service->definition().kind == config::ServiceKind::Program &&
-         !service->definition().wait;
+/// What a service may be given by `giver`, whose definition allows it: it starts a program for each
+/// connection, and what is given by tcpmux it wants to have, now.
+bool takes_from(const config::ServiceDefinition& giver, const service::ManagedService* service) noexcept {
+  if (service == nullptr) return false;
+  const config::ServiceDefinition& taker = service->definition();
+  const auto& named = giver.hand_over;
+  const bool is_named = std::find(named.begin(), named.end(), taker.id) != named.end();
+  return taker.kind == config::ServiceKind::Program && !taker.wait &&
+         (is_named || taker.mux != config::MuxKind::None);
 }
 
 }  // namespace
@@ -42,7 +49,7 @@ RequestHandler::RequestHandler(service::ServiceContext& context, FindService fin
 int RequestHandler::hand_over(service::ManagedService& service, plugin::HandOver request) {
   service::ManagedService* const target = find_service_(request.service);
   const std::optional<Ends> ends = ends_of(request.socket.get());
-  if (!ends || !starts_for_each(target)) {
+  if (!ends || !takes_from(service.definition(), target)) {
     context_.records.refuse(service.definition(),
                             {.service = service.name(),
                              .connection = request.id,

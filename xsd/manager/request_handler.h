@@ -4,7 +4,8 @@
 // workers, whose RemoteServices have checked what was said. Owned by the ServiceManager; borrows the context.
 //
 // A connection that is handed over goes to a service that is at work and starts a program for each
-// connection; from there on it is that service's, which may refuse it. Where there is none it is closed, and
+// connection; from there on it is that service's, which may refuse it. One that comes through tcpmux goes to
+// a service that still wants to be reached so. Where there is none it is closed, and
 // the service that gave it away records a refusal with the reason `protocol`. Who its peer is, is asked of
 // the socket, not of the giver.
 #pragma once

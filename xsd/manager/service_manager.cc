@@ -6,6 +6,7 @@
 
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
+#include "xsd/manager/mux_targets.h"
 
 namespace xsd::manager {
 namespace {
@@ -189,6 +190,7 @@ void ServiceManager::begin_plan(config::Snapshot snapshot) {
       view.resolution = entry.service->prepared().resolution;
     }
   }
+  add_mux_targets(snapshot, running_);
   transition_ = std::make_unique<Transition>(
       context_, sockets_, [this](service::Prepared prepared) { return make_service(std::move(prepared)); },
       running_, std::move(snapshot));

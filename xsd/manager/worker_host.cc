@@ -54,14 +54,23 @@ std::string read_name(const std::array<char, 32>& name) {
 
 }  // namespace
 
-WorkerHost::WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image,
-                       std::string title)
+WorkerPurpose WorkerPurpose::of(const service::Prepared& prepared) {
+  const auto& image = prepared.resolution->plugin_image;
+  if (image) return {image, image->needs};
+  const plugin::PluginEntry* const builtin = plugin::find_plugin(prepared.definition->plugin);
+  return {nullptr, builtin != nullptr ? builtin->needs() : 0U};
+}
+
+std::string WorkerPurpose::title() const {
+  if (image) return image->name;
+  return (needs & XSD_NEEDS_NETWORK) != 0 ? "network built-in" : "built-in";
+}
+
+WorkerHost::WorkerHost(WorkerSetup& setup, WorkerPurpose purpose, std::string title)
     : setup_(setup),
-      image_(std::move(image)),
+      purpose_(std::move(purpose)),
       is_shared_(title.empty()),
-      title_(!is_shared_ ? std::move(title)
-             : image_    ? image_->name
-                         : "built-in"),
+      title_(is_shared_ ? purpose_.title() : std::move(title)),
       resting_(setup.context.loop, [this] { start(); }),
       flusher_(setup.context.loop, [this] { flush(); }),
       stopped_(setup.context.loop, [this] { distrust("was stopped"); }),
@@ -238,7 +247,7 @@ Status WorkerHost::try_start() {
   auto process = setup_.context.roles.start({.role = "worker",
                                              .title = "xsd: worker " + title_,
                                              .credentials = setup_.credentials,
-                                             .whole_environment = image_ == nullptr});
+                                             .whole_environment = purpose_.image == nullptr});
   if (!process) return std::move(process.error());
   const auto give_up = [&](Error error) {
     process::end_unwatched(process->pid);
@@ -289,12 +298,12 @@ Status WorkerHost::greet() {
   hello.first_connection = ++setup_.last_process << kProcessBits;
   std::vector<int> fds = {page_.fd()};
   if (log_) fds.push_back(log_->sending_end());
-  if (image_) {
-    hello.plugin = image_->name;
-    hello.library_path = image_->path;
-    hello.needs_files = (image_->needs & XSD_NEEDS_FILES) != 0;
-    hello.needs_network = (image_->needs & XSD_NEEDS_NETWORK) != 0;
-    fds.push_back(image_->fd.get());
+  hello.needs_files = (purpose_.needs & XSD_NEEDS_FILES) != 0;
+  hello.needs_network = (purpose_.needs & XSD_NEEDS_NETWORK) != 0;
+  if (purpose_.image) {
+    hello.plugin = purpose_.image->name;
+    hello.library_path = purpose_.image->path;
+    fds.push_back(purpose_.image->fd.get());
   }
   std::string message;
   worker::append(message, hello);

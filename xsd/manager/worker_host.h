@@ -33,6 +33,7 @@
 #include "xsd/process/role.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/service/context.h"
+#include "xsd/service/managed_service.h"
 #include "xsd/worker/page.h"
 #include "xsd/worker/protocol.h"
 
@@ -50,15 +51,28 @@ struct WorkerSetup {
   std::function<void()> on_empty;  ///< a host has nothing to do any more
 };
 
+/// What a worker is for.
+struct WorkerPurpose {
+  std::shared_ptr<const config::PluginImage> image;  ///< the library of a plugin; nullptr: the built-in ones
+  std::uint32_t needs = 0;                           ///< XSD_NEEDS_* of what it hosts
+
+  static WorkerPurpose of(const service::Prepared& prepared);
+  /// For the log and the process list.
+  std::string title() const;
+  friend bool operator==(const WorkerPurpose& a, const WorkerPurpose& b) noexcept {
+    return a.needs == b.needs && config::is_same_image(a.image.get(), b.image.get());
+  }
+};
+
 class WorkerHost {
  public:
-  /// `image`: the library of the plugin; nullptr: the built-in ones. `title`: of one that is not shared.
-  WorkerHost(WorkerSetup& setup, std::shared_ptr<const config::PluginImage> image, std::string title = {});
+  /// `title`: of one that is not shared.
+  WorkerHost(WorkerSetup& setup, WorkerPurpose purpose, std::string title = {});
   ~WorkerHost();
   WorkerHost(const WorkerHost&) = delete;
   WorkerHost& operator=(const WorkerHost&) = delete;
 
-  const config::PluginImage* image() const noexcept { return image_.get(); }
+  const WorkerPurpose& purpose() const noexcept { return purpose_; }
   bool is_shared() const noexcept { return is_shared_; }
   /// Nothing of any service is left in the process, nobody borrows this, and there is no rest that the next
   /// process would have to keep.
@@ -132,7 +146,7 @@ class WorkerHost {
   }
 
   WorkerSetup& setup_;
-  std::shared_ptr<const config::PluginImage> image_;
+  const WorkerPurpose purpose_;
   const bool is_shared_;
   const std::string title_;  ///< for the log
   std::unordered_map<worker::ServiceNumber, Member> members_;

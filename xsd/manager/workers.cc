@@ -41,12 +41,12 @@ std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepa
 }
 
 WorkerHost& Workers::host_for(const service::Prepared& prepared) {
-  const auto& image = prepared.resolution->plugin_image;
+  WorkerPurpose purpose = WorkerPurpose::of(prepared);
   const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
-    return host->is_shared() && config::is_same_image(host->image(), image.get());
+    return host->is_shared() && host->purpose() == purpose;
   });
   if (found != hosts_.end()) return **found;
-  return *hosts_.emplace_back(std::make_unique<WorkerHost>(setup_, image));
+  return *hosts_.emplace_back(std::make_unique<WorkerHost>(setup_, std::move(purpose)));
 }
 
 std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared) {
@@ -54,7 +54,7 @@ std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared)
   std::vector<WorkerHost*> made;
   for (std::uint32_t i = 1; i <= definition.shards; ++i) {
     made.push_back(hosts_
-                       .emplace_back(std::make_unique<WorkerHost>(setup_, prepared.resolution->plugin_image,
+                       .emplace_back(std::make_unique<WorkerHost>(setup_, WorkerPurpose::of(prepared),
                                                                   definition.id + "/" + std::to_string(i)))
                        .get());
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Workers: the worker processes of the daemon: which there are, and which service goes where. The built-in
-// plugins share one; each other library has its own, so that its crash is its own, and a service with
-// `shards` has as many for itself. Owns the hosts.
+// plugins share one, and those of them that need more than the others another; each library has its own, so
+// that its crash is its own, and a service with `shards` has as many for itself. Owns the hosts.
 #pragma once
 
 #include <memory>

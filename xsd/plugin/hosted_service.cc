@@ -104,6 +104,10 @@ void HostedService::set_idle_timeout(std::optional<Duration> idle_timeout) noexc
   impl_->instance.options.idle_timeout = idle_timeout;
 }
 
+void HostedService::set_keep_alive(bool keep_alive) noexcept {
+  impl_->instance.options.keep_alive = keep_alive;
+}
+
 int HostedService::read_datagrams(int fd, const net::SocketAddress& bound, bool wildcard) noexcept {
   // A datagram's handler may use the service's connections too.
   const StreamSet::Entry in_use(*impl_);

@@ -103,6 +103,8 @@ struct HostedOptions {
   /// The map under `settings`; null: none. Copied.
   const config::SettingsNode* settings = nullptr;
   std::optional<Duration> idle_timeout = {};
+  /// SO_KEEPALIVE on what the plugin connects to; on clients it is inherited from the listening socket.
+  bool keep_alive = false;
   /// Called once for each connection that was opened, after on_close. The connection is gone already, and no
   /// callback of the plugin is running, so this may open others, end them or destroy the HostedService. Never
   /// called from within `open`: what ends there is reported at the end of the turn.
@@ -155,6 +157,8 @@ class HostedService {
 
   /// New connections get the new timeout.
   void set_idle_timeout(std::optional<Duration> idle_timeout) noexcept;
+  /// The same.
+  void set_keep_alive(bool keep_alive) noexcept;
 
   /// Reads a bound datagram socket until it is empty or a bound (64 datagrams a turn) is reached.
   /// Non-blocking, borrowed, prepared by prepare_datagram_socket; the caller owns the Watch. `wildcard`: the

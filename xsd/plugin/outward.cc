@@ -56,6 +56,10 @@ int StreamSet::connect(const char* address, std::uint16_t port, StreamConnection
   // As those that we accept.
   if (const Status prepared = prepare_stream_listener(socket.get(), *target); !prepared)
     return -prepared.error().number();
+  const int on = 1;
+  if (instance_.options.keep_alive && target->is_ip() &&
+      setsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0)
+    return -errno;
   int result = 0;
   do {
     result = ::connect(socket.get(), target->raw(), target->raw_length());

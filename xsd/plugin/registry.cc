@@ -10,6 +10,8 @@ const xsd_plugin* xsd_builtin_chargen(void);
 const xsd_plugin* xsd_builtin_daytime(void);
 const xsd_plugin* xsd_builtin_discard(void);
 const xsd_plugin* xsd_builtin_echo(void);
+const xsd_plugin* xsd_builtin_redirect(void);
+const xsd_plugin* xsd_builtin_tcpmux(void);
 const xsd_plugin* xsd_builtin_time(void);
 }
 
@@ -33,6 +35,10 @@ xsd_plugin known_part(const xsd_plugin& plugin) noexcept {
   return known;
 }
 
+std::uint32_t PluginEntry::needs() const noexcept {
+  return known_part(*plugin).needs;
+}
+
 bool PluginEntry::streams() const noexcept {
   const xsd_plugin calls = known_part(*plugin);
   return calls.on_open != nullptr || calls.on_data != nullptr || calls.on_writable != nullptr ||
@@ -46,8 +52,10 @@ bool PluginEntry::datagrams() const noexcept {
 
 const std::vector<PluginEntry>& builtin_plugins() {
   static const std::vector<PluginEntry> kPlugins{
-      make_entry(xsd_builtin_chargen()), make_entry(xsd_builtin_daytime()), make_entry(xsd_builtin_discard()),
-      make_entry(xsd_builtin_echo()),    make_entry(xsd_builtin_time()),
+      make_entry(xsd_builtin_chargen()),  make_entry(xsd_builtin_daytime()),
+      make_entry(xsd_builtin_discard()),  make_entry(xsd_builtin_echo()),
+      make_entry(xsd_builtin_redirect()), make_entry(xsd_builtin_tcpmux()),
+      make_entry(xsd_builtin_time()),
   };
   return kPlugins;
 }

@@ -3,6 +3,7 @@
 // The plugins that this process can host: the built-in ones, and what it has loaded (library.h).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct PluginEntry {
   std::string_view description;
   const xsd_plugin* plugin = nullptr;
   std::string_view version{};
+  std::uint32_t needs() const noexcept;
   bool streams() const noexcept;
   bool datagrams() const noexcept;
 };

@@ -54,7 +54,8 @@ class ManagedService {
   /// Why it could not be made; empty if it could, or is being made.
   virtual std::string failure() const { return {}; }
 
-  /// Whether `next` can be given to `apply`: the same kind (and plugin, its settings and shards, and `wait`).
+  /// Whether `next` can be given to `apply`: the same kind (and plugin, its settings, shards and targets of
+  /// tcpmux, and `wait`).
   virtual bool can_become(const Prepared& next) const noexcept;
   virtual void apply(Prepared next) = 0;
 

@@ -39,8 +39,12 @@ int check_environment(const std::vector<std::string>& environment) {
 }  // namespace
 
 int check_hand_over(const config::ServiceDefinition& definition, std::string_view target) noexcept {
-  const auto& allowed = definition.hand_over;
-  return std::find(allowed.begin(), allowed.end(), target) == allowed.end() ? -EACCES : 0;
+  const auto& named = definition.hand_over;
+  const auto& asked_for = *definition.mux_targets;
+  const bool is_allowed = std::find(named.begin(), named.end(), target) != named.end() ||
+                          std::any_of(asked_for.begin(), asked_for.end(),
+                                      [&](const config::MuxTarget& one) { return one.id == target; });
+  return is_allowed ? 0 : -EACCES;
 }
 
 int check_program_start(const config::ServiceDefinition& definition, const plugin::ProgramStart& start) {

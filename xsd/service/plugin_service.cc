@@ -15,6 +15,30 @@ void log_for_plugin(const std::string& service, std::uint32_t level, std::string
   log::message(kLevels[std::min<std::uint32_t>(level, XSD_LOG_DEBUG)], service + ": " + std::string(text));
 }
 
+bool wants_keep_alive(const config::ServiceDefinition& definition) noexcept {
+  return (definition.flags & config::kFlagKeepAlive) != 0;
+}
+
+/// What the plugin tcpmux is told of the services that it may give its clients to: their ids by the names
+/// that clients ask for, {plain: {NAME: ID, ...}, greeted: {NAME: ID, ...}}.
+config::SettingsNode mux_settings(const config::ServiceDefinition& definition) {
+  using Kind = config::SettingsNode::Kind;
+  config::SettingsNode plain;
+  plain.kind = Kind::Map;
+  config::SettingsNode greeted = plain;
+  for (const config::MuxTarget& target : *definition.mux_targets) {
+    config::SettingsNode id;
+    id.kind = Kind::Scalar;
+    id.scalar = target.id;
+    (target.kind == config::MuxKind::MuxPlus ? greeted : plain).members.emplace_back(target.name, id);
+  }
+  config::SettingsNode all;
+  all.kind = Kind::Map;
+  all.members.emplace_back("plain", std::move(plain));
+  all.members.emplace_back("greeted", std::move(greeted));
+  return all;
+}
+
 }  // namespace
 
 PluginService::PluginService(ServiceContext& context, Prepared prepared)
@@ -27,10 +51,14 @@ PluginService::~PluginService() {
 Result<std::unique_ptr<PluginService>> PluginService::create(ServiceContext& context, Prepared prepared) {
   std::unique_ptr<PluginService> made(new PluginService(context, std::move(prepared)));
   PluginService* const self = made.get();
+  const config::ServiceDefinition& definition = made->definition();
+  const bool is_mux = definition.plugin == config::kMuxPlugin;
+  const config::SettingsNode settings = is_mux ? mux_settings(definition) : definition.settings;
   plugin::HostedOptions options{
       .service = made->name(),
-      .settings = &made->definition().settings,
-      .idle_timeout = made->definition().idle_timeout,
+      .settings = &settings,
+      .idle_timeout = definition.idle_timeout,
+      .keep_alive = wants_keep_alive(definition),
       .on_stream_end = [self](const plugin::StreamEnd& end) { self->on_stream_end(end); },
       // The plugin may have something to say when we are gone.
       .on_log = [name = made->name()](std::uint32_t level,
@@ -51,7 +79,7 @@ Result<std::unique_ptr<PluginService>> PluginService::create(ServiceContext& con
     options.on_drop_program = [self, requests](std::uint64_t id) { requests->drop_program(*self, id); };
   }
   auto hosted = plugin::HostedService::create(context.loop, *made->prepared_.plugin, std::move(options));
-  if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(made->definition().plugin));
+  if (!hosted) return std::move(hosted.error()).within("plugin " + quoted(definition.plugin));
   made->hosted_ = std::move(*hosted);
   return made;
 }
@@ -59,6 +87,7 @@ Result<std::unique_ptr<PluginService>> PluginService::create(ServiceContext& con
 void PluginService::apply(Prepared next) {
   Service::apply(std::move(next));
   hosted_->set_idle_timeout(definition().idle_timeout);
+  hosted_->set_keep_alive(wants_keep_alive(definition()));
 }
 
 Listener::Mode PluginService::listener_mode(const net::Endpoint& endpoint) const noexcept {

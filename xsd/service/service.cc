@@ -106,7 +106,7 @@ bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& now = definition();
   const config::ServiceDefinition& then = *next.definition;
   return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
-         now.shards == then.shards && now.settings == then.settings &&
+         now.shards == then.shards && now.settings == then.settings && now.mux_targets == then.mux_targets &&
          config::is_same_image(prepared_.resolution->plugin_image.get(), next.resolution->plugin_image.get());
 }
 

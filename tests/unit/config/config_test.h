@@ -76,7 +76,8 @@ class FakeNames final : public NameService {
       {"root", 0, 0}, {"nobody", 65534, 65534}, {"me", 1000, 1000}, {"games", 5, 60}};
   std::map<std::string, gid_t> group_ids{{"root", 0}, {"nogroup", 65534}, {"me", 1000}, {"tty", 5}};
   std::map<std::string, std::uint16_t> ports{{"echo/tcp", 7},    {"echo/udp", 7},  {"telnet/tcp", 23},
-                                             {"finger/tcp", 79}, {"tftp/udp", 69}, {"daytime/tcp", 13}};
+                                             {"finger/tcp", 79}, {"tftp/udp", 69}, {"daytime/tcp", 13},
+                                             {"ssh/tcp", 22}};
   std::map<std::string, std::vector<std::string>> hosts{{"localhost", {"127.0.0.1", "::1"}},
                                                         {"v4.example", {"192.0.2.1"}},
                                                         {"twice.example", {"192.0.2.1", "192.0.2.2"}}};
@@ -88,18 +89,20 @@ class FakeNames final : public NameService {
 /// Of a machine where greeter has settings.
 inline const std::vector<KnownPlugin>& known_plugins() {
   static const std::vector<KnownPlugin> kPlugins{{"chargen"}, {"daytime"},       {"discard"},
-                                                 {"echo"},    {"greeter", true}, {"time"}};
+                                                 {"echo"},    {"greeter", true}, {"redirect", true},
+                                                 {"tcpmux"},  {"time"}};
   return kPlugins;
 }
 
-/// On this machine greeter likes all settings, `library` is a library that serves streams and has a fault in
-/// any `bad`, and `broken` cannot be loaded.
+/// On this machine greeter and redirect like all settings, `library` is a library that serves streams and has
+/// a fault in any `bad`, and `broken` cannot be loaded.
 inline void answer_about_plugins(PluginAnswers& answers) {
   answers.libraries = {"broken", "library"};
   for (std::size_t i = 0; i < answers.questions().size(); ++i) {
     const PluginQuestion& question = answers.questions()[i];
     PluginAnswer answer;
-    answer.is_missing = question.plugin != "greeter" && question.plugin != "library";
+    answer.is_missing =
+        question.plugin != "greeter" && question.plugin != "redirect" && question.plugin != "library";
     if (question.plugin == "broken") answer = PluginAnswer::faulty("crashed when it was loaded (signal 11)");
     if (question.plugin == "library") {
       auto image = std::make_shared<PluginImage>();

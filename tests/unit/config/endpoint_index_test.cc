@@ -47,5 +47,22 @@ TEST(EndpointIndex, knows_unix_sockets) {
   EXPECT_EQ(index.find(path), std::nullopt);
 }
 
+TEST(EndpointIndex, knows_names_of_tcpmux_whatever_their_case) {
+  ServiceDefinition shout;
+  shout.service = "Shout";
+  EndpointIndex index;
+  EXPECT_EQ(index.claim_mux_name(shout, 1), std::nullopt);
+  EXPECT_EQ(index.claim_mux_name(shout, 2), std::nullopt);
+  shout.mux = MuxKind::Mux;
+  EXPECT_EQ(index.claim_mux_name(shout, 3), std::nullopt);
+  shout.service = "sHOUT";
+  EXPECT_EQ(index.claim_mux_name(shout, 4), 3U);
+  shout.disabled = true;
+  EXPECT_EQ(index.claim_mux_name(shout, 5), std::nullopt);
+  shout.disabled = false;
+  index.clear();
+  EXPECT_EQ(index.claim_mux_name(shout, 6), std::nullopt);
+}
+
 }  // namespace
 }  // namespace xsd::config

@@ -93,7 +93,7 @@ TEST_F(LoaderTest, finds_its_files_again_from_another_folder) {
   EXPECT_THAT(ids(snapshot), ElementsAre("a", "b"));
   EXPECT_EQ(shown_of(snapshot),
             "conf.d/b.yaml:2:9: error: plugin 'nosuch' not found, there are chargen daytime discard echo "
-            "greeter time broken library\nplugin: nosuch\n        ^\n");
+            "greeter redirect tcpmux time broken library\nplugin: nosuch\n        ^\n");
 }
 
 TEST_F(LoaderTest, keeps_the_fault_of_a_file_in_that_file) {

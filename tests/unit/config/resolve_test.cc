@@ -113,8 +113,8 @@ TEST_F(ResolveTest, knows_the_plugins) {
             "plugin 'ecko' not found, did you mean 'echo'?");
   EXPECT_EQ(faults_.at(0).where, (Position{2, 9}));
   EXPECT_EQ(fault("service: servers\ntype: INTERNAL\nport: 7\n"),
-            "internal service 'servers' not found, there are chargen daytime discard echo greeter time "
-            "broken library");
+            "internal service 'servers' not found, there are chargen daytime discard echo greeter redirect "
+            "tcpmux time broken library");
   EXPECT_EQ(fault("service: x\nplugin: librray\nlisten: tcp://*:7\n"),
             "plugin 'librray' not found, did you mean 'library'?");
 }

@@ -153,7 +153,8 @@ TEST(SettingsTable, has_examples_that_decode) {
       if (row.applies_to == AppliesTo::Programs || row.applies_to == AppliesTo::Started) {
         if (row.name != "server") text += "server: /bin/true\n";
         if (row.name != "user") text += "user: nobody\n";
-      } else if (row.name != "plugin" && row.name != "type" && row.name != "deny_time") {
+      } else if (row.name != "plugin" && row.name != "redirect" && row.name != "type" &&
+                 row.name != "deny_time") {
         text += "plugin: echo\n";
         if (row.name == "programs") text += "user: nobody\n";
       }

@@ -76,6 +76,18 @@ class OutwardTest : public WithScript<PluginTest> {
     });
     return result;
   }
+  /// The socket of ours that has this port.
+  static bool is_kept_alive(std::uint16_t port) {
+    constexpr int kHighest = 4096;
+    for (int fd = 0; fd < kHighest; ++fd) {
+      int on = 0;
+      socklen_t length = sizeof on;
+      if (getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &length) != 0) continue;
+      if (address_of(fd, false).port() == port) return on != 0;
+    }
+    ADD_FAILURE() << "no socket has the port " << port;
+    return false;
+  }
   bool recorded(std::string_view text) {
     return turn_until([&] { return record == text; });
   }
@@ -89,6 +101,18 @@ class OutwardTest : public WithScript<PluginTest> {
 };
 
 // --- connect ---
+
+TEST_F(OutwardTest, keeps_connections_alive_if_it_is_told_to) {
+  for (const bool wanted : {true, false}) {
+    options.keep_alive = wanted;
+    start_script();
+    const UniqueFd listener = listen_at(*net::SocketAddress::parse("127.0.0.1", 0));
+    ASSERT_EQ(connect("127.0.0.1", address_of(listener.get(), false).port()), 0);
+    const UniqueFd peer = accept_at(listener);
+    EXPECT_EQ(is_kept_alive(address_of(peer.get(), true).port()), wanted);
+    service.reset();
+  }
+}
 
 TEST_F(OutwardTest, connects_to_an_address_and_goes_on_like_an_accepted_one) {
   start_script();

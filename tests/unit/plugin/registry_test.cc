@@ -22,10 +22,14 @@ TEST(Registry, lists_the_builtin_plugins_by_name) {
     names.push_back(entry.name);
     EXPECT_FALSE(entry.description.empty()) << entry.name;
     EXPECT_TRUE(entry.streams()) << entry.name;
-    EXPECT_TRUE(entry.datagrams()) << entry.name;
+    const bool is_for_streams = entry.name == "redirect" || entry.name == "tcpmux";
+    EXPECT_EQ(entry.datagrams(), !is_for_streams) << entry.name;
+    // Those that need nothing share a worker.
+    EXPECT_EQ(entry.needs(), entry.name == "redirect" ? XSD_NEEDS_NETWORK : 0U) << entry.name;
     EXPECT_EQ(find_plugin(entry.name), &entry);
   }
-  EXPECT_EQ(names, (std::vector<std::string_view>{"chargen", "daytime", "discard", "echo", "time"}));
+  EXPECT_EQ(names, (std::vector<std::string_view>{"chargen", "daytime", "discard", "echo", "redirect",
+                                                  "tcpmux", "time"}));
 }
 
 TEST(Registry, finds_nothing_by_an_unknown_name) {

@@ -17,6 +17,7 @@ config::ServiceDefinition definition() {
   config::ServiceDefinition definition;
   definition.programs = {{"report", {"/bin/true"}, {}}};
   definition.hand_over = {"ssh"};
+  definition.mux_targets.edit() = {{"Shout", "shout-1", config::MuxKind::Mux}};
   return definition;
 }
 
@@ -30,6 +31,8 @@ int check(std::vector<std::string> environment, std::string directory = "", std:
 
 TEST(PluginRequests, allow_only_what_the_definition_names) {
   EXPECT_EQ(check_hand_over(definition(), "ssh"), 0);
+  EXPECT_EQ(check_hand_over(definition(), "shout-1"), 0);
+  EXPECT_EQ(check_hand_over(definition(), "Shout"), -EACCES);
   EXPECT_EQ(check_hand_over(definition(), "ss"), -EACCES);
   EXPECT_EQ(check_hand_over(definition(), ""), -EACCES);
   EXPECT_EQ(check({}), 0);
