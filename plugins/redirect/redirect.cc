@@ -11,7 +11,7 @@
 //
 // Each step of the first two may take `connect_timeout`. Nothing is read from the client before it is joined:
 // what it sends waits in the kernel. If nobody takes it in the end it is closed, and a line of the log says
-// why: the first time, and then once a minute.
+// why: the first time, and then once a minute, until one has passed and none failed for five seconds.
 //
 // If a name cannot be asked about now, but could before, what it meant then still counts.
 #include <algorithm>
@@ -44,6 +44,7 @@ using xsd::api::Node;
 constexpr std::chrono::nanoseconds kFresh = 5s;
 constexpr std::chrono::nanoseconds kRest = 1s;
 constexpr std::chrono::nanoseconds kQuiet = 60s;
+constexpr std::chrono::nanoseconds kCalm = 5s;
 constexpr std::chrono::nanoseconds kLongestTimeout = 1h;
 constexpr std::uint64_t kMostRetries = 1000;
 constexpr std::size_t kMostAddresses = 64;
@@ -223,6 +224,7 @@ class Service {
 
   bool told_ = false;  ///< that nobody takes connections
   std::chrono::nanoseconds told_at_{};
+  std::chrono::nanoseconds failed_at_{};  ///< the last one
   std::uint64_t untold_ = 0;
 };
 
@@ -316,7 +318,7 @@ void Service::on_answer(const Answer& answer) {
 void Service::tell_passed(const Address& to) {
   passed_.add();
   last_good_ = to;
-  if (!told_) return;
+  if (!told_ || host_.monotonic_clock() - failed_at_ < kCalm) return;
   told_ = false;
   untold_ = 0;
   host_.log(XSD_LOG_INFO, target_ + " takes connections again");
@@ -325,6 +327,7 @@ void Service::tell_passed(const Address& to) {
 void Service::tell_failed(const std::string& why) {
   failed_.add();
   const std::chrono::nanoseconds now = host_.monotonic_clock();
+  failed_at_ = now;
   if (told_ && now - told_at_ < kQuiet) {
     ++untold_;
     return;
@@ -423,8 +426,7 @@ void Client::pass() {
   const int result = connection_.join(upstream_->connection());
   if (result != 0) {
     std::exchange(upstream_, nullptr)->abandon();
-    error_ = std::generic_category().message(-result);
-    round_ = service_.retries();  // it is not for the server to make that better
+    error_ = std::generic_category().message(-result);  // ours, most likely for want of descriptors
     return end_round();
   }
   service_.tell_passed(current());

@@ -298,10 +298,11 @@ TEST_P(Redirect, closes_a_client_and_says_why_once) {
       daemon.log_lines("front: cannot connect to " + target() + ": Connection refused; the client is closed"),
       SizeIs(1));
   EXPECT_THAT(daemon.state("state: front:").at(0), HasSubstr("failed=3"));
-  const Server server(target_);
-  Client client(port_);
-  ASSERT_TRUE(server.accept());
-  EXPECT_TRUE(daemon.wait_log("front: " + target() + " takes connections again"));
+  write_echo();
+  ASSERT_THAT(daemon.hup_and_wait(), HasSubstr("started 1"));
+  EXPECT_TRUE(eventually([&] {
+    return echoes(port_) && !daemon.log_lines("front: " + target() + " takes connections again").empty();
+  }));
 }
 
 TEST_P(Redirect, tries_again_so_that_a_server_that_comes_back_loses_nobody) {
