@@ -84,11 +84,11 @@ TEST_F(Times, end_a_program_on_whose_connection_nothing_moves) {
 }
 
 TEST_F(Times, leave_a_program_whose_client_sends_slowly) {
-  write_shell("exec cat > /dev/null", "idle_timeout: 600ms\n");
+  write_shell("exec cat > /dev/null", "idle_timeout: 1s\n");
   Daemon daemon(folder_);
   Client client(port_);
   const SteadyTime begin = std::chrono::steady_clock::now();
-  while (elapsed(begin) < Milliseconds(1500)) {
+  while (elapsed(begin) < Milliseconds(2500)) {
     ASSERT_TRUE(client.send("x"));
     ASSERT_EQ(client.wait_end(Milliseconds(200)), Ending::Open);
   }
@@ -97,7 +97,7 @@ TEST_F(Times, leave_a_program_whose_client_sends_slowly) {
 }
 
 TEST_F(Times, leave_a_program_that_sends_slowly) {
-  write_shell("for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.2; done", "idle_timeout: 600ms\n");
+  write_shell("for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.3; done", "idle_timeout: 1s\n");
   Daemon daemon(folder_);
   Client client(port_);
   EXPECT_EQ(client.receive_until_eof(), "1\n2\n3\n4\n5\n6\n7\n");
