@@ -3,6 +3,7 @@
 // start_timeout and idle_timeout of programs, and max_duration of all that comes from one, in both ways to
 // find it: by a cgroup, and by walking from the main process.
 #include <csignal>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -149,6 +150,26 @@ TEST_F(Times, give_everything_back) {
   EXPECT_THAT(records(daemon, "prog", "refuse"), IsEmpty());
   EXPECT_THAT(wait_records(daemon, "prog", "end", 30), SizeIs(30));
   EXPECT_TRUE(eventually([&] { return settled_fd_count(daemon) == before; }));
+}
+
+TEST_F(Times, leave_nothing_of_a_program_that_cannot_be_started) {
+  const std::string copy = copy_program(folder_, "hold", "bin/gone");
+  write({copy}, "idle_timeout: 1h\nstart_timeout: 1h\nmax_duration: 1h\nlingering: 1h\n");
+  Daemon daemon(folder_);
+  const std::size_t before = settled_fd_count(daemon);
+  folder_.remove("bin/gone");
+  for (std::size_t failure = 1; failure <= 2; ++failure) {
+    Client client(port_);
+    EXPECT_NE(client.wait_end(), Ending::Open);
+    EXPECT_THAT(wait_records(daemon, "prog", "end", failure), Each(testing::Contains(testing::Key("error"))));
+  }
+  EXPECT_TRUE(has_active(daemon, 0));
+  EXPECT_EQ(settled_fd_count(daemon), before);
+  for (const char* const place : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(place, none))
+      EXPECT_FALSE(entry.path().filename().string().starts_with("xsd-" + std::to_string(daemon.pid()) + "-"));
+  }
 }
 
 TEST_F(Times, cost_nothing_where_they_are_not_asked_for) {
