@@ -64,13 +64,11 @@ TEST_F(Lingering, is_what_keeps_them_from_it) {
 }
 
 TEST_F(Lingering, shows_the_end_of_the_main_process) {
-  write("sleep 60 & echo $! > '" + folder_.string("member") + "'; echo done", "lingering: 5s\n");
+  write("sleep 60 & echo $! > '" + folder_.string("member") + "'; echo done", "lingering: 1h\n");
   Daemon daemon(folder_);
-  const SteadyTime begin = std::chrono::steady_clock::now();
   Client client(port_);
   EXPECT_EQ(client.receive_until_eof(), "done\n");
   EXPECT_EQ(client.ending(), Ending::Closed);
-  EXPECT_LE(elapsed(begin), Milliseconds(4000));
   const pid_t member = std::atoi(folder_.read("member").c_str());
   EXPECT_TRUE(is_alive(member)) << "it still has the connection";
   if (member > 1) (void)kill(member, SIGKILL);

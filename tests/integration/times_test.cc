@@ -3,6 +3,7 @@
 // start_timeout and idle_timeout of programs, and max_duration of all that comes from one, in both ways to
 // find it: by a cgroup, and by walking from the main process.
 #include <csignal>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -84,11 +85,11 @@ TEST_F(Times, end_a_program_on_whose_connection_nothing_moves) {
 }
 
 TEST_F(Times, leave_a_program_whose_client_sends_slowly) {
-  write_shell("exec cat > /dev/null", "idle_timeout: 600ms\n");
+  write_shell("exec cat > /dev/null", "idle_timeout: 1s\n");
   Daemon daemon(folder_);
   Client client(port_);
   const SteadyTime begin = std::chrono::steady_clock::now();
-  while (elapsed(begin) < Milliseconds(1500)) {
+  while (elapsed(begin) < Milliseconds(2500)) {
     ASSERT_TRUE(client.send("x"));
     ASSERT_EQ(client.wait_end(Milliseconds(200)), Ending::Open);
   }
@@ -97,7 +98,7 @@ TEST_F(Times, leave_a_program_whose_client_sends_slowly) {
 }
 
 TEST_F(Times, leave_a_program_that_sends_slowly) {
-  write_shell("for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.2; done", "idle_timeout: 600ms\n");
+  write_shell("for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.3; done", "idle_timeout: 1s\n");
   Daemon daemon(folder_);
   Client client(port_);
   EXPECT_EQ(client.receive_until_eof(), "1\n2\n3\n4\n5\n6\n7\n");
@@ -149,6 +150,26 @@ TEST_F(Times, give_everything_back) {
   EXPECT_THAT(records(daemon, "prog", "refuse"), IsEmpty());
   EXPECT_THAT(wait_records(daemon, "prog", "end", 30), SizeIs(30));
   EXPECT_TRUE(eventually([&] { return settled_fd_count(daemon) == before; }));
+}
+
+TEST_F(Times, leave_nothing_of_a_program_that_cannot_be_started) {
+  const std::string copy = copy_program(folder_, "hold", "bin/gone");
+  write({copy}, "idle_timeout: 1h\nstart_timeout: 1h\nmax_duration: 1h\nlingering: 1h\n");
+  Daemon daemon(folder_);
+  const std::size_t before = settled_fd_count(daemon);
+  folder_.remove("bin/gone");
+  for (std::size_t failure = 1; failure <= 2; ++failure) {
+    Client client(port_);
+    EXPECT_NE(client.wait_end(), Ending::Open);
+    EXPECT_THAT(wait_records(daemon, "prog", "end", failure), Each(testing::Contains(testing::Key("error"))));
+  }
+  EXPECT_TRUE(has_active(daemon, 0));
+  EXPECT_EQ(settled_fd_count(daemon), before);
+  for (const char* const place : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(place, none))
+      EXPECT_FALSE(entry.path().filename().string().starts_with("xsd-" + std::to_string(daemon.pid()) + "-"));
+  }
 }
 
 TEST_F(Times, cost_nothing_where_they_are_not_asked_for) {

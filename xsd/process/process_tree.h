@@ -12,7 +12,8 @@
 // subreaper (SpawnRequest::keeps_tree), so as long as it lives whoever loses its parent becomes its child and
 // is found. What was found once is remembered by its number and start time and goes on being walked from
 // after the main process's end. Not found is what the main process has left behind when it ended by itself,
-// and what a process forks, and leaves, between the last look and the main process's end.
+// what a process forks, and leaves, between the last look and the main process's end, and of a tree that is
+// larger than is remembered at a time what loses its parent after that.
 //
 // Nobody else is ever hit by a number that is used again: who is signalled is held by a pidfd first and
 // looked at again then.
