@@ -39,18 +39,17 @@ std::vector<fs::path> files_of(const char* kind) {
 
 /// The same configuration for this machine.
 std::string moved_here(const std::string& text) {
-  static const std::regex kLine(
-      R"(^(\s*)(server|user|group|bind|interface|disable|include|includedir)(\s*=?\s*)(\S+)(.*)$)");
+  static const std::regex kLine(R"(^(\s*)(server|user|group|bind|interface|disable)(\s*=\s*)(\S+)(.*)$)");
   std::string out;
   for (const std::string& line : split_lines(text)) {
     std::smatch found;
+    if (line.starts_with("include")) continue;
     if (!std::regex_match(line, found, kLine)) {
       out += line + "\n";
       continue;
     }
     const std::string key = found[2];
     std::string value = found[4];
-    if (key.starts_with("include")) continue;
     if (key == "server" && access(value.c_str(), X_OK) != 0) value = "/bin/cat";
     if (key == "user" && getpwnam(value.c_str()) == nullptr) value = "nobody";
     if (key == "group" && getgrnam(value.c_str()) == nullptr) value = "nogroup";

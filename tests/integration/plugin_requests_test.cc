@@ -48,8 +48,8 @@ class PluginRequests : public testing::TestWithParam<const char*> {
     if (as_nobody()) folder_.give_to(kNobody, kNobody);
   }
   std::string user() const { return has_workers() && is_root() ? "user: nobody\n" : ""; }
-  /// `programs`: lines to add to those.
-  void write_asking(const std::string& programs = "") const {
+  /// `programs`: lines to add to those; `more`: to the service.
+  void write_asking(const std::string& programs = "", const std::string& more = "") const {
     folder_.write("conf.d/ask.yaml", "service: ask\nplugin: asking\nlisten: " + tcp(port_) + "\n" + user() +
                                          "programs:\n"
                                          "  cat: /bin/cat\n"
@@ -62,7 +62,7 @@ class PluginRequests : public testing::TestWithParam<const char*> {
                                          "hand_over: [cat, missing, ask]\n"
                                          "env: {FROM_FILE: here, GREETING: replaced}\n"
                                          "stop_timeout: 5s\n" +
-                                         (has_shards() ? "shards: 2\n" : ""));
+                                         more + (has_shards() ? "shards: 2\n" : ""));
   }
   std::string target(const std::string& name, const std::string& more) const {
     return "service: " + name + "\nserver: /bin/cat\nlisten: " + tcp(cat_port_) + "\n" + user() + more;
@@ -102,6 +102,18 @@ TEST_P(PluginRequests, a_program_runs_as_the_user_of_its_service) {
   Daemon daemon(folder_, options_);
   const uid_t wanted = is_root() ? kNobody : getuid();
   EXPECT_THAT(answer("run id"), HasSubstr(std::to_string(wanted) + "\n"));
+}
+
+TEST_P(PluginRequests, a_program_runs_no_longer_than_its_service_says) {
+  write_asking("", "max_duration: 500ms\n");
+  Daemon daemon(folder_, options_);
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  Client client(port_);
+  const pid_t pid = start_waiting(client);
+  ASSERT_GT(pid, 0);
+  EXPECT_EQ(client.receive_line(), "ended error=0 exit=0 signal=15");
+  EXPECT_GE(elapsed(begin), Milliseconds(500));
+  EXPECT_FALSE(is_alive(pid));
 }
 
 TEST_P(PluginRequests, a_program_starts_where_it_was_asked_to) {

@@ -18,6 +18,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
+constexpr std::string_view kMagic = "TZif";
 constexpr std::string_view kZoneFolder = "/usr/share/zoneinfo";
 constexpr const char* kLocalZone = "/etc/localtime";
 constexpr std::size_t kLongestName = 255;
@@ -50,7 +51,7 @@ std::int64_t signed_number(std::string_view bytes, std::size_t at, std::size_t w
 }
 
 Result<Header> read_header(std::string_view bytes) {
-  if (bytes.size() < kHeaderSize || !bytes.starts_with("TZif")) return Error("not a TZif file");
+  if (bytes.size() < kHeaderSize || !bytes.starts_with(kMagic)) return Error("not a TZif file");
   Header header;
   header.version = bytes[4];
   // Versions to come are bound to be readable as version 4 (RFC 9636 section 4).
@@ -92,12 +93,12 @@ Result<std::string> read_zone_file(const std::string& path) {
   return bytes;
 }
 
-Result<TimeZone> load_file(const std::string& path) {
-  const auto bytes = read_zone_file(path);
-  if (!bytes) return bytes.error();
-  auto zone = TimeZone::from_tzif(*bytes);
-  if (!zone) return std::move(zone.error()).within(path);
-  return zone;
+/// The bytes of a file that is a time zone.
+Result<std::string> read_zone(const std::string& path) {
+  auto bytes = read_zone_file(path);
+  if (!bytes) return bytes;
+  if (auto zone = TimeZone::from_tzif(*bytes); !zone) return std::move(zone.error()).within(path);
+  return bytes;
 }
 
 std::string in_zone_folder(std::string_view name) {
@@ -176,20 +177,35 @@ Result<TimeZone> TimeZone::from_rule(std::string_view text) {
   return zone;
 }
 
-Result<TimeZone> TimeZone::load(std::string_view name) {
-  if (!is_zone_name(name)) return Error(quoted(name) + " cannot be the name of a time zone");
-  return load_file(in_zone_folder(name));
+Result<TimeZone> TimeZone::from_text(std::string_view text) {
+  if (text.empty()) return TimeZone{};
+  return text.starts_with(kMagic) ? from_tzif(text) : from_rule(text);
 }
 
-TimeZone TimeZone::local() {
+Result<std::string> TimeZone::read(std::string_view name) {
+  if (!is_zone_name(name)) return Error(quoted(name) + " cannot be the name of a time zone");
+  return read_zone(in_zone_folder(name));
+}
+
+std::string TimeZone::read_local() {
   const char* variable = std::getenv("TZ");
-  if (variable == nullptr) return load_file(kLocalZone).value_or(TimeZone{});
+  if (variable == nullptr) return read_zone(kLocalZone).value_or(std::string());
   std::string_view name(variable);
   if (name.starts_with(':')) name.remove_prefix(1);
   if (name.empty()) return {};
   // A file goes before a string, as in glibc: EST5EDT is both.
-  if (auto zone = name.starts_with('/') ? load_file(std::string(name)) : load(name)) return *zone;
-  return from_rule(name).value_or(TimeZone{});
+  if (auto text = name.starts_with('/') ? read_zone(std::string(name)) : read(name)) return std::move(*text);
+  return from_rule(name) ? std::string(name) : std::string();
+}
+
+Result<TimeZone> TimeZone::load(std::string_view name) {
+  const auto text = read(name);
+  if (!text) return text.error();
+  return from_text(*text);
+}
+
+TimeZone TimeZone::local() {
+  return from_text(read_local()).value_or(TimeZone{});
 }
 
 ZoneOffset TimeZone::at(sys_seconds moment) const noexcept {

@@ -40,6 +40,14 @@ class TimeZone {
   /// file.
   static TimeZone local();
 
+  // The same in two steps, for who reads files and who uses the zone are not always one process.
+  /// TZif, a TZ string, or nothing for UTC.
+  static Result<TimeZone> from_text(std::string_view text);
+  /// What from_text makes `load(name)` of; the error is the one of `load`.
+  static Result<std::string> read(std::string_view name);
+  /// What from_text makes `local()` of.
+  static std::string read_local();
+
   /// `until` is later than `moment`; the offset is not always another one there.
   ZoneOffset at(std::chrono::sys_seconds moment) const noexcept;
 

@@ -290,9 +290,6 @@ void decode_defaults(const YamlNode& map, DiagnosticSink& sink, Defaults& defaul
   const auto by_id = [](const ListedId& a, const ListedId& b) { return a.id < b.id; };
   std::stable_sort(defaults.disabled.begin(), defaults.disabled.end(), by_id);
   if (defaults.enabled) std::stable_sort(defaults.enabled->begin(), defaults.enabled->end(), by_id);
-  if (const ValueOrigin* const idle = origin_of(defaults.draft.origins, "idle_timeout")) {
-    sink.warning(idle->where, "'idle_timeout' holds for plugin services only in this version");
-  }
 }
 
 std::string_view trim_slash(std::string_view path) noexcept {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "xsd/base/time_zone.h"
 #include "xsd/base/wire.h"
+#include "xsd/config/client_files.h"
 #include "xsd/config/settings_wire.h"
 #include "xsd/net/address_wire.h"
 
@@ -48,6 +50,42 @@ std::optional<RateLimit> get_rate_limit(WireReader& in) {
   return makes_sense ? std::optional(limit) : std::nullopt;
 }
 
+void put_times(std::string& out, const std::optional<std::vector<AccessWindow>>& times) {
+  put_number(out, static_cast<std::uint8_t>(times ? 1 : 0));
+  if (!times) return;
+  put_number(out, static_cast<std::uint32_t>(times->size()));
+  for (const AccessWindow& window : *times) {
+    put_number(out, window.days);
+    put_number(out, window.begin);
+    put_number(out, window.end);
+  }
+}
+
+std::optional<std::vector<AccessWindow>> get_times(WireReader& in) {
+  constexpr std::size_t kSize = 5;
+  if (!in.flag()) return std::nullopt;
+  std::vector<AccessWindow> times(in.count(kSize));
+  for (AccessWindow& window : times) {
+    window.days = in.get<std::uint8_t>();
+    window.begin = in.get<std::uint16_t>();
+    window.end = in.get<std::uint16_t>();
+    const bool makes_sense = window.days <= kEveryDay && window.begin < kMinutesOfDay &&
+                             window.end <= kMinutesOfDay && window.begin != window.end;
+    if (!makes_sense) in.fail();
+  }
+  return times;
+}
+
+void put_file(std::string& out, const ClientFiles::Text& text) {
+  put_number(out, static_cast<std::uint8_t>(text != nullptr ? 1 : 0));
+  if (text != nullptr) put_text(out, *text);
+}
+
+ClientFiles::Text get_file(WireReader& in, std::size_t longest) {
+  if (!in.flag()) return nullptr;
+  return std::make_shared<const std::string>(in.text(longest));
+}
+
 }  // namespace
 
 std::string encode_definition(const ServiceDefinition& definition, const Resolution& resolution) {
@@ -70,6 +108,12 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, static_cast<std::uint8_t>(clients.rate && clients.rate->refuses ? 1 : 0));
   put_number(out, clients.cps ? clients.cps->connections : 0U);
   put_number(out, static_cast<std::int64_t>(clients.cps ? clients.cps->wait.count() : 0));
+  put_times(out, clients.access_times);
+  put_file(out, resolution.files->zone);
+  put_number(out, clients.max_load.value_or(0));
+  put_file(out, resolution.files->banner);
+  put_file(out, resolution.files->banner_success);
+  put_file(out, resolution.files->banner_fail);
   put_number(out, static_cast<std::uint8_t>(definition.idle_timeout ? 1 : 0));
   put_number(out, static_cast<std::int64_t>(definition.idle_timeout.value_or(Duration::zero()).count()));
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
@@ -113,6 +157,13 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   cps.connections = std::min(in.get<std::uint32_t>(), kMaxCps);
   cps.wait = Duration(in.get<std::int64_t>());
   if (cps.connections > 0) clients.cps = cps;
+  ClientFiles files;
+  clients.access_times = get_times(in);
+  files.zone = get_file(in, kMaxZoneFile);
+  if (const auto load = in.get<double>(); load > 0) clients.max_load = load;
+  files.banner = get_file(in, kMaxBanner);
+  files.banner_success = get_file(in, kMaxBanner);
+  files.banner_fail = get_file(in, kMaxBanner);
   if (clients != ClientRules()) definition->clients.edit() = std::move(clients);
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());
@@ -131,6 +182,7 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   resolution->endpoints.resize(in.count(kSmallestEndpoint));
   for (net::Endpoint& endpoint : resolution->endpoints)
     endpoint = net::get_endpoint(in);
+  if (files != ClientFiles()) resolution->files.edit() = std::move(files);
   if (!makes_sense || !in.is_complete()) return std::nullopt;
   return WiredDefinition{std::move(definition), std::move(resolution)};
 }

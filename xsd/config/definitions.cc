@@ -38,6 +38,14 @@ bool ServiceDefinition::means_the_same(const ServiceDefinition& other) const noe
          log_on_success == other.log_on_success && log_on_failure == other.log_on_failure;
 }
 
+bool operator==(const ClientFiles& a, const ClientFiles& b) noexcept {
+  const auto is_same = [](const ClientFiles::Text& one, const ClientFiles::Text& other) {
+    return one == other || (one != nullptr && other != nullptr && *one == *other);
+  };
+  return is_same(a.zone, b.zone) && is_same(a.banner, b.banner) &&
+         is_same(a.banner_success, b.banner_success) && is_same(a.banner_fail, b.banner_fail);
+}
+
 std::vector<std::string> default_plugin_dirs() {
   constexpr std::string_view kEverywhere = "/usr/lib/xsd/plugins";
   std::vector<std::string> folders{XSD_PLUGIN_DIR};

@@ -61,7 +61,7 @@ struct ListenSpec {
   }
 };
 
-enum class ServiceKind : std::uint8_t { Program, Plugin };
+enum class ServiceKind : std::uint8_t { Program, Plugin, Sensor };
 enum class StderrTarget : std::uint8_t { Socket, Log, Null };
 enum class OnRemove : std::uint8_t { Terminate, Drain };
 enum class OnStop : std::uint8_t { Terminate, Leave };
@@ -270,6 +270,16 @@ struct ServiceDefinition {
 
 struct PluginImage;
 
+/// The files that the rules about clients name, as they are now. Services that name the same share the text.
+struct ClientFiles {
+  using Text = std::shared_ptr<const std::string>;  ///< nullptr: none is named
+  Text zone;                                        ///< of access_times, as TimeZone::from_text reads it
+  Text banner;
+  Text banner_success;
+  Text banner_fail;
+  friend bool operator==(const ClientFiles& a, const ClientFiles& b) noexcept;  ///< by what is in them
+};
+
 /// A definition on this machine, now.
 struct Resolution {
   std::vector<net::Endpoint> endpoints;  ///< `*` is two; ranges are spelt out; --port-offset is in
@@ -278,6 +288,7 @@ struct Resolution {
   gid_t gid = 0;
   std::vector<gid_t> groups;
   std::shared_ptr<const PluginImage> plugin_image;  ///< plugins.h; nullptr: no plugin, or a built-in one
+  Rare<ClientFiles> files;
 };
 
 enum class WorkersMode : std::uint8_t { Auto, Zero };

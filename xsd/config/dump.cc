@@ -9,6 +9,8 @@
 #include "xsd/config/settings_table.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 
 namespace xsd::config {
@@ -66,6 +68,10 @@ std::string settings_text(const SettingsNode& node) {
       return "{" + out + "}";
   }
   return out;
+}
+
+std::string time_limit(const std::optional<Duration>& time) {
+  return time ? format_duration(*time) : "unlimited";
 }
 
 // Text for a comment: it must stay on its line.
@@ -218,7 +224,7 @@ Encoded server_args(const ServiceDefinition& definition) {
 }
 
 Encoded wait(const ServiceDefinition& definition) {
-  if (definition.kind == ServiceKind::Plugin) return std::nullopt;
+  if (definition.kind != ServiceKind::Program) return std::nullopt;
   return definition.wait ? "true" : "false";
 }
 
@@ -275,6 +281,35 @@ Encoded cps(const ServiceDefinition& definition) {
          format_duration(definition.clients->cps->wait) + "]";
 }
 
+Encoded access_times(const ServiceDefinition& definition) {
+  const auto& windows = definition.clients->access_times;
+  if (!windows) return std::nullopt;
+  std::vector<std::string> texts;
+  std::transform(windows->begin(), windows->end(), std::back_inserter(texts),
+                 [](const AccessWindow& window) { return to_string(window); });
+  return text_list(texts);
+}
+
+Encoded timezone(const ServiceDefinition& definition) {
+  const std::string& name = definition.clients->timezone;
+  return name.empty() ? Encoded{} : yaml_scalar(name);
+}
+
+Encoded max_load(const ServiceDefinition& definition) {
+  if (!definition.clients->max_load) return std::nullopt;
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), *definition.clients->max_load,
+                                 std::chars_format::fixed);
+  return std::string(text.data(), end.ptr);  // the decoder takes fewer digits than there is room for
+}
+
+Encoded deny_time(const ServiceDefinition& definition) {
+  const auto& time = definition.clients->deny_time;
+  if (!time) return std::nullopt;
+  if (*time == Duration::max()) return "FOREVER";
+  return *time == Duration::zero() ? "NEVER" : format_duration(*time);
+}
+
 Encoded env(const ServiceDefinition& definition) {
   std::string out;
   for (const auto& [name, value] : definition.env) {
@@ -284,8 +319,20 @@ Encoded env(const ServiceDefinition& definition) {
 }
 
 Encoded idle_timeout(const ServiceDefinition& definition) {
-  if (definition.kind == ServiceKind::Program) return std::nullopt;
-  return definition.idle_timeout ? format_duration(*definition.idle_timeout) : "unlimited";
+  if (definition.kind == ServiceKind::Sensor) return std::nullopt;
+  return time_limit(definition.idle_timeout);
+}
+
+Encoded max_duration(const ServiceDefinition& definition) {
+  return time_limit(definition.times->max_duration);
+}
+
+Encoded start_timeout(const ServiceDefinition& definition) {
+  return time_limit(definition.times->start_timeout);
+}
+
+Encoded lingering(const ServiceDefinition& definition) {
+  return format_duration(definition.times->lingering);
 }
 
 Encoded workers(const DaemonSettings& daemon) {

@@ -39,12 +39,19 @@ Encoded umask(const ServiceDefinition& definition);
 Encoded nice(const ServiceDefinition& definition);
 Encoded env(const ServiceDefinition& definition);
 Encoded idle_timeout(const ServiceDefinition& definition);
+Encoded max_duration(const ServiceDefinition& definition);
+Encoded start_timeout(const ServiceDefinition& definition);
+Encoded lingering(const ServiceDefinition& definition);
 Encoded only_from(const ServiceDefinition& definition);
 Encoded no_access(const ServiceDefinition& definition);
 Encoded rate(const ServiceDefinition& definition);
 Encoded cps(const ServiceDefinition& definition);
 Encoded source_prefix(const ServiceDefinition& definition);
 Encoded source_rate(const ServiceDefinition& definition);
+Encoded access_times(const ServiceDefinition& definition);
+Encoded timezone(const ServiceDefinition& definition);
+Encoded max_load(const ServiceDefinition& definition);
+Encoded deny_time(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);
 Encoded log_target(const DaemonSettings& daemon);
 Encoded log_level(const DaemonSettings& daemon);
@@ -60,6 +67,11 @@ template <auto Field>
 Encoded text_field(const Owner<Field>& owner) {
   const std::string& text = owner.*Field;
   return text.empty() ? Encoded{} : yaml_scalar(text);
+}
+template <std::string Banners::*Which>
+Encoded banner(const ServiceDefinition& definition) {
+  const std::string& path = definition.clients->banners.*Which;
+  return path.empty() ? Encoded{} : yaml_scalar(path);
 }
 template <auto Field>
 Encoded boolean_field(const Owner<Field>& owner) {

@@ -41,8 +41,10 @@ class Finisher {
     if (kind_known) {
       check_keys();
       check_transports();
+      check_sensor();
+      check_banners();
       if (draft_.starts_programs()) check_program();
-      if (draft_.kind == ServiceKind::Plugin) drop_program_values();
+      if (draft_.kind != ServiceKind::Program) drop_program_values();
       fill_in();
     }
     apply_lists();
@@ -56,6 +58,7 @@ class Finisher {
   }
 
   bool decide_kind() {
+    if ((draft_.flags & kFlagSensor) != 0) return decide_sensor();
     const bool program = own("server") != nullptr;
     const bool plugin = own("plugin") != nullptr;
     const bool internal = (draft_.types & kTypeInternal) != 0;
@@ -68,7 +71,7 @@ class Finisher {
       return false;
     }
     if (count == 0) {
-      // A refused 'redirect', SENSOR or the like said it already.
+      // A refused 'redirect', 'type' or the like said it already.
       const bool said =
           map_.find("redirect") != nullptr ||
           ((own("flags") != nullptr || own("type") != nullptr) && sink_.error_count() > errors_before_);
@@ -79,6 +82,25 @@ class Finisher {
     }
     draft_.kind = program ? ServiceKind::Program : ServiceKind::Plugin;
     if (internal) draft_.plugin = draft_.service;
+    return true;
+  }
+
+  // It needs nothing to run. xinetd wants to be told something all the same, so it may be there.
+  bool decide_sensor() {
+    if ((inherited_.defaults.draft.flags & kFlagSensor) != 0) {
+      sink_.error(draft_.where,
+                  "SENSOR in 'defaults' would ban the clients of every service: write it in the "
+                  "'flags' of the one that is to be a trap");
+      return false;
+    }
+    draft_.kind = ServiceKind::Sensor;
+    const ServiceDefinition fresh;
+    draft_.server = fresh.server;
+    draft_.plugin = fresh.plugin;
+    draft_.settings = fresh.settings;
+    draft_.programs = fresh.programs;
+    draft_.hand_over = fresh.hand_over;
+    draft_.shards = fresh.shards;
     return true;
   }
 
@@ -179,22 +201,22 @@ class Finisher {
 
   void check_keys() {
     const bool program = draft_.kind == ServiceKind::Program;
-    const bool internal = (draft_.types & kTypeInternal) != 0;
+    const bool sensor = draft_.kind == ServiceKind::Sensor;
+    const bool internal = (draft_.types & kTypeInternal) != 0 || sensor;
     for (const ValueOrigin& origin : draft_.origins) {
       const SettingsRow& row = settings_table()[origin.row];
       if (origin.from_defaults || applies(row, draft_)) continue;
       if (row.applies_to == AppliesTo::Started && own("programs") != nullptr) continue;  // a faulty one
       if (internal) {
-        sink_.warning(origin.where, quoted(row.name) + " has no effect on an internal service");
+        sink_.warning(origin.where,
+                      quoted(row.name) + (sensor ? " has no effect on a SENSOR, which starts nothing"
+                                                 : " has no effect on an internal service"));
       } else {
         std::string why = program ? " is only for plugins, this service runs a program"
                                   : " is only for programs, this service runs a plugin";
         if (row.applies_to == AppliesTo::Started) why += " that has no 'programs'";
         sink_.error(origin.where, quoted(row.name) + why);
       }
-    }
-    if (program && own("idle_timeout") != nullptr) {
-      sink_.error(own("idle_timeout")->where, "'idle_timeout' is not available yet for programs");
     }
     check_traffic(program);
     const unsigned own_flags = draft_.flags & ~inherited_.defaults.draft.flags & kProgramFlags;
@@ -240,6 +262,10 @@ class Finisher {
     };
     const bool datagram = has(Transport::Datagram);
     const bool stream = has(Transport::Stream) || has(Transport::SeqPacket);
+    if (draft_.kind == ServiceKind::Sensor) {
+      draft_.wait = false;
+      return;
+    }
     if (draft_.kind == ServiceKind::Plugin) {
       for (const ListenSpec& spec : draft_.listen) {
         if (spec.transport == Transport::SeqPacket) {
@@ -264,6 +290,7 @@ class Finisher {
     } else if (datagram && !draft_.wait) {
       sink_.error(wait->where, "a program that serves datagrams owns the socket: write 'wait: true'");
     }
+    check_times();
     if (draft_.wait && draft_.limits_sources()) check_wait_keys();
     if (draft_.wait && !datagram && draft_.clients->has_lists()) {
       const ValueOrigin* const list = own("only_from") != nullptr ? own("only_from") : own("no_access");
@@ -275,6 +302,52 @@ class Finisher {
     }
   }
 
+  // What `defaults` say is for the services that can have it.
+  void check_times() {
+    const auto is_other = [](const ListenSpec& spec) {
+      return spec.transport != Transport::Stream || spec.family == ListenSpec::Family::Unix;
+    };
+    const auto other = std::find_if(draft_.listen.begin(), draft_.listen.end(), is_other);
+    for (const std::string_view key : {"idle_timeout", "start_timeout", "max_duration", "lingering"}) {
+      const ValueOrigin* const origin = own(key);
+      const bool is_judged = key == "idle_timeout" || key == "start_timeout";
+      if (!is_bounded(key) || (!draft_.wait && !(is_judged && other != draft_.listen.end()))) continue;
+      if (origin == nullptr) {
+        drop_time(key);
+      } else if (draft_.wait) {
+        sink_.error(origin->where, quoted(key) +
+                                       " is about one connection, and with 'wait' the program takes its "
+                                       "clients itself and serves any number of them");
+      } else {
+        sink_.error(origin->where, quoted(key) +
+                                       " of a program is for TCP only, where the kernel tells what moves "
+                                       "on its connection (line " +
+                                       std::to_string(other->where.line) + ")");
+      }
+    }
+  }
+
+  bool is_bounded(std::string_view key) const {
+    if (key == "idle_timeout") return draft_.idle_timeout.has_value();
+    if (key == "start_timeout") return draft_.times->start_timeout.has_value();
+    return key == "max_duration" ? draft_.times->max_duration.has_value()
+                                 : draft_.times->lingering > Duration::zero();
+  }
+
+  void drop_time(std::string_view key) {
+    forget_origin(key);
+    if (!is_bounded(key)) return;  // nor does it take any room then
+    if (key == "idle_timeout") {
+      draft_.idle_timeout.reset();
+    } else if (key == "start_timeout") {
+      draft_.times.edit().start_timeout.reset();
+    } else if (key == "max_duration") {
+      draft_.times.edit().max_duration.reset();
+    } else {
+      draft_.times.edit().lingering = Duration::zero();
+    }
+  }
+
   // xinetd's files often have the first one there; it does no harm.
   void check_wait_keys() {
     for (const std::string_view key : {"per_source", "source_rate"}) {
@@ -283,6 +356,46 @@ class Finisher {
       sink_.warning(origin->where,
                     quoted(key) + " has no effect with 'wait': the program takes its clients itself");
     }
+  }
+
+  void check_sensor() {
+    const ValueOrigin* const time = own("deny_time");
+    if (draft_.kind != ServiceKind::Sensor) {
+      if (time != nullptr) sink_.warning(time->where, "'deny_time' has no effect without the flag 'SENSOR'");
+      return;
+    }
+    const ValueOrigin* const flags = own("flags");
+    const Position where = flags != nullptr ? flags->where : draft_.where;
+    if (time == nullptr) sink_.warning(where, "this SENSOR bans nobody: say for how long with 'deny_time'");
+    if (std::any_of(draft_.listen.begin(), draft_.listen.end(),
+                    [](const auto& spec) { return spec.family == ListenSpec::Family::Unix; })) {
+      sink_.warning(where, "clients of unix sockets have no address that a SENSOR could ban");
+    }
+    for (const std::string_view key : {"banner_success", "idle_timeout"}) {
+      if (const ValueOrigin* const origin = own(key))
+        sink_.warning(origin->where, quoted(key) + " has no effect on a SENSOR, which serves nobody");
+      forget_origin(key);
+    }
+    if (!draft_.clients->banners.success.empty()) draft_.clients.edit().banners.success.clear();
+  }
+
+  // Who has no connection that we have accepted cannot be told anything.
+  void check_banners() {
+    if (draft_.clients->banners == Banners()) return;
+    const bool has_streams = std::any_of(draft_.listen.begin(), draft_.listen.end(), [](const auto& spec) {
+      return spec.transport != Transport::Datagram;
+    });
+    if (has_streams && !draft_.wait) return;
+    for (const std::string_view key : {"banner", "banner_success", "banner_fail"}) {
+      if (const ValueOrigin* const origin = own(key)) {
+        sink_.warning(origin->where, quoted(key) + (draft_.wait && has_streams
+                                                        ? " has no effect with 'wait': the program takes its "
+                                                          "clients itself"
+                                                        : " has no effect on datagrams"));
+      }
+      forget_origin(key);
+    }
+    draft_.clients.edit().banners = {};
   }
 
   // A datagram has no connection that could be dealt.
@@ -302,7 +415,7 @@ class Finisher {
                                                               : quoted(draft_.server) + " is") +
                                     " to run as");
     }
-    if (draft_.kind == ServiceKind::Plugin) return;
+    if (draft_.kind != ServiceKind::Program) return;
     if ((draft_.flags & kFlagNameInArgs) != 0 && draft_.server_args.empty() && !is_faulty("server_args")) {
       const ValueOrigin* const flags = own("flags");
       sink_.error(flags != nullptr ? flags->where : draft_.where,
@@ -320,6 +433,8 @@ class Finisher {
     const ServiceDefinition fresh;
     draft_.server_args = fresh.server_args;
     draft_.on_stop = fresh.on_stop;
+    drop_time("start_timeout");
+    drop_time("lingering");
     draft_.flags &= ~kProgramFlags;
     if (!draft_.starts_programs()) drop_identity(fresh);
     std::erase_if(draft_.origins,
@@ -341,6 +456,7 @@ class Finisher {
     draft_.stderr_target = fresh.stderr_target;
     draft_.no_new_privs = fresh.no_new_privs;
     draft_.rlimits = fresh.rlimits;
+    drop_time("max_duration");
   }
 
   void fill_in() {
@@ -354,12 +470,8 @@ class Finisher {
     // Their standard output goes to the plugin, which does not expect anything else in it.
     if (!draft_.programs.empty() && origin_of(draft_.origins, "stderr") == nullptr)
       draft_.stderr_target = StderrTarget::Log;
-    if (program) {
-      draft_.idle_timeout.reset();
-      forget_origin("idle_timeout");
-    } else if (origin_of(draft_.origins, "idle_timeout") == nullptr) {
+    if (draft_.kind == ServiceKind::Plugin && origin_of(draft_.origins, "idle_timeout") == nullptr)
       draft_.idle_timeout = kPluginIdleTimeout;
-    }
   }
 
   void apply_lists() {

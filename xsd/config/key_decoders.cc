@@ -370,19 +370,6 @@ void passenv(DecodeInput& in, const YamlNode& value) {
   });
 }
 
-void idle_timeout(DecodeInput& in, const YamlNode& value) {
-  if (value.is_scalar() && equals_ignoring_case(value.scalar, "unlimited")) {
-    in.draft->idle_timeout.reset();
-    return;
-  }
-  Duration parsed = std::chrono::seconds(1);
-  duration(in, value, parsed);
-  if (parsed == Duration::zero()) {
-    return in.sink.error(value.where, "'idle_timeout' is zero: for no limit write 'unlimited'");
-  }
-  in.draft->idle_timeout = parsed;
-}
-
 namespace {
 std::vector<ListedId> listed_ids(DecodeInput& in, const YamlNode& value) {
   std::vector<ListedId> ids;

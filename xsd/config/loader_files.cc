@@ -212,10 +212,11 @@ void Loader::Impl::add_services(const std::vector<DecodedService>& services, std
     service.id_known = decoded.id_known;
     service.definition = decoded.definition;
     service.error = decoded.error;
-    if (options_.format != SourceFormat::Yaml) give_own_id(service);
+    const bool is_foreign = options_.format != SourceFormat::Yaml;
+    if (is_foreign) give_own_id(service);
     // Good ones take their ids now, faulty ones only what is left when all files are read: a faulty copy
     // must not take the place of a good service.
-    if (service.definition != nullptr) ids_.try_emplace(service.id, snapshot_.services.size());
+    if (service.definition != nullptr || is_foreign) ids_.try_emplace(service.id, snapshot_.services.size());
     snapshot_.services.push_back(std::move(service));
     pending_.push_back({report, decoded.where});
   }
@@ -224,18 +225,19 @@ void Loader::Impl::add_services(const std::vector<DecodedService>& services, std
   }
 }
 
-// There two services may have the same name, echo for tcp and for udp: the second one becomes echo-udp.
+// There two services may have the same name, echo for tcp and for udp. The second one becomes echo-2, whether
+// one of them is faulty or not: so each keeps its id, and what runs under it, over a reload.
 void Loader::Impl::give_own_id(LoadedService& service) const {
-  if (service.definition == nullptr || !ids_.contains(service.id)) return;
-  const auto& listen = service.definition->listen;
-  const bool is_datagram = !listen.empty() && listen.front().transport == net::Transport::Datagram;
-  std::string id = service.id + (is_datagram ? "-udp" : "-tcp");
-  for (std::size_t number = 2; ids_.contains(id); ++number)
+  if (!service.id_known || !ids_.contains(service.id)) return;
+  std::string id;
+  for (std::size_t number = 2; id.empty() || ids_.contains(id); ++number)
     id = service.id + "-" + std::to_string(number);
-  auto renamed = std::make_shared<ServiceDefinition>(*service.definition);
-  renamed->id = id;
+  if (service.definition != nullptr) {
+    auto renamed = std::make_shared<ServiceDefinition>(*service.definition);
+    renamed->id = id;
+    service.definition = std::move(renamed);
+  }
   service.id = std::move(id);
-  service.definition = std::move(renamed);
 }
 
 }  // namespace xsd::config

@@ -24,6 +24,8 @@ class Rare {
 
   const T& operator*() const noexcept { return value_ ? *value_ : common(); }
   const T* operator->() const noexcept { return &**this; }
+  /// nullptr as long as it has no room of its own.
+  const T* find() const noexcept { return value_.get(); }
   /// To be changed; it takes its room from then on.
   T& edit() {
     if (!value_) value_ = std::make_unique<T>();

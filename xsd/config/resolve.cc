@@ -93,6 +93,7 @@ class Resolver::Work {
       check_programs();
       decide_ids();
     }
+    read_files();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
@@ -245,6 +246,30 @@ class Resolver::Work {
     }
   }
 
+  void read_files() {
+    const ClientRules& clients = *definition_.clients;
+    if (clients.access_times) {
+      read_file(resolver_.files_.zone(clients.timezone), "timezone", "time zone", clients.timezone,
+                &ClientFiles::zone);
+    }
+    read_banner("banner", clients.banners.always, &ClientFiles::banner);
+    read_banner("banner_success", clients.banners.success, &ClientFiles::banner_success);
+    read_banner("banner_fail", clients.banners.fail, &ClientFiles::banner_fail);
+  }
+
+  void read_banner(std::string_view key, const std::string& path, ClientFiles::Text ClientFiles::*which) {
+    if (!path.empty()) read_file(resolver_.files_.banner(path), key, key, path, which);
+  }
+
+  void read_file(const Result<ClientFiles::Text>& text, std::string_view key, std::string_view what,
+                 const std::string& name, ClientFiles::Text ClientFiles::*which) {
+    if (text) {
+      resolution_.files.edit().*which = *text;
+    } else {
+      fault(key, {}, std::string(what) + " " + quoted(name) + " " + text.error().text());
+    }
+  }
+
   void add_endpoints(const ListenSpec& spec) {
     const std::size_t before = faults_.size();
     if (spec.family == Family::Unix) {
@@ -363,6 +388,7 @@ class Resolver::Work {
 void Resolver::refresh() {
   names_.refresh();
   looked_at_.clear();
+  files_.clear();
 }
 
 std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "xsd/config/answers.h"
+#include "xsd/config/client_files.h"
 #include "xsd/config/definitions.h"
 #include "xsd/config/name_service.h"
 
@@ -65,6 +66,7 @@ class Resolver {
   const PluginAnswers& plugins_;
   ResolveRules rules_;
   std::unordered_map<std::string, std::string> looked_at_;
+  ClientFileReader files_;
 };
 
 }  // namespace xsd::config

@@ -95,7 +95,7 @@ inline constexpr Word kFlagWords[] = {
     {"IPv6", kFlagIPv6},
     {"NAMEINARGS", kFlagNameInArgs},
     {"NORETRY", kFlagNoRetry},
-    {"SENSOR", 0, Availability::Later},
+    {"SENSOR", kFlagSensor},
     {"NOLIBWRAP", 0, Availability::Later},
     {"IDONLY", 0, Availability::Later},
     {"INTERCEPT", 0, Availability::Later},
@@ -230,12 +230,24 @@ void nice(DecodeInput& in, const YamlNode& value);
 void env(DecodeInput& in, const YamlNode& value);
 void passenv(DecodeInput& in, const YamlNode& value);
 void idle_timeout(DecodeInput& in, const YamlNode& value);
+void max_duration(DecodeInput& in, const YamlNode& value);
+void start_timeout(DecodeInput& in, const YamlNode& value);
+void lingering(DecodeInput& in, const YamlNode& value);
 void only_from(DecodeInput& in, const YamlNode& value);
 void no_access(DecodeInput& in, const YamlNode& value);
 void rate(DecodeInput& in, const YamlNode& value);
 void cps(DecodeInput& in, const YamlNode& value);
 void source_prefix(DecodeInput& in, const YamlNode& value);
 void source_rate(DecodeInput& in, const YamlNode& value);
+void access_times(DecodeInput& in, const YamlNode& value);
+void timezone(DecodeInput& in, const YamlNode& value);
+void max_load(DecodeInput& in, const YamlNode& value);
+void deny_time(DecodeInput& in, const YamlNode& value);
+void banner_path(DecodeInput& in, const YamlNode& value, std::string Banners::*which);
+template <std::string Banners::*Which>
+void banner(DecodeInput& in, const YamlNode& value) {
+  banner_path(in, value, Which);
+}
 void enabled(DecodeInput& in, const YamlNode& value);
 void disabled(DecodeInput& in, const YamlNode& value);
 void workers(DecodeInput& in, const YamlNode& value);

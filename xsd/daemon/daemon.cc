@@ -318,8 +318,9 @@ void Daemon::stop_gracefully() {
 }
 
 void Daemon::dump_state() {
-  log::info("state: {} services, {} children, {} watches, {} timers, generation {}", manager_->serving(),
-            context_->processes.running, loop_->watch_count(), loop_->timer_count(), manager_->generation());
+  log::info("state: {} services, {} children, {} watches, {} timers, generation {}, {} bans",
+            manager_->serving(), context_->processes.running, loop_->watch_count(), loop_->timer_count(),
+            manager_->generation(), context_->bans.list(loop_->now()).size());
   for (const manager::ServiceStatus& service : manager_->status()) {
     std::string listen;
     for (const net::Endpoint& endpoint : service.listen)

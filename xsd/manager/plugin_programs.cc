@@ -70,6 +70,7 @@ int PluginPrograms::try_start(service::ManagedService& service, const plugin::Pr
   request.socket = start.socket.get();
   request.standard_error = standard_error(*prepared.definition, plan);
   request.unconnected = true;
+  request.keeps_tree = prepared.definition->times->max_duration.has_value();
   auto spawned = context_.spawner.spawn(plan, request);
   if (!spawned) {
     complain(service.name(), "program " + quoted(start.program) + ": " + spawned.error().text(plan));
@@ -80,7 +81,7 @@ int PluginPrograms::try_start(service::ManagedService& service, const plugin::Pr
       context_, service::ChildProgram::Events{
                     .on_exit = [this, place](const reactor::ChildExit& exit) { on_exit(*place, exit); },
                     .on_gone = [this, place] { on_gone(place); }});
-  const Status watched = place->child->watch(std::move(*spawned));
+  const Status watched = place->child->watch(std::move(*spawned), *prepared.definition);
   if (watched) return 0;
   complain(service.name(), "program " + quoted(start.program) + ": " + watched.error().text());
   place->service = nullptr;

@@ -104,7 +104,7 @@ void ShardedService::on_connection(service::Listener& listener, UniqueFd socket,
                                    const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (!admit(id, &remote, &local, false)) return;
+  if (!greet(socket, id, &remote, &local) || !admit(socket, id, &remote, &local, false)) return;
   waiting_.push_back({std::move(socket), id, remote, local});
   deal_waiting();
 }
@@ -136,8 +136,8 @@ void ShardedService::deal_waiting() {
 }
 
 void ShardedService::refuse_waiting() {
-  for (const Dealt& dealt : std::exchange(waiting_, {}))
-    refuse(policy::Reason::Draining, dealt.id, &dealt.remote, &dealt.local);
+  for (Dealt& dealt : std::exchange(waiting_, {}))
+    refuse(policy::Reason::Draining, dealt.id, &dealt.remote, &dealt.local, std::move(dealt.socket));
 }
 
 void ShardedService::hold_or_resume() {

@@ -22,6 +22,8 @@ constexpr Duration kLongestParting = std::chrono::seconds(3);
 constexpr Duration kLongestEnd = std::chrono::seconds(6);  // a plugin's last work included
 // Commands that share a message; a single one may be larger.
 constexpr std::size_t kFullMessage = process::kMaxMessage / 2;
+// The same of definitions, which bring banners and time zones with them.
+constexpr std::size_t kFullDefinitions = std::size_t{16} << 20;
 constexpr unsigned kProcessBits = 32;  // of a connection's id: what is counted within a process
 
 std::uint64_t read_number(const std::uint64_t& number) noexcept {
@@ -139,6 +141,7 @@ void WorkerHost::define(worker::ServiceNumber number, const std::string& definit
     return;
   }
   worker::append_definition(definitions_, {number, members_.at(number).cell, definition});
+  if (definitions_.size() > kFullDefinitions) return flush();
   flush_later();
 }
 
@@ -188,6 +191,11 @@ void WorkerHost::flush() {
 
 void WorkerHost::set_udp_ports() {
   say(worker::UdpPorts{setup_.udp_ports});
+}
+
+void WorkerHost::tell_ban(const policy::Ban& ban, const policy::BanChange& change) {
+  if (change.removed) say(worker::Unbanned{*change.removed});
+  say(worker::Banned{ban});
 }
 
 // ---- the process
@@ -259,6 +267,8 @@ Status WorkerHost::try_start() {
 
   if (Status status = greet(); !status) return status;
   if (!setup_.udp_ports.empty()) set_udp_ports();
+  for (const policy::Ban& ban : setup_.context.bans.list(started_))
+    say(worker::Banned{ban});
   for (const auto& [number, member] : members_) {
     if (member.service != nullptr) member.service->begin_again();
   }

@@ -91,6 +91,7 @@ class WorkerHost {
   /// `done` is called when all that was said has been done, or there is nobody to do it.
   void fence(std::function<void()> done);
   void set_udp_ports();
+  void tell_ban(const policy::Ban& ban, const policy::BanChange& change);
   void set_log();
   /// Sends what was said in this turn.
   void flush();

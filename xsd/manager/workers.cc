@@ -18,7 +18,16 @@ Workers::Workers(service::ServiceContext& context, RequestHandler& requests,
     : requests_(requests),
       setup_{context, std::move(credentials), {}, 0, 0, [this] { tidier_.arm(Duration::zero()); }},
       tidier_(context.loop, [this] { tidy(); }),
-      fence_limit_(context.loop, [this] { end_fence(); }) {}
+      fence_limit_(context.loop, [this] { end_fence(); }) {
+  context.on_ban = [this](const policy::Ban& ban, const policy::BanChange& change) {
+    for (const auto& host : hosts_)
+      host->tell_ban(ban, change);
+  };
+}
+
+Workers::~Workers() {
+  setup_.context.on_ban = nullptr;
+}
 
 std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepared,
                                                          RemoteService::Events events) {

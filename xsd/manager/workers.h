@@ -21,6 +21,7 @@ class Workers {
   /// `credentials` of the processes; nothing: ours. Context and handler are borrowed.
   Workers(service::ServiceContext& context, RequestHandler& requests,
           std::optional<process::Credentials> credentials);
+  ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 

@@ -133,6 +133,7 @@ void append_end(std::string& out, const RecordStyle& style, unsigned fields, con
   if (style.json || (fields & config::kLogExit) != 0) {
     if (outcome.exit) line.number("exit", *outcome.exit);
     if (outcome.signal) line.number("signal", *outcome.signal);
+    if (outcome.reason) line.word("reason", reason_word(*outcome.reason));
   }
   if (style.json || (fields & config::kLogDuration) != 0)
     line.number("duration_ms", milliseconds(outcome.duration));

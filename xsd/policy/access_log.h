@@ -6,6 +6,7 @@
 //   text  echo: start conn=7f3a pid=812 from=192.0.2.7:40122
 //         echo: end conn=7f3a pid=812 from=192.0.2.7:40122 exit=0 duration_ms=12
 //         echo: refuse conn=7f3b from=192.0.2.7:40123 reason=instances
+//         echo: end conn=7f3c pid=813 from=192.0.2.7:40124 signal=15 reason=timeout duration_ms=60000
 //   JSON  {"ts":...,"event":"start","service":"echo","conn":"7f3a","from":...,"to":...,"pid":812}
 #pragma once
 
@@ -47,6 +48,7 @@ struct RecordOutcome {
   std::optional<int> exit = std::nullopt;
   std::optional<int> signal = std::nullopt;
   std::string_view error = {};
+  std::optional<Reason> reason = std::nullopt;  ///< why it was ended before its time
   Duration duration{};
   bool counted = false;  ///< bytes_in and bytes_out are known
   std::uint64_t bytes_in = 0;

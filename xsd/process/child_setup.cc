@@ -192,6 +192,9 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) int run_child(voi
   ChildSetup& setup = *static_cast<ChildSetup*>(argument);
   arrange_descriptors(setup);
   if (syscall(SYS_setsid) < 0) fail(setup, SpawnStep::Session, errno);
+  if (setup.adopts_orphans && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    fail(setup, SpawnStep::Session, errno);
+  }
   set_limits(setup);
   if (setup.change_nice && syscall(SYS_setpriority, PRIO_PROCESS, 0, setup.nice) != 0) {
     fail(setup, SpawnStep::Nice, errno);

@@ -26,6 +26,7 @@ struct ChildSetup {
   int socket = -1;
   int standard_error = -1;  ///< -1: the socket
   bool listening = false;
+  bool adopts_orphans = false;  ///< becomes a subreaper
   const LimitSetting* limits = nullptr;
   std::size_t limit_count = 0;
   bool change_nice = false;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "xsd/process/child_setup.h"
+#include "xsd/process/clone_into.h"
 
 namespace xsd::process {
 namespace {
@@ -118,8 +119,16 @@ bool reap_if_ended(int pidfd) noexcept {
   return info.si_pid != 0;
 }
 
+char* bottom_of(void* stack) noexcept {
+  return static_cast<char*>(stack) + kGuardSize;
+}
+
 char* top_of(void* stack) noexcept {
-  return static_cast<char*>(stack) + kGuardSize + kStackSize - kWordRoom;
+  return bottom_of(stack) + kStackSize - kWordRoom;
+}
+
+bool is_want_of_resources(int error) noexcept {
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
 }  // namespace
@@ -149,7 +158,7 @@ Status reset_signal_dispositions() {
 }
 
 bool SpawnFailure::temporary() const noexcept {
-  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+  return is_want_of_resources(error);
 }
 
 std::string SpawnFailure::text(const ExecPlan& plan) const {
@@ -224,12 +233,12 @@ void Spawner::reap_stuck() noexcept {
   });
 }
 
-Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
+Spawner::Outcome Spawner::start(ChildSetup& setup, bool share, int group) noexcept {
   setup.table_is_shared = share;
   setup.floor = static_cast<unsigned>(fd_floor());
   setup.failed = false;
   setup.unshare_refused = false;
-  const int flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PIDFD | (share ? CLONE_FILES : 0) | SIGCHLD;
+  const int flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PIDFD | (share ? CLONE_FILES : 0);
 
   // The child runs in our memory: no handler may run there. It gets an empty mask just before its exec.
   SignalSet all;
@@ -242,7 +251,10 @@ Spawner::Outcome Spawner::start(ChildSetup& setup, bool share) noexcept {
   Departure departure = Departure::InTime;
   (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, all.data(), before.data(),
                 all.size());  // fails on bad pointers only
-  outcome.pid = clone(run_child, top_of(stack_), flags, &setup, &pidfd, nullptr, &in_our_memory);
+  outcome.pid =
+      group >= 0 ? clone_into(group, flags, {bottom_of(stack_), top_of(stack_)}, run_child, &setup, pidfd,
+                              in_our_memory)
+                 : clone(run_child, top_of(stack_), flags | SIGCHLD, &setup, &pidfd, nullptr, &in_our_memory);
   const int error = outcome.pid < 0 ? errno : 0;
   if (outcome.pid >= 0) departure = wait_for_exec(in_our_memory, pidfd);
   (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before.data(), nullptr, before.size());
@@ -307,13 +319,24 @@ tl::expected<Spawned, SpawnFailure> Spawner::spawn(const ExecPlan& plan,
   UniqueFd low_error;
   const bool share = shares_descriptors_ && bring_below_floor(setup.socket, low_socket) &&
                      bring_below_floor(setup.standard_error, low_error);
-  Outcome outcome = start(setup, share);
+  ControlGroup group = request.keeps_tree ? control_groups_.make() : ControlGroup();
+  UniqueFd folder = group.exists() ? group.open() : UniqueFd();
+  setup.adopts_orphans = request.keeps_tree && !folder;
+  Outcome outcome = start(setup, share, folder.get());
+  if (folder && outcome.pid < 0 && outcome.failure.step == SpawnStep::Clone &&
+      !is_want_of_resources(outcome.failure.error)) {
+    folder.reset();
+    setup.adopts_orphans = true;
+    outcome = start(setup, share, -1);
+  }
   if (share && outcome.refused) {
-    outcome = start(setup, false);
+    outcome = start(setup, false, folder.get());
     shares_descriptors_ = outcome.refused;  // if neither works it is not the sharing that is refused
   }
   if (outcome.pid < 0) return tl::unexpected(outcome.failure);
-  return Spawned{outcome.pid, raise_fd(std::move(outcome.pidfd))};
+  Spawned spawned{outcome.pid, raise_fd(std::move(outcome.pidfd))};
+  if (folder) spawned.group = std::move(group);
+  return spawned;
 }
 
 }  // namespace xsd::process

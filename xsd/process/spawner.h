@@ -14,11 +14,15 @@
 // to its stack, to the room for its groups and to the word that says that it has left. These are left to it,
 // the next child gets new ones, and it is reaped by a later spawn. There are at most 16 of those.
 //
-// Order in the child (child_setup.cc): unshare descriptors, setsid, descriptors 0-2 (and 3 for a listening
-// socket), close everything else, resource limits, nice, umask, chroot, directory, no_new_privs, empty signal
-// mask, supplementary groups, gid, uid (each verified), execve. The first step that fails ends the child with
-// status 127: a program never runs with less protection than its service asks for. The uid comes last: from
-// there on the service's user may signal the child.
+// A program that is to have a cgroup is started in it by clone3(2), which the library does not offer with a
+// stack of the caller's: on processors that we have no words for, and where the call is refused, there is
+// none.
+//
+// Order in the child (child_setup.cc): unshare descriptors, setsid (and, without a cgroup, subreaper),
+// descriptors 0-2 (and 3 for a listening socket), close everything else, resource limits, nice, umask,
+// chroot, directory, no_new_privs, empty signal mask, supplementary groups, gid, uid (each verified), execve.
+// The first step that fails ends the child with status 127: a program never runs with less protection than
+// its service asks for. The uid comes last: from there on the service's user may signal the child.
 //
 // What the daemon owes: no signal is ignored (reset_signal_dispositions() at start) and none that arrives
 // from outside has a handler (they are blocked and read through signalfd): handlers of the daemon would run
@@ -43,6 +47,7 @@
 #include "xsd/net/address.h"
 #include "xsd/net/endpoint.h"
 #include "xsd/process/child_vectors.h"
+#include "xsd/process/control_group.h"
 #include "xsd/process/exec_plan.h"
 
 namespace xsd::process {
@@ -83,6 +88,9 @@ struct SpawnRequest {
   int standard_error = -1;
   /// The socket listens: LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES are set and the socket is at 3 as well.
   bool listening = false;
+  /// The program and all that comes from it are to be ended as a whole (process_tree.h): it gets a cgroup of
+  /// its own or, where that cannot be had, the children that lose their parents among those that it starts.
+  bool keeps_tree = false;
   /// There is no connection to speak of: of the variables below only XSD_SERVICE is set.
   bool unconnected = false;
   net::Transport transport = net::Transport::Stream;
@@ -95,7 +103,8 @@ struct SpawnRequest {
 
 struct Spawned {
   pid_t pid = 0;
-  UniqueFd pidfd;  ///< close-on-exec, at or above the floor
+  UniqueFd pidfd;        ///< close-on-exec, at or above the floor
+  ControlGroup group{};  ///< that it was started in; empty: none
 };
 
 struct SpawnFailure {
@@ -133,11 +142,12 @@ class Spawner {
   };
 
   bool map_stack() noexcept;
-  Outcome start(ChildSetup& setup, bool share) noexcept;
+  Outcome start(ChildSetup& setup, bool share, int group) noexcept;
   void reap_stuck() noexcept;
 
   void* stack_ = nullptr;  // the lowest page is the guard, the highest bytes are the word of wait_for_exec
   ChildVectors vectors_;
+  ControlGroups control_groups_;
   std::vector<gid_t> groups_;  // sorted, then as much room again for what the kernel says
   std::vector<Stuck> stuck_;
   bool shares_descriptors_ = true;

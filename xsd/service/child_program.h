@@ -10,6 +10,10 @@
 //                what is left of the grace
 //   gone         reaped, nothing of it is left that we wait for: `on_gone`
 //
+// One whose definition has a `max_duration` is followed as a whole tree (process/process_tree.h): it is ended
+// as such, and it is gone when all of it is, also, where the kernel tells of that, if its main process ended
+// by itself. When that time is over it is ended as by end(stop_timeout).
+//
 // One that cannot be watched is killed, and asked for until it is gone. Destroying a ChildProgram leaves the
 // program alone; its exit is then taken quietly.
 #pragma once
@@ -17,6 +21,7 @@
 #include <functional>
 #include <memory>
 
+#include "xsd/process/process_tree.h"
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/service/context.h"
@@ -37,26 +42,38 @@ class ChildProgram {
   ChildProgram(const ChildProgram&) = delete;
   ChildProgram& operator=(const ChildProgram&) = delete;
 
-  /// Takes over what the spawner has started. On failure it is killed and will be gone, without on_exit.
-  Status watch(process::Spawned spawned);
+  /// Takes over what the spawner has started; with a `max_duration` it was told to keep its tree. On failure
+  /// it is killed and will be gone, without on_exit.
+  Status watch(process::Spawned spawned, const config::ServiceDefinition& definition);
 
   /// TERM to its group, and KILL when the grace is over; asked again, the shorter grace counts.
   void end(Duration grace);
   /// KILL to its group. `on_gone` may be called from within.
   void kill();
+  /// As end(), because a time is over that the definition gives it.
+  void time_out(Duration grace);
+  bool timed_out() const noexcept { return timed_out_; }
 
  private:
+  struct Bounded;
+
   void handle_exit(const reactor::ChildExit& exit);
+  void wait_for_tree();
+  void on_grace_over();
+  void on_duration_over();
   void reap_unwatched();
   void become_gone();
 
   ServiceContext& context_;
   Events events_;
-  pid_t unwatched_ = 0;                         ///< it was killed because it cannot be watched
-  bool ended_ = false;                          ///< the main process has; only its group is waited for
+  pid_t unwatched_ = 0;     ///< it was killed because it cannot be watched
+  bool ended_ = false;      ///< the main process has; only its group or tree is waited for
+  bool killed_ = false;     ///< it was sent KILL
+  bool timed_out_ = false;  ///< it was ended by time_out()
   std::unique_ptr<reactor::Timer> kill_timer_;  ///< set while ending
   MonotonicTime kill_time_{};                   ///< when it fires
   reactor::ChildWatch watch_;
+  std::unique_ptr<Bounded> bounded_;  ///< with a `max_duration`
 };
 
 }  // namespace xsd::service

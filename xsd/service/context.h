@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <unordered_set>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "xsd/net/address.h"
 #include "xsd/plugin/blocking_pool.h"
 #include "xsd/policy/access_log.h"
+#include "xsd/policy/ban_list.h"
 #include "xsd/policy/source_key.h"
 #include "xsd/process/exec_plan.h"
 #include "xsd/process/process_group.h"
@@ -21,6 +23,8 @@
 #include "xsd/process/spawner.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/service/drained_close.h"
+#include "xsd/service/load_meter.h"
 
 namespace xsd::logger {
 class LoggerProcess;
@@ -113,7 +117,9 @@ struct ServiceContext {
         groups(loop),
         records(loop),
         gate(loop),
+        drained_close(loop),
         own_addresses(loop.clock()),
+        load(loop),
         blocking_pool(loop) {}
 
   reactor::EventLoop& loop;
@@ -124,11 +130,17 @@ struct ServiceContext {
   process::GroupSweeper groups;
   RecordLog records;
   AcceptGate gate;
+  DrainedClose drained_close;
   ProcessBudget processes;
   OwnAddresses own_addresses;
+  LoadMeter load;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
   const policy::HashSeed hash_seed = draw_hash_seed();
+  /// Asked first about everybody who comes to any service. Over a reload they stay.
+  policy::BanList bans{hash_seed};
+  /// Tells other processes of what was added to it here; nothing: nobody else is there.
+  std::function<void(const policy::Ban& ban, const policy::BanChange& change)> on_ban{};
   bool sockets_come_prepared = false;         ///< the master has set their options (in a worker)
   bool plugins_work_elsewhere = false;        ///< in workers (in their master)
   PluginRequests* plugin_requests = nullptr;  ///< nullptr: plugins can ask for nothing

@@ -4,10 +4,11 @@
 // in bounded batches; for the others (datagrams, `wait`) it says that there is input.
 //
 // It is watched unless something holds it: its service (a `wait` server has the socket, the service backs
-// off, or its clients come too often), its own pause after a fault that only time heals, or the gate that is
-// shut for all. Every hold ends by an event or a timer. The socket stays open and bound through all of it:
-// clients wait in the backlog. Errors that seem to concern one connection only are such a fault too when many
-// come one after the other: whatever is forbidden to us (an LSM) is not taken out of the queue.
+// off, its clients come too often, or it is closed at this hour), its own pause after a fault that only time
+// heals, or the gate that is shut for all. Every hold ends by an event or a timer. The socket stays open and
+// bound through all of it: clients wait in the backlog. Errors that seem to concern one connection only are
+// such a fault too when many come one after the other: whatever is forbidden to us (an LSM) is not taken out
+// of the queue.
 #pragma once
 
 #include <memory>
@@ -61,6 +62,8 @@ class Listener {
   bool suspended() const noexcept { return (held_ & kByOwner) != 0; }
   /// The hold of what limits all clients of the service together.
   void set_paced(bool paced) noexcept { paced ? hold(kByPace) : unhold(kByPace); }
+  /// The hold of a `wait` service out of its hours.
+  void set_closed(bool closed) noexcept { closed ? hold(kByHours) : unhold(kByHours); }
 
   /// For the owner, after `call` on the socket failed in a way that only time can heal: pauses, and tells of
   /// it once.
@@ -79,7 +82,7 @@ class Listener {
   void on_gate_open() noexcept { unhold(kByGate); }
 
  private:
-  enum Hold : unsigned { kByOwner = 1, kByPause = 2, kByGate = 4, kByPace = 8 };
+  enum Hold : unsigned { kByOwner = 1, kByPause = 2, kByGate = 4, kByPace = 8, kByHours = 16 };
 
   Listener(ServiceContext& context, ListenerOwner& owner, net::BoundSocket& socket, Mode mode);
   Status watch();

@@ -82,7 +82,8 @@ Status PluginService::prepare_socket(net::BoundSocket& socket) {
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (find_room(socket, id, &remote, &local) && admit(id, &remote, &local, false))
+  if (!greet(socket, id, &remote, &local)) return;
+  if (find_room(socket, id, &remote, &local) && admit(socket, id, &remote, &local, false))
     (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
 }
 
@@ -111,7 +112,7 @@ bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAd
       context_.records.end(definition(), subject, {.error = "refused by the plugin"});
       break;
     case plugin::OpenOutcome::NoRoom:
-      ++counters_->refused[static_cast<std::size_t>(policy::Reason::Resources)];
+      count_refusal(policy::Reason::Resources);
       context_.records.end(definition(), subject, {.error = "no room for the connection (resources)"});
       break;
   }

@@ -6,6 +6,7 @@
 
 #include "xsd/base/number.h"
 #include "xsd/service/child_program.h"
+#include "xsd/service/timed_socket.h"
 #include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
@@ -41,6 +42,7 @@ struct ProgramService::Instance {
   unsigned clients = 0;              ///< of a stream `wait` service: how many were in the queue at its start
   std::optional<ClientQueue> queue;  ///< and who, if that is in question and known
   std::unique_ptr<ChildProgram> child;
+  std::unique_ptr<TimedSocket> connection;  ///< if the definition has a use for it
 };
 
 ProgramService::ProgramService(ServiceContext& context, Prepared prepared)
@@ -113,37 +115,56 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
+  if (!greet(socket, id, &remote, &local)) return;
   if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
-    refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
-    return;
+    const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
+    return refuse(reason, id, &remote, &local, std::move(socket));
   }
-  if (!admit(id, &remote, &local, true)) return;
+  if (!admit(socket, id, &remote, &local, true)) return;
   start_connection(std::move(socket), id, remote, local, 1);
 }
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                                       const net::SocketAddress& local, int attempts) {
+  std::unique_ptr<TimedSocket> connection;
+  if (keeps_sockets()) {
+    if (!find_room(socket, id, &remote, &local)) return;
+    connection = std::make_unique<TimedSocket>(context_.loop, socket.get());
+  }
   const StartResult result = start(socket.get(), nullptr, id, remote, local);
   const bool keeps = (definition().flags & config::kFlagNoRetry) == 0;
   switch (result) {
     case StartResult::Started:
+      if (connection) keep(instances_.back(), std::move(connection), std::move(socket));
       return;
     case StartResult::Failed:
       return release(id);
     case StartResult::NoRoom:
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::NoDescriptors:
       if (keeps) break;
-      refuse(policy::Reason::Resources, id, &remote, &local);
+      refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
       return;
     case StartResult::Temporary:
       if (keeps && attempts < kMaxAttempts) break;
-      refuse(policy::Reason::Spawn, id, &remote, &local);
+      refuse(policy::Reason::Spawn, id, &remote, &local, std::move(socket));
       return;
   }
   const int made = result == StartResult::NoDescriptors ? attempts - 1 : attempts;
   retry_.emplace(Retry{raise_fd(std::move(socket)), id, remote, local, made});
+}
+
+// Only with these keys: it costs a descriptor, and the client sees no end as long as it is open.
+bool ProgramService::keeps_sockets() const noexcept {
+  const config::ProgramTimes& times = *definition().times;
+  return times.lingering > Duration::zero() || times.start_timeout || definition().idle_timeout;
+}
+
+void ProgramService::keep(Instance& instance, std::unique_ptr<TimedSocket> connection, UniqueFd socket) {
+  instance.connection = std::move(connection);
+  instance.connection->begin(raise_fd(std::move(socket)), *instance.definition,
+                             [&instance] { instance.child->time_out(instance.definition->stop_timeout); });
 }
 
 void ProgramService::on_input(Listener& listener) {
@@ -160,14 +181,7 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
-  if (head && !lets_in(head->sender)) {
-    // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    warn_once(policy::Reason::Address,
-              "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
-    drop_head(fd);
-    return;
-  }
+  if (!is_welcome(listener, head)) return;
   if (!has_room(listener)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
@@ -186,6 +200,25 @@ void ProgramService::on_input(Listener& listener) {
   }
 }
 
+// Whom a `wait` server would be started for.
+bool ProgramService::is_welcome(Listener& listener, const std::optional<QueueHead>& head) {
+  if (!head) {
+    if (wait_until_open()) return false;
+    if (!is_overloaded("clients wait")) return true;
+    wait_for_room(listener);
+    return false;
+  }
+  const auto bar = find_datagram_bar(head->sender);
+  if (!bar) return true;
+  // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+  count_refusal(*bar);
+  if (*bar == policy::Reason::Address) {
+    warn_once(*bar, "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
+  }
+  drop_head(listener.socket().fd());
+  return false;
+}
+
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
                                                   const net::SocketAddress& remote,
                                                   const net::SocketAddress& local) {
@@ -198,6 +231,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       .socket = socket,
       .standard_error = *error_output,
       .listening = waiting_listener != nullptr,
+      .keeps_tree = definition().times->max_duration.has_value(),
       .transport = endpoint != nullptr ? endpoint->transport : net::Transport::Stream,
       .remote = remote,
       .local = local,
@@ -229,7 +263,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       context_, ChildProgram::Events{
                     .on_exit = [this, instance](const reactor::ChildExit& exit) { on_exit(*instance, exit); },
                     .on_gone = [this, instance] { forget(instance); }});
-  if (const Status watched = instance->child->watch(std::move(*spawned)); !watched) {
+  if (const Status watched = instance->child->watch(std::move(*spawned), definition()); !watched) {
     const std::string text = watched.error().text();
     context_.records.end(definition(), subject, {.error = text});
     back_off(text);
@@ -248,6 +282,7 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
 void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit) {
   policy::RecordOutcome outcome{.duration = context_.loop.now() - instance.started};
   (exit.signalled ? outcome.signal : outcome.exit) = exit.code;
+  if (instance.child->timed_out()) outcome.reason = policy::Reason::Timeout;
   context_.records.end(*instance.definition,
                        {.service = instance.definition->id,
                         .connection = instance.id,
@@ -255,7 +290,14 @@ void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit)
                         .to = &instance.local,
                         .pid = exit.pid},
                        outcome);
+  if (instance.connection) end_connection(instance);
   if (instance.waiting_listener != nullptr) on_wait_exit(instance, exit);
+}
+
+void ProgramService::end_connection(Instance& instance) {
+  UniqueFd socket = std::exchange(instance.connection, nullptr)->end();
+  const Duration lingering = instance.definition->times->lingering;
+  if (lingering > Duration::zero()) context_.drained_close.add(std::move(socket), lingering);
 }
 
 // The socket is ours to watch again.
@@ -400,7 +442,9 @@ void ProgramService::forget(InstanceRef instance) {
 }
 
 void ProgramService::give_up_retry() {
-  if (retry_) refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local);
+  if (retry_) {
+    refuse(policy::Reason::Draining, retry_->id, &retry_->remote, &retry_->local, std::move(retry_->socket));
+  }
   retry_.reset();
   back_off_.cancel();
 }

@@ -6,6 +6,9 @@
 // An instance is a ChildProgram (child_program.h) with the definition that it was started with; its end is
 // recorded when its main process has ended, its slot given back when it is gone.
 //
+// A connection whose time is bounded, or that is to be drained after the program's end, is also kept open by
+// the instance (TimedSocket), nowhere else.
+//
 // What a `wait` server leaves behind is looked at when it has ended: a socket that it has shut down listens
 // again, if need be by a new socket at the same place, and one that it has connected is open to all again.
 // A server that fails at once or serves nobody, and a socket that cannot be mended or is ready with nothing
@@ -18,7 +21,9 @@
 // times, a second apart; unless the flag NORETRY is set.
 //
 // At a limit a connection is refused. With `wait` nobody has been accepted who could be: that one listener is
-// not watched until an instance of the service ends, for a second at most.
+// not watched until an instance of the service ends, for a second at most. The same goes for `max_load`; out
+// of its hours (`access_times`) the whole service is not watched. Datagrams that would start a server then,
+// or are from somebody who is not let in, are dropped.
 #pragma once
 
 #include <list>
@@ -27,8 +32,11 @@
 
 #include "xsd/service/service.h"
 #include "xsd/service/stderr_pipe.h"
+#include "xsd/service/wait_socket.h"
 
 namespace xsd::service {
+
+class TimedSocket;
 
 class ProgramService final : public Service {
  public:
@@ -78,6 +86,9 @@ class ProgramService final : public Service {
                     const net::SocketAddress& remote, const net::SocketAddress& local);
   void start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                         const net::SocketAddress& local, int attempts);
+  bool keeps_sockets() const noexcept;
+  static void keep(Instance& instance, std::unique_ptr<TimedSocket> connection, UniqueFd socket);
+  void end_connection(Instance& instance);
   void on_exit(Instance& instance, const reactor::ChildExit& exit);
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
   void give_up_retry();
@@ -85,6 +96,7 @@ class ProgramService final : public Service {
   bool is_taken(const Listener& listener) const noexcept;
   Result<int> standard_error();
 
+  bool is_welcome(Listener& listener, const std::optional<QueueHead>& head);
   bool has_room(Listener& listener);
   void wait_for_room(Listener& listener);
   void on_room(const Listener* but = nullptr);

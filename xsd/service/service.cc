@@ -2,6 +2,9 @@
 #include "xsd/service/service.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +17,7 @@
 #include "xsd/plugin/library.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
+#include "xsd/service/sensor_service.h"
 
 namespace xsd::service {
 namespace {
@@ -26,6 +30,10 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
 
 // At its limit a service refuses and lets in by turns; that is one state, told of once.
 constexpr Duration kLimitOver = std::chrono::seconds(2);
+// What a client has to read that is refused with a banner.
+constexpr Duration kFarewell = std::chrono::seconds(2);
+// How late a clock that was set may open a service.
+constexpr Duration kLookAgain = std::chrono::minutes(1);
 
 bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
   return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
@@ -69,6 +77,7 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
     }
     return prepared;
   }
+  if (prepared.definition->kind == config::ServiceKind::Sensor) return prepared;
   auto plan = process::make_exec_plan(*prepared.definition, *prepared.resolution, context.inheritance);
   if (!plan) return std::move(plan.error());
   prepared.plan = std::move(*plan);
@@ -78,6 +87,8 @@ Result<Prepared> prepare(std::shared_ptr<const config::ServiceDefinition> defini
 Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepared prepared) {
   if (prepared.definition->kind == config::ServiceKind::Plugin)
     return PluginService::create(context, std::move(prepared));
+  if (prepared.definition->kind == config::ServiceKind::Sensor)
+    return std::make_unique<SensorService>(context, std::move(prepared));
   return ProgramService::create(context, std::move(prepared));
 }
 
@@ -86,6 +97,7 @@ Service::Service(ServiceContext& context, Prepared prepared)
         if (on_idle_) std::exchange(on_idle_, nullptr)();
       }) {
   take_address_lists();
+  take_hours();
   take_source_limits();
   take_pace();
 }
@@ -120,7 +132,9 @@ void Service::apply(Prepared next) {
                          definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
   told_ = 0;
+  is_banner_cut_ = false;
   if (!same_lists) take_address_lists();
+  take_hours();
   take_source_limits();
   if (!same_pace) take_pace();  // otherwise a pause goes on
   if (same_options) return;
@@ -160,6 +174,7 @@ Status Service::listen_on(const std::vector<net::BoundSocket*>& sockets) {
   listeners_.erase(dropped, listeners_.end());
   for (const auto& listener : added) {
     if (pace_ && pace_->over.armed()) listener->set_paced(true);
+    if (hours_ && hours_->look_again.armed()) listener->set_closed(true);
     adopt_listener(*listener);
   }
   listeners_.insert(listeners_.end(), std::make_move_iterator(added.begin()),
@@ -215,14 +230,31 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
   last_told_ = context_.loop.now();
 }
 
-bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-                    bool starts_process) {
-  if (remote != nullptr && !lets_in(*remote)) {
-    refuse(policy::Reason::Address, id, remote, local);
+bool Service::greet(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                    const net::SocketAddress* local) {
+  if (is_banned(*remote)) {
+    refuse(policy::Reason::Banned, id, remote, local, std::move(socket));
     return false;
   }
+  if (const auto* const files = prepared_.resolution->files.find()) send_banner(socket, files->banner);
+  return true;
+}
+
+void Service::send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text) {
+  if (text == nullptr || text->empty()) return;
+  const ssize_t sent = send(socket.get(), text->data(), text->size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // A client that is gone is noticed by whoever serves it.
+  if (sent < 0 && errno != EAGAIN) return;
+  if (static_cast<std::size_t>(std::max<ssize_t>(sent, 0)) == text->size() || is_banner_cut_) return;
+  is_banner_cut_ = true;
+  log::warning("{}: connections do not take a banner of {} bytes at once; it is cut", name(), text->size());
+}
+
+bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+                    const net::SocketAddress* local, bool starts_process) {
+  auto reason = remote != nullptr ? find_bar(*remote) : std::nullopt;
   policy::SourceTicket ticket;
-  auto reason = remote != nullptr ? begin_source(*remote, ticket) : std::nullopt;
+  if (!reason && remote != nullptr) reason = begin_source(*remote, ticket);
   if (!reason) {
     if (sources_) sources_->tickets.emplace(id, ticket);
     reason = find_limit(starts_process, "refusing connections");
@@ -230,33 +262,85 @@ bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const ne
   const bool refuses = definition().clients->rate && definition().clients->rate->refuses;
   if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    refuse(*reason, id, remote, local);
-  } else {
-    count_pace(!refuses);
+    refuse(*reason, id, remote, local, std::move(socket));
+    return false;
   }
-  return !reason;
+  count_pace(!refuses);
+  if (const auto* const files = prepared_.resolution->files.find())
+    send_banner(socket, files->banner_success);
+  return true;
 }
 
-bool Service::lets_in(const net::SocketAddress& peer) const noexcept {
-  return !access_ || !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+std::optional<policy::Reason> Service::find_bar(const net::SocketAddress& peer) {
+  if (access_ && !is_in_lists(peer)) return policy::Reason::Address;
+  if (hours_ && !hours_->open.is_open(context_.loop.clock().wall())) {
+    warn_once(policy::Reason::Time, "refusing clients: it is closed at this time (access_times)");
+    return policy::Reason::Time;
+  }
+  if (is_overloaded("refusing clients")) return policy::Reason::Load;
+  return std::nullopt;
+}
+
+bool Service::is_in_lists(const net::SocketAddress& peer) const noexcept {
+  return !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+}
+
+bool Service::is_overloaded(std::string_view consequence) {
+  const auto& most = definition().clients->max_load;
+  if (!most) return false;
+  const double load = context_.load.value();
+  if (load < *most) return false;
+  std::array<char, 96> text{};
+  (void)std::snprintf(text.data(), text.size(), ": the load of the machine is %.2f (max_load)", load);
+  warn_once(policy::Reason::Load, std::string(consequence) + text.data());
+  return true;
 }
 
 bool Service::admit_datagram(const net::SocketAddress& sender) {
-  if (!lets_in(sender)) {
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    return false;
-  }
+  auto reason = find_datagram_bar(sender);
   policy::SourceTicket ticket;
-  auto reason = begin_source(sender, ticket);
-  if (!reason && sources_) sources_->table.end(ticket);
+  if (!reason) {
+    reason = begin_source(sender, ticket);
+    if (!reason && sources_) sources_->table.end(ticket);
+  }
   // There is no queue that it could be put back into.
   if (!reason && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    ++counters_->refused[static_cast<std::size_t>(*reason)];
+    count_refusal(*reason);
   } else {
     count_pace(false);
   }
   return !reason;
+}
+
+void Service::take_hours() {
+  if (hours_ && hours_->look_again.armed()) set_closed(false);  // the new ones find out themselves
+  hours_.reset();
+  const auto& times = definition().clients->access_times;
+  if (!times) return;
+  const auto& text = prepared_.resolution->files->zone;
+  auto zone = text != nullptr ? TimeZone::from_text(*text) : TimeZone();
+  // It was a zone when it was read.
+  hours_ = std::make_unique<Hours>(
+      Hours{policy::OpenHours(policy::AccessSchedule(*times), zone ? std::move(*zone) : TimeZone()),
+            reactor::Timer(context_.loop, [this] {
+              if (!wait_until_open()) set_closed(false);
+            })});
+}
+
+bool Service::wait_until_open() {
+  if (!hours_) return false;
+  const WallTime now = context_.loop.clock().wall();
+  if (hours_->open.is_open(now)) return false;
+  if (!hours_->look_again.armed()) set_closed(true);
+  // Somebody may set the clock meanwhile.
+  hours_->look_again.arm(std::min<Duration>(hours_->open.time_left(now), kLookAgain));
+  return true;
+}
+
+void Service::set_closed(bool closed) {
+  for (const auto& listener : listeners_)
+    listener->set_closed(closed);
 }
 
 void Service::take_address_lists() {
@@ -336,7 +420,9 @@ void Service::go_on() {
 }
 
 std::string Service::pause_reason() const {
-  return pause_reason_.empty() && pace_ ? pace_->reason : pause_reason_;
+  if (!pause_reason_.empty()) return pause_reason_;
+  if (hours_ && hours_->look_again.armed()) return "it is closed at this time (access_times)";
+  return pace_ ? pace_->reason : std::string();
 }
 
 // What was begun without a table is not counted when there is one.
@@ -376,11 +462,15 @@ void Service::release(std::uint64_t id) noexcept {
 }
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
-                     const net::SocketAddress* local) {
+                     const net::SocketAddress* local, UniqueFd socket) {
   release(id);
-  ++counters_->refused[static_cast<std::size_t>(reason)];
+  count_refusal(reason);
   context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
                           reason);
+  const auto* const files = prepared_.resolution->files.find();
+  if (!socket || files == nullptr || files->banner_fail == nullptr) return;
+  send_banner(socket, files->banner_fail);
+  context_.drained_close.add(std::move(socket), kFarewell);
 }
 
 bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
@@ -389,7 +479,7 @@ bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAdd
   // It is watched at the number that it has above the floor.
   socket = raise_fd(std::move(socket));
   if (context_.loop.can_watch(socket.get())) return true;
-  refuse(policy::Reason::Resources, id, remote, local);
+  refuse(policy::Reason::Resources, id, remote, local, std::move(socket));
   return false;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Service: one configured entry at work: its listeners, its admission, its connections or instances. Two
-// kinds: ProgramService starts programs, PluginService hands connections to a plugin. The same code runs in
-// the master and in a worker; it knows nothing of files, plans or other services. // What it does when is
-// said in managed_service.h.
+// Service: one configured entry at work: its listeners, its admission, its connections or instances. Three
+// kinds: ProgramService starts programs, PluginService hands connections to a plugin, SensorService bans
+// those who come. The same code runs in the master and in a worker; it knows nothing of files, plans or other
+// services. What it does when is said in managed_service.h.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@
 #include "xsd/plugin/registry.h"
 #include "xsd/policy/access_list.h"
 #include "xsd/policy/cps_watch.h"
+#include "xsd/policy/open_hours.h"
 #include "xsd/policy/source_table.h"
 #include "xsd/policy/token_bucket.h"
 #include "xsd/policy/verdict.h"
@@ -67,12 +68,22 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
   /// A line for each time that this reason applies; what applies again and again is one time.
   void warn_once(policy::Reason reason, std::string_view text);
-  /// True if the connection may come in; otherwise it is refused already. One that came in is given back with
-  /// `release` when it is over.
-  bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-             bool starts_process);
-  /// Whether only_from and no_access do.
-  bool lets_in(const net::SocketAddress& peer) const noexcept;
+  /// For everybody who connects, before anything else is done: false if this one is banned, and refused
+  /// already; otherwise it is sent what all are sent.
+  bool greet(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+             const net::SocketAddress* local);
+  /// True if the connection may come in, which it is told then; otherwise it is refused already, and its
+  /// socket taken. One that came in is given back with `release` when it is over.
+  bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
+             const net::SocketAddress* local, bool starts_process);
+  /// Why this sender is kept out, whoever else is there; nothing: it is not.
+  std::optional<policy::Reason> find_datagram_bar(const net::SocketAddress& sender) {
+    return is_banned(sender) ? policy::Reason::Banned : find_bar(sender);
+  }
+  /// At these hours, for a `wait` service whose clients nobody can be asked about: they wait until it opens.
+  bool wait_until_open();
+  /// The load of the machine is too high; a line tells of it, with what follows for clients.
+  bool is_overloaded(std::string_view consequence);
   /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
   /// Counts one that came in for `rate` and `cps`: the listeners may be held then. `waits`: the next one is
@@ -80,9 +91,12 @@ class Service : public ManagedService, public ListenerOwner {
   void count_pace(bool waits);
   /// What is counted of the connection's source; without effect if nothing is.
   void release(std::uint64_t id) noexcept;
-  /// Records and counts; releases.
+  void count_refusal(policy::Reason reason) noexcept {
+    ++counters_->refused[static_cast<std::size_t>(reason)];
+  }
+  /// Records and counts; releases. The socket, if there is one, is told and closed.
   void refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
-              const net::SocketAddress* local);
+              const net::SocketAddress* local, UniqueFd socket = {});
   /// With select a connection needs a descriptor that select can hold. False if there is none: it is refused
   /// already.
   bool find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
@@ -105,12 +119,25 @@ class Service : public ManagedService, public ListenerOwner {
     MonotonicTime until{};
     reactor::Timer over;  ///< armed: the listeners are held
   };
+  struct Hours {
+    policy::OpenHours open;
+    reactor::Timer look_again;  ///< armed: the listeners are held
+  };
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
   };
 
   void take_address_lists();
+  bool is_banned(const net::SocketAddress& peer) noexcept {
+    return context_.bans.size() > 0 && context_.bans.is_banned(peer, context_.loop.now());
+  }
+  /// By the lists, the time and the load.
+  std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
+  void send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text);
+  bool is_in_lists(const net::SocketAddress& peer) const noexcept;
+  void take_hours();
+  void set_closed(bool closed);
   void take_pace();
   /// The rate does not allow another one yet; a line tells of it. Counts nothing.
   bool is_too_early();
@@ -122,8 +149,10 @@ class Service : public ManagedService, public ListenerOwner {
 
   Counters own_counters_;
   std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
+  std::unique_ptr<Hours> hours_;
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
+  bool is_banner_cut_ = false;        ///< a line has told of it
   unsigned told_ = 0;                 ///< a bit for each reason that a line has told of
   MonotonicTime last_told_{};
   std::function<void()> on_idle_;

@@ -29,6 +29,13 @@ struct Out {
     put_text(bytes, std::string_view(value).substr(0, longest));
   }
   void address(const net::SocketAddress& value) { net::put_address(bytes, value); }
+  void time(const MonotonicTime& value) { duration(value.time_since_epoch()); }
+  void source(const policy::SourceKey& value) {
+    number(value.high);
+    number(value.low);
+    number(value.bits);
+    flag(value.v4);
+  }
   template <class Number>
   void numbers(const std::vector<Number>& values) {
     put_number(bytes, static_cast<std::uint32_t>(values.size()));
@@ -52,6 +59,14 @@ struct In {
   void duration(Duration& value) { value = Duration(reader.get<std::int64_t>()); }
   void text(std::string& value, std::size_t longest) { value = reader.text(longest); }
   void address(net::SocketAddress& value) { value = net::get_address(reader); }
+  void time(MonotonicTime& value) { value = MonotonicTime(Duration(reader.get<std::int64_t>())); }
+  void source(policy::SourceKey& value) {
+    number(value.high);
+    number(value.low);
+    number(value.bits);
+    flag(value.v4);
+    if (value.bits > (value.v4 ? 32 : 128)) reader.fail();
+  }
   template <class Number>
   void numbers(std::vector<Number>& values) {
     values.resize(reader.count(sizeof(Number)));
@@ -104,6 +119,11 @@ void fields(Walk& walk, Command& c) {
     walk.numbers(c.ports);
   } else if constexpr (kIs<Command, LogSettings>) {
     walk.text(c.log_settings, kLongestText);
+  } else if constexpr (kIs<Command, Banned>) {
+    walk.source(c.ban.source);
+    walk.time(c.ban.until);
+  } else if constexpr (kIs<Command, Unbanned>) {
+    walk.source(c.source);
   } else if constexpr (kIs<Command, Up>) {
     walk.text(c.error, kLongestText);
   } else if constexpr (kIs<Command, Answer>) {

@@ -18,6 +18,8 @@
 //   Fence         answered when everything before it has been done
 //   UdpPorts      the daemon's own, which are not answered
 //   LogSettings   have changed
+//   Banned        a source that no service is there for; at the start of a worker all of them
+//   Unbanned      one that has made room for another
 // worker -> master
 //   Up            it has made itself safe and loaded its plugin; or why not
 //   Answer        about a definition: it is at work, or why not
@@ -39,6 +41,7 @@
 
 #include "xsd/base/clock.h"
 #include "xsd/net/address.h"
+#include "xsd/policy/ban_list.h"
 
 namespace xsd::worker {
 
@@ -97,8 +100,14 @@ struct Deal {
   net::SocketAddress remote;
   net::SocketAddress local;
 };
+struct Banned {
+  policy::Ban ban{};
+};
+struct Unbanned {
+  policy::SourceKey source{};
+};
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Drain, Terminate, Kill, ProgramEnded,
-                              Fence, UdpPorts, LogSettings, Deal>;
+                              Fence, UdpPorts, LogSettings, Deal, Banned, Unbanned>;
 
 struct Up {
   std::string error;  ///< empty: all is well

@@ -83,6 +83,8 @@ class Worker final : public service::PluginRequests {
   void obey(const Fence& command, std::span<UniqueFd> fds);
   void obey(const UdpPorts& command, std::span<UniqueFd> fds);
   void obey(const LogSettings& command, std::span<UniqueFd> fds);
+  void obey(const Banned& command, std::span<UniqueFd> fds);
+  void obey(const Unbanned& command, std::span<UniqueFd> fds);
 
   void define(const DefinitionEntry& entry);
   Status make(const DefinitionEntry& entry, service::Prepared prepared);
@@ -316,6 +318,14 @@ void Worker::obey(const LogSettings& command, std::span<UniqueFd> /*fds*/) {
   const log::Settings settings = log::get_settings(reader);
   if (!reader.is_complete()) return stop("settings of the log make no sense");
   log::change_settings(settings);
+}
+
+void Worker::obey(const Banned& command, std::span<UniqueFd> /*fds*/) {
+  (void)context_.bans.add(command.ban, loop_->now());  // over already, or known: then there is nothing to do
+}
+
+void Worker::obey(const Unbanned& command, std::span<UniqueFd> /*fds*/) {
+  (void)context_.bans.remove(command.source);
 }
 
 // ---- what it tells

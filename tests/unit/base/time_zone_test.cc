@@ -281,5 +281,19 @@ TEST(TimeZone, agrees_with_the_c_library_about_rules) {
   ::tzset();
 }
 
+// ---- In two steps
+
+TEST(TimeZone, is_made_of_a_text_elsewhere) {
+  const Variable tz("TZ", "CET-1");
+  EXPECT_EQ(TimeZone::read_local(), "CET-1");
+  tz.set("no zone at all");
+  EXPECT_EQ(TimeZone::read_local(), "") << "UTC, as in glibc";
+  EXPECT_EQ(TimeZone::from_text("CET-1")->at(at(0)).offset, 1h);
+  EXPECT_EQ(TimeZone::from_text("")->at(at(0)).offset, 0h);
+  EXPECT_FALSE(TimeZone::from_text("TZif"));
+  EXPECT_FALSE(TimeZone::from_text("x"));
+  EXPECT_EQ(TimeZone::read("No/Such").error().number(), ENOENT);
+}
+
 }  // namespace
 }  // namespace xsd

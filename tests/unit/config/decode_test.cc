@@ -2,6 +2,7 @@
 #include "xsd/config/decode.h"
 
 #include "config_test.h"
+#include "xsd/base/number.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/settings_table.h"
 
@@ -329,6 +330,40 @@ defaults:
   ASSERT_EQ(own.rlimits.size(), 1U);
   EXPECT_EQ(own.rlimits[0].key, "rlimit_files");
   EXPECT_EQ(own.stop_timeout, std::chrono::seconds(1));
+}
+
+TEST(Decode, gives_times_of_defaults_to_those_that_can_have_them) {
+  const Inherited from = inherited(R"(defaults:
+  idle_timeout: 1m
+  start_timeout: 10s
+  max_duration: 1h
+  lingering: 2s
+  user: nobody
+)");
+  const Decoded decoded = decode_text(R"(services:
+  - {service: tcp, server: /bin/cat, listen: "tcp://*:7"}
+  - {service: unix, server: /bin/cat, listen: "unix:///run/cat"}
+  - {service: wait, server: /bin/cat, listen: "tcp://*:8", wait: true}
+  - {service: udp, server: /bin/cat, listen: "udp://*:7"}
+  - {service: echo, plugin: echo, listen: "tcp://*:9"}
+  - {service: starts, plugin: echo, listen: "tcp://*:10", programs: {cat: /bin/cat}}
+)",
+                                      true, from);
+  EXPECT_THAT(decoded.diagnostics, IsEmpty());
+  const auto times_of = [&](std::size_t i) {
+    const ServiceDefinition& d = *decoded.services.at(i).definition;
+    const auto shown = [](const std::optional<Duration>& time) {
+      return time ? format_duration(*time) : "-";
+    };
+    return shown(d.idle_timeout) + " " + shown(d.times->start_timeout) + " " + shown(d.times->max_duration) +
+           " " + format_duration(d.times->lingering);
+  };
+  EXPECT_EQ(times_of(0), "1m 10s 1h 2s");
+  EXPECT_EQ(times_of(1), "- - 1h 2s");
+  EXPECT_EQ(times_of(2), "- - - 0s");
+  EXPECT_EQ(times_of(3), "- - - 0s");
+  EXPECT_EQ(times_of(4), "1m - - 0s");
+  EXPECT_EQ(times_of(5), "1m - 1h 0s");
 }
 
 TEST(Decode, edits_inherited_lists) {

@@ -323,5 +323,19 @@ TEST_F(ResolveTest, looks_again_after_refresh) {
   EXPECT_EQ(names_.refreshes, 1);
 }
 
+TEST_F(ResolveTest, reads_the_time_zone_that_access_times_are_in) {
+  const auto none = resolve("service: x\nplugin: echo\nlisten: tcp://*:7\ntimezone: No/Such\n");
+  ASSERT_NE(none, nullptr) << "nobody asks for it";
+  EXPECT_EQ(none->files.find(), nullptr);
+  const std::string service = "service: x\nplugin: echo\nlisten: tcp://*:7\naccess_times: 8:00-18:00\n";
+  const auto local = resolve(service);
+  ASSERT_NE(local, nullptr);
+  EXPECT_NE(local->files->zone, nullptr);
+  EXPECT_EQ(fault(service + "timezone: No/Such\n"), "time zone 'No/Such' not found");
+  EXPECT_EQ(faults_.at(0).where.line, 5U);
+  EXPECT_EQ(fault(service + "timezone: ../../passwd\n"),
+            "time zone '../../passwd' cannot be used: '../../passwd' cannot be the name of a time zone");
+}
+
 }  // namespace
 }  // namespace xsd::config

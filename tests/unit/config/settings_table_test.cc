@@ -153,12 +153,13 @@ TEST(SettingsTable, has_examples_that_decode) {
       if (row.applies_to == AppliesTo::Programs || row.applies_to == AppliesTo::Started) {
         if (row.name != "server") text += "server: /bin/true\n";
         if (row.name != "user") text += "user: nobody\n";
-      } else if (row.name != "plugin" && row.name != "type") {
+      } else if (row.name != "plugin" && row.name != "type" && row.name != "deny_time") {
         text += "plugin: echo\n";
         if (row.name == "programs") text += "user: nobody\n";
       }
+      if (row.name == "deny_time") text += "flags: [SENSOR]\n";
       diagnostics = decode_text(text).diagnostics;
-      if (row.scope == Scope::Both && row.name != "idle_timeout") {
+      if (row.scope == Scope::Both) {
         std::vector<Diagnostic> in_defaults;
         decode_main_text("defaults:\n  " + line, &in_defaults);
         EXPECT_EQ(shown(in_defaults, ""), "") << line;

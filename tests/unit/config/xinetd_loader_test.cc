@@ -117,8 +117,12 @@ TEST_F(XinetdLoader, gives_the_second_of_a_name_an_id_of_its_own) {
   write("xinetd.conf", tcp + udp + other + third);
   const Snapshot snapshot = loader_->load();
   EXPECT_EQ(said(snapshot), "");
-  EXPECT_THAT(ids(snapshot), ElementsAre("echo", "echo-udp", "echo-tcp", "echo-2"));
-  EXPECT_EQ(snapshot.services[1].definition->id, "echo-udp");
+  EXPECT_THAT(ids(snapshot), ElementsAre("echo", "echo-2", "echo-3", "echo-4"));
+  EXPECT_EQ(snapshot.services[1].definition->id, "echo-2");
+  std::string faulty = tcp;
+  faulty.insert(faulty.find(" port"), " instances = many\n");
+  write("xinetd.conf", faulty + udp + other + third);
+  EXPECT_THAT(ids(loader_->load()), ElementsAre("echo!", "echo-2", "echo-3", "echo-4"));
 }
 
 TEST_F(XinetdLoader, loses_the_faulty_service_alone) {

@@ -166,5 +166,18 @@ TEST_F(PlanTest, frees_endpoints_before_they_are_wanted) {
   EXPECT_EQ(plan(), "stop:gone change:moves start:fresh");
 }
 
+TEST_F(PlanTest, changes_what_has_another_text_in_its_files) {
+  const auto with = [](const char* text) {
+    auto resolution = std::make_shared<config::Resolution>(*resolve(7));
+    resolution->files.edit().banner = std::make_shared<const std::string>(text);
+    return resolution;
+  };
+  wants("a").resolution = with("hello");
+  runs("a");
+  EXPECT_EQ(make_plan(running_, snapshot_).at(0).kind, ActionKind::Change);
+  running_["a"].resolution = with("hello");
+  EXPECT_EQ(make_plan(running_, snapshot_).at(0).kind, ActionKind::Keep);
+}
+
 }  // namespace
 }  // namespace xsd::manager

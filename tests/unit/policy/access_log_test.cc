@@ -43,6 +43,17 @@ TEST_F(AccessLogTest, writes_text_records) {
             "finger: end conn=7f3a pid=812 from=192.0.2.7:40122 signal=9 duration_ms=2000\n");
 }
 
+TEST_F(AccessLogTest, tells_why_an_end_came_early) {
+  EXPECT_EQ(end(kDefaultFields, {.signal = 15, .reason = Reason::Timeout, .duration = 2s}),
+            "finger: end conn=7f3a pid=812 from=192.0.2.7:40122 signal=15 reason=timeout duration_ms=2000\n");
+  EXPECT_EQ(end(config::kLogDuration, {.signal = 15, .reason = Reason::Timeout, .duration = 2s}),
+            "finger: end conn=7f3a duration_ms=2000\n");
+  style_.json = true;
+  EXPECT_NE(end(config::kLogDuration, {.exit = 0, .reason = Reason::Timeout})
+                .find("\"exit\":0,\"reason\":\"timeout\","),
+            std::string::npos);
+}
+
 TEST_F(AccessLogTest, writes_json_records_with_every_key_that_applies) {
   style_.json = true;
   EXPECT_EQ(start(config::kLogPid),

@@ -429,6 +429,32 @@ TEST_P(SpawnerTest, hands_out_a_pidfd_above_the_floor) {
   EXPECT_EQ(wait_for(*child), -SIGKILL);
 }
 
+TEST_P(SpawnerTest, starts_the_program_without_a_cgroup_where_that_is_refused) {
+  in_other_process([&] {
+    filter_call(SYS_clone3, ENOSYS);
+    Pair pair;
+    SpawnRequest request = tcp_request(pair.theirs.get());
+    request.keeps_tree = true;
+    auto child = spawner_.spawn(world_plan(), request);
+    ASSERT_TRUE(child);
+    EXPECT_FALSE(child->group.exists());
+    EXPECT_EQ(spawner_.shares_descriptors(), GetParam()) << "that is not what was refused";
+    EXPECT_EQ(wait_for(*child), 0);
+  });
+}
+
+TEST_P(SpawnerTest, reports_failures_from_a_cgroup_too) {
+  ExecPlan plan = world_plan();
+  plan.program = "/nowhere/program";
+  Pair pair;
+  SpawnRequest request = tcp_request(pair.theirs.get());
+  request.keeps_tree = true;
+  auto child = spawner_.spawn(plan, request);
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error().text(plan), "exec /nowhere/program: No such file or directory");
+  EXPECT_FALSE(has_children());
+}
+
 TEST_P(SpawnerTest, starts_programs_with_thousands_of_open_descriptors) {
   in_other_process([&] {
     rlimit limit{};

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "xsd/config/client_files.h"
 #include "xsd/config/definition_wire.h"
 
 namespace xsd::worker {
@@ -46,6 +47,26 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
   EXPECT_EQ(deal.connection, 9U);
   EXPECT_EQ(deal.remote.to_string(), "192.0.2.7:40000");
   EXPECT_EQ(deal.local.to_string(), "[::1]:7");
+}
+
+TEST(WorkerProtocol, bans_come_back_with_their_time) {
+  const policy::SourceKey source = *policy::SourceKey::of(address("2001:db8::1", 0), {});
+  std::string message;
+  append(message, ToWorker(Banned{{source, MonotonicTime(std::chrono::hours(1))}}));
+  append(message, ToWorker(Banned{{*policy::SourceKey::whole(address("192.0.2.7", 0)), policy::kForever}}));
+  append(message, ToWorker(Unbanned{source}));
+  const auto commands = decode_to_worker(message);
+  ASSERT_TRUE(commands);
+  ASSERT_EQ(commands->size(), 3U);
+  EXPECT_EQ(std::get<Banned>((*commands)[0]).ban,
+            (policy::Ban{source, MonotonicTime(std::chrono::hours(1))}));
+  EXPECT_EQ(std::get<Banned>((*commands)[1]).ban.until, policy::kForever);
+  EXPECT_EQ(std::get<Unbanned>((*commands)[2]).source, source);
+  policy::SourceKey too_long = source;
+  too_long.bits = 129;
+  message.clear();
+  append(message, ToWorker(Unbanned{too_long}));
+  EXPECT_FALSE(decode_to_worker(message));
 }
 
 TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
@@ -139,6 +160,25 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   EXPECT_EQ(wired->resolution->endpoints, resolution.endpoints);
   EXPECT_FALSE(config::decode_definition(std::string(entries->front().definition) + "x"));
   EXPECT_FALSE(decode_definitions(memory + "x"));
+}
+
+TEST(WorkerProtocol, definitions_carry_what_clients_are_asked_and_told) {
+  config::ServiceDefinition definition;
+  definition.id = "echo";
+  config::ClientRules& clients = definition.clients.edit();
+  clients.access_times = {*config::parse_access_window("Mon-Fri 22:00-6:00"),
+                          *config::parse_access_window("0:00-24:00")};
+  clients.max_load = 4.5;
+  config::Resolution resolution;
+  resolution.files.edit().zone = std::make_shared<const std::string>("CET-1");
+  resolution.files.edit().banner_fail = std::make_shared<const std::string>(config::kMaxBanner, 'x');
+  resolution.files.edit().banner = std::make_shared<const std::string>();
+  const auto wired = config::decode_definition(config::encode_definition(definition, resolution));
+  ASSERT_TRUE(wired);
+  EXPECT_EQ(wired->definition->clients, definition.clients);
+  EXPECT_EQ(wired->resolution->files, resolution.files);
+  clients.access_times->front().begin = config::kMinutesOfDay;
+  EXPECT_FALSE(config::decode_definition(config::encode_definition(definition, resolution)));
 }
 
 TEST(WorkerProtocol, a_list_that_lets_nobody_in_is_not_one_that_is_missing) {
