@@ -22,7 +22,6 @@ constexpr std::size_t kFewestWords = 6;
 constexpr std::size_t kFewestArguments = 20;  ///< that every inetd takes
 constexpr std::size_t kMaxHosts = 32;         ///< that a line sets for all entries behind it
 constexpr std::string_view kMuxPrefix = "tcpmux/";
-constexpr std::string_view kInternalServices[] = {"chargen", "daytime", "discard", "echo", "tcpmux", "time"};
 
 /// What one entry leaves for those behind it.
 struct Context {
@@ -327,8 +326,7 @@ class Entry {
   void take_internal() {
     const InetdWord& word = words_[5];
     const std::string& name = map_.find("service")->scalar;
-    if (std::find(std::begin(kInternalServices), std::end(kInternalServices), name) ==
-        std::end(kInternalServices)) {
+    if (!is_internal_service(name)) {
       return fault(word, quoted(name) + " is no internal service of xsd");
     }
     if (words_.size() > kFewestWords)
