@@ -37,7 +37,7 @@ YamlNode moved_to(YamlNode node, Position where) {
   return node;
 }
 
-std::vector<YamlNode>::iterator find_word(YamlNode& list, std::string_view word) {
+std::vector<YamlNode>::iterator place_of(YamlNode& list, std::string_view word) {
   return std::find_if(list.items.begin(), list.items.end(),
                       [&](const YamlNode& item) { return equals_ignoring_case(item.scalar, word); });
 }
@@ -72,11 +72,11 @@ void fold_defaults(YamlNode& service, const YamlNode& defaults,
     }
     for (YamlNode& word : member.value.items) {
       if (list != nullptr && list->items.size() > kMaxEntries) break;  // it is refused whatever else it holds
-      const bool is_there = list != nullptr && find_word(*list, word.scalar) != list->items.end();
+      const bool is_there = list != nullptr && place_of(*list, word.scalar) != list->items.end();
       if (adds) {
         if (!is_there) list->items.push_back(std::move(word));
       } else if (is_there) {
-        list->items.erase(find_word(*list, word.scalar));
+        list->items.erase(place_of(*list, word.scalar));
       } else {
         sink.note(word.where, quoted(word.scalar) + " is not in what " + quoted(key) +
                                   " inherits, so there is nothing to remove");

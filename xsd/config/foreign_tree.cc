@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/config/foreign_tree.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "xsd/base/text.h"
 
 namespace xsd::config {
 
@@ -41,6 +45,24 @@ YamlNode* find_member(YamlNode& map, std::string_view key) noexcept {
 
 void drop_member(YamlNode& map, std::string_view key) {
   std::erase_if(map.members, [&](const YamlNode::Member& member) { return member.key == key; });
+}
+
+const YamlNode* find_word(const YamlNode& map, std::string_view key, std::string_view word) {
+  const YamlNode* const list = map.find(key);
+  if (list == nullptr) return nullptr;
+  const auto place = std::find_if(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
+    return equals_ignoring_case(item.scalar, word);
+  });
+  return place == list->items.end() ? nullptr : &*place;
+}
+
+bool has_word(const YamlNode& map, std::string_view key, std::string_view word) {
+  return find_word(map, key, word) != nullptr;
+}
+
+bool is_internal_service(std::string_view name) noexcept {
+  constexpr std::string_view kNames[] = {"chargen", "daytime", "discard", "echo", "tcpmux", "time"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 std::string literal_argument(std::string_view text) {

@@ -23,6 +23,13 @@ YamlNode* find_member(YamlNode& map, std::string_view key) noexcept;
 /// Drops the member, if there is one.
 void drop_member(YamlNode& map, std::string_view key);
 
+/// The word of the list below `key`, whatever its case; nullptr if it is not there.
+const YamlNode* find_word(const YamlNode& map, std::string_view key, std::string_view word);
+bool has_word(const YamlNode& map, std::string_view key, std::string_view word);
+
+/// Whether xsd serves it itself where a file says INTERNAL.
+bool is_internal_service(std::string_view name) noexcept;
+
 /// An argument of a program as it stands there, for `server_args`: a percent sign is nothing special in
 /// foreign files.
 std::string literal_argument(std::string_view text);

@@ -36,12 +36,6 @@ std::string text_of(const YamlNode* value) {
   return value == nullptr ? std::string() : to_lower(value->scalar);
 }
 
-bool has_word(const YamlNode* list, std::string_view word) {
-  return list != nullptr && std::any_of(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
-           return equals_ignoring_case(item.scalar, word);
-         });
-}
-
 std::size_t count_nodes(const YamlNode& node) noexcept {
   std::size_t count = 1;
   for (const YamlNode& item : node.items)
@@ -54,20 +48,18 @@ std::size_t count_nodes(const YamlNode& node) noexcept {
 /// The sockets of a service, as far as the text says which; empty where there are none of its own.
 std::vector<std::string> sockets_of(const YamlNode& service) {
   std::vector<std::string> sockets;
-  const YamlNode* const type = service.find("type");
-  if (has_word(type, "TCPMUX") || has_word(type, "TCPMUXPLUS")) return sockets;
+  if (has_word(service, "type", "TCPMUX") || has_word(service, "type", "TCPMUXPLUS")) return sockets;
   if (const YamlNode* const listen = service.find("listen")) {
     for (const YamlNode& entry : listen->items)
       sockets.push_back(entry.scalar);
     return sockets;
   }
-  const YamlNode* const flags = service.find("flags");
   const YamlNode* const bind = service.find("bind");
   const YamlNode* const port = service.find("port");
   const bool is_udp =
       text_of(service.find("socket_type")) == "dgram" || text_of(service.find("protocol")) == "udp";
-  sockets.push_back((is_udp ? "udp" : "tcp") + std::string(has_word(flags, "IPv4") ? "4" : "") +
-                    (has_word(flags, "IPv6") ? "6" : "") + " " +
+  sockets.push_back((is_udp ? "udp" : "tcp") + std::string(has_word(service, "flags", "IPv4") ? "4" : "") +
+                    (has_word(service, "flags", "IPv6") ? "6" : "") + " " +
                     text_of(bind != nullptr ? bind : service.find("interface")) + " " +
                     text_of(port != nullptr ? port : service.find("service")));
   return sockets;
@@ -182,7 +174,7 @@ class Importer {
 
   void tell_of_names(const YamlNode& service, ForeignFile& file) {
     const YamlNode* const server = service.find("server");
-    if (server == nullptr || has_word(service.find("flags"), "NAMEINARGS") ||
+    if (server == nullptr || has_word(service, "flags", "NAMEINARGS") ||
         std::exchange(has_told_of_names_, true))
       return;
     file.sink.note(

@@ -22,7 +22,6 @@ constexpr std::size_t kFewestWords = 6;
 constexpr std::size_t kFewestArguments = 20;  ///< that every inetd takes
 constexpr std::size_t kMaxHosts = 32;         ///< that a line sets for all entries behind it
 constexpr std::string_view kMuxPrefix = "tcpmux/";
-constexpr std::string_view kInternalServices[] = {"chargen", "daytime", "discard", "echo", "tcpmux", "time"};
 
 /// What one entry leaves for those behind it.
 struct Context {
@@ -267,21 +266,20 @@ class Entry {
   void take_wait(const InetdWord& word) {
     const std::size_t end = std::min(word.text.find_first_of("./:"), word.text.size());
     const std::string_view name = std::string_view(word.text).substr(0, end);
-    const bool waits = name == "wait";
-    if (!waits && name != "nowait") return fault(word, quoted(name) + " is not wait or nowait");
-    if (type_ == "dgram" && !waits && !is_internal_) {
+    waits_ = name == "wait";
+    if (!waits_ && name != "nowait") return fault(word, quoted(name) + " is not wait or nowait");
+    if (type_ == "dgram" && !waits_ && !is_internal_) {
       fault(word,
-            "a program that serves datagrams owns the socket: with 'nowait' inetd starts another one for as "
-            "long "
-            "as the datagram is there");
+            "a program that serves datagrams owns the socket: with 'nowait' inetd starts one "
+            "after the other while the datagram is there");
     }
-    if (!is_internal_) put_text("wait", word, waits ? "true" : "false");
+    if (!is_internal_) put_text("wait", word, waits_ ? "true" : "false");
     if (end == word.text.size()) {
-      if (!waits && !is_internal_ && context_.unlimited == Position{}) context_.unlimited = word.where;
+      if (!is_internal_ && context_.unlimited == Position{}) context_.unlimited = word.where;
       return;
     }
     const std::string_view limits = std::string_view(word.text).substr(end + 1);
-    if (word.text[end] == '/') return take_limits(word, limits, waits);
+    if (word.text[end] == '/') return take_limits(word, limits);
     const auto most = take_number(word, limits);
     if (!most) return;
     if (*most == 0) return sink_.note(word.where, "0 is taken for no limit");
@@ -292,7 +290,7 @@ class Entry {
                    "the clients wait");
   }
 
-  void take_limits(const InetdWord& word, std::string_view text, bool waits) {
+  void take_limits(const InetdWord& word, std::string_view text) {
     constexpr std::string_view kKeys[] = {"instances", "source_rate", "per_source"};
     const std::vector<std::string> parts = split(text, '/');
     if (parts.size() > std::size(kKeys)) return fault(word, "more than three limits in " + quoted(word.text));
@@ -300,7 +298,7 @@ class Entry {
       const auto most = take_number(word, parts[i]);
       if (!most) return;
       if (*most == 0) continue;  // no limit
-      if (waits && !is_internal_) {
+      if (waits_ && !is_internal_) {
         sink_.note(word.where,
                    "with 'wait' there is one program, and the limit " + parts[i] + " has no effect");
       } else if (kKeys[i] == "source_rate") {
@@ -328,8 +326,7 @@ class Entry {
   void take_internal() {
     const InetdWord& word = words_[5];
     const std::string& name = map_.find("service")->scalar;
-    if (std::find(std::begin(kInternalServices), std::end(kInternalServices), name) ==
-        std::end(kInternalServices)) {
+    if (!is_internal_service(name)) {
       return fault(word, quoted(name) + " is no internal service of xsd");
     }
     if (words_.size() > kFewestWords)
@@ -338,7 +335,6 @@ class Entry {
     YamlNode type = container(YamlNode::Kind::List, word.where);
     type.items.push_back(scalar("INTERNAL", word.where));
     put(map_, "type", word.where, std::move(type));
-    put_flags(word.where, false);
   }
 
   void take_program() {
@@ -363,8 +359,13 @@ class Entry {
     const bool renames =
         !arguments.empty() && arguments.front().text != path && arguments.front().text != base_name(path);
     put_arguments(arguments, renames);
-    put_flags(program->where, renames);
-    if (is_wrapped) put_text("libwrap", *program, std::string(base_name(path)));
+    if (is_wrapped) put_libwrap(*program, path);
+  }
+
+  void put_libwrap(const InetdWord& program, const std::string& path) {
+    if (type_ == "dgram" || !waits_) return put_text("libwrap", program, std::string(base_name(path)));
+    sink_.warning(program.where,
+                  "with 'wait' there is no client yet that hosts.allow and hosts.deny could be asked about");
   }
 
   void put_arguments(std::span<const InetdWord> arguments, bool renames) {
@@ -390,16 +391,12 @@ class Entry {
     YamlNode list = container(YamlNode::Kind::List, arguments.front().where);
     for (const InetdWord& word : arguments.subspan(renames ? 0 : 1))
       list.items.push_back(scalar(literal_argument(word.text), word.where, true));
-    if (!list.items.empty()) put(map_, "server_args", list.where, std::move(list));
-  }
-
-  // inetd itself asks nobody about its clients.
-  void put_flags(Position where, bool renames) {
-    const bool is_wrapped = !is_internal_ && base_name(words_[5].text) == "tcpd";
+    const Position where = list.where;
+    if (!list.items.empty()) put(map_, "server_args", where, std::move(list));
+    if (!renames) return;
     YamlNode flags = container(YamlNode::Kind::List, where);
-    if (renames) flags.items.push_back(scalar("NAMEINARGS", where));
-    if (!is_wrapped) flags.items.push_back(scalar("NOLIBWRAP", where));
-    if (!flags.items.empty()) put(map_, "flags", where, std::move(flags));
+    flags.items.push_back(scalar("NAMEINARGS", where));
+    put(map_, "flags", where, std::move(flags));
   }
 
   const InetdLine& words_;
@@ -412,6 +409,7 @@ class Entry {
   Family family_ = Family::Any;
   bool is_family_written_ = false;
   bool is_internal_ = false;
+  bool waits_ = false;
   bool is_mux_ = false;
   bool is_mux_plus_ = false;
 };

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t kLongestId = 64;
 
-bool has_word(const YamlNode* list, std::string_view word) {
-  return list != nullptr && std::any_of(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
-           return equals_ignoring_case(item.scalar, word);
-         });
-}
-
 bool says(const YamlNode* value, std::string_view word) {
   return value != nullptr && equals_ignoring_case(value->scalar, word);
 }
@@ -31,8 +25,7 @@ std::string kind_of_socket(const YamlNode& service) {
     return scheme == "tcp4" ? "tcp" : scheme == "udp4" ? "udp" : scheme;
   }
   const bool is_udp = says(service.find("socket_type"), "dgram") || says(service.find("protocol"), "udp");
-  const YamlNode* const flags = service.find("flags");
-  const bool is_v6 = has_word(flags, "IPv6") && !has_word(flags, "IPv4");
+  const bool is_v6 = has_word(service, "flags", "IPv6") && !has_word(service, "flags", "IPv4");
   return is_v6 ? (is_udp ? "udp6" : "tcp6") : (is_udp ? "udp" : "tcp");
 }
 

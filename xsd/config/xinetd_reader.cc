@@ -104,13 +104,6 @@ YamlNode scalar(const XinetdWord& word, bool quoted = false) {
   return scalar(equals_ignoring_case(word.text, "unlimited") ? "unlimited" : word.text, word.where, quoted);
 }
 
-bool has_word(const YamlNode& map, std::string_view key, std::string_view word) {
-  const YamlNode* const list = map.find(key);
-  return list != nullptr && std::any_of(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
-           return equals_ignoring_case(item.scalar, word);
-         });
-}
-
 YamlNode& list_of(YamlNode& map, std::string_view key, Position where) {
   if (YamlNode* const list = find_member(map, key)) return *list;
   put(map, key, where, container(YamlNode::Kind::List, where));

@@ -13,17 +13,6 @@
 namespace xsd::config {
 namespace {
 
-constexpr std::string_view kInternalServices[] = {"chargen", "daytime", "discard", "echo", "tcpmux", "time"};
-
-const YamlNode* word_in(const YamlNode& service, std::string_view key, std::string_view word) {
-  const YamlNode* const list = service.find(key);
-  if (list == nullptr) return nullptr;
-  const auto place = std::find_if(list->items.begin(), list->items.end(), [&](const YamlNode& item) {
-    return equals_ignoring_case(item.scalar, word);
-  });
-  return place == list->items.end() ? nullptr : &*place;
-}
-
 void drop_word(YamlNode& service, std::string_view key, std::string_view word) {
   YamlNode* const list = find_member(service, key);
   if (list == nullptr) return;
@@ -61,22 +50,21 @@ class Adapter {
  private:
   bool has_equivalent() {
     bool has = true;
-    if (const YamlNode* const flag = word_in(service_, "flags", "INTERCEPT")) {
+    if (const YamlNode* const flag = find_word(service_, "flags", "INTERCEPT")) {
       sink_.error(
           flag->where,
           "'INTERCEPT' has no equivalent: nothing stands between clients and a program that waits for "
           "them itself");
       has = false;
     }
-    if (const YamlNode* const flag = word_in(service_, "flags", "LABELED")) {
+    if (const YamlNode* const flag = find_word(service_, "flags", "LABELED")) {
       sink_.error(flag->where, "'LABELED' has no equivalent: programs do not take over a client's label");
       has = false;
     }
-    const YamlNode* const internal = word_in(service_, "type", "INTERNAL");
+    const YamlNode* const internal = find_word(service_, "type", "INTERNAL");
     if (internal == nullptr || is_sensor()) return has;
     const YamlNode* const name = service_.find("service");
-    const auto is_name = [&](std::string_view known) { return name != nullptr && name->scalar == known; };
-    if (std::none_of(std::begin(kInternalServices), std::end(kInternalServices), is_name)) {
+    if (name == nullptr || !is_internal_service(name->scalar)) {
       sink_.error(internal->where,
                   quoted(name == nullptr ? std::string() : name->scalar) + " is no internal service of xsd");
       has = false;
@@ -84,7 +72,7 @@ class Adapter {
     return has;
   }
 
-  bool is_sensor() const { return word_in(service_, "flags", "SENSOR") != nullptr; }
+  bool is_sensor() const { return has_word(service_, "flags", "SENSOR"); }
 
   // `interface` is another name of `bind`.
   void drop_second_of_twins() {
@@ -164,7 +152,7 @@ void tell_of_both_lists(const YamlNode& map, DiagnosticSink& sink) {
 }  // namespace
 
 bool starts_program(const YamlNode& service) {
-  return word_in(service, "type", "INTERNAL") == nullptr && word_in(service, "flags", "SENSOR") == nullptr &&
+  return !has_word(service, "type", "INTERNAL") && !has_word(service, "flags", "SENSOR") &&
          service.find("redirect") == nullptr;
 }
 
@@ -194,10 +182,8 @@ void finish_xinetd_service(YamlNode& service, DiagnosticSink& sink) {
   };
   if (is_own("only_from") || is_own("no_access")) tell_of_both_lists(service, sink);
   // xinetd does not take a service that inherits this word without a meaning for it.
-  const bool has_bytes =
-      service.find("redirect") != nullptr || word_in(service, "type", "INTERNAL") != nullptr;
-  if (has_bytes || is_own("log_on_success") || word_in(service, "log_on_success", "TRAFFIC") == nullptr)
-    return;
+  const bool has_bytes = service.find("redirect") != nullptr || has_word(service, "type", "INTERNAL");
+  if (has_bytes || is_own("log_on_success") || !has_word(service, "log_on_success", "TRAFFIC")) return;
   sink.warning(service.where,
                "'TRAFFIC' in 'defaults' is for services that are redirected: xinetd does not take this one, "
                "here it is left out");

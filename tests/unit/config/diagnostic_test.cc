@@ -135,5 +135,25 @@ TEST(DiagnosticSink, keeps_a_hundred_of_each_and_counts_all) {
   EXPECT_EQ(format_diagnostic(sink.all().back()), "f: error: too many errors; the others are not shown\n");
 }
 
+TEST(DiagnosticSink, keeps_notes_apart_from_faults) {
+  DiagnosticSink sink("f", "text\n");
+  sink.note({1, 2}, "by the way");
+  EXPECT_FALSE(sink.has_errors());
+  ASSERT_EQ(sink.all().size(), 1U);
+  EXPECT_EQ(format_diagnostic(sink.all()[0]), "f:1:2: note: by the way\ntext\n ^\n");
+  EXPECT_EQ(format_diagnostic_json(sink.all()[0]),
+            "{\"file\":\"f\",\"line\":1,\"column\":2,\"severity\":\"note\",\"message\":\"by the way\"}\n");
+}
+
+TEST(DiagnosticSink, keeps_all_for_a_report) {
+  DiagnosticSink sink("f", "text\n", DiagnosticSink::Extent::All);
+  for (std::uint32_t i = 1; i <= 500; ++i)
+    sink.error({i, 1}, "wrong");
+  EXPECT_EQ(sink.error_count(), 500U);
+  EXPECT_FALSE(sink.is_full());
+  ASSERT_EQ(sink.all().size(), 500U);
+  EXPECT_EQ(format_diagnostic(sink.all().back()), "f:500:1: error: wrong\n");
+}
+
 }  // namespace
 }  // namespace xsd::config

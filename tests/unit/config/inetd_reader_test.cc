@@ -71,14 +71,12 @@ TEST(InetdReader, reads_what_everybody_writes) {
             "  - service: daytime\n"
             "    listen: [\"tcp6://*:daytime\"]\n"
             "    type: [INTERNAL]\n"
-            "    flags: [NOLIBWRAP]\n"
             "  - service: finger\n"
             "    listen: [\"tcp://*:finger\"]\n"
             "    wait: false\n"
             "    user: nobody\n"
             "    server: /usr/sbin/in.fingerd\n"
-            "    server_args: [\"-w\"]\n"
-            "    flags: [NOLIBWRAP]\n");
+            "    server_args: [\"-w\"]\n");
 }
 
 TEST(InetdReader, reads_where_to_listen) {
@@ -137,6 +135,8 @@ TEST(InetdReader, reads_limits_behind_wait) {
   EXPECT_THAT(one("7 stream tcp4 nowait/0/0/4 me /a a"), HasSubstr("wait: false\nper_source: 4\nuser"));
   EXPECT_EQ(said("7 dgram udp4 wait/1 me /a a"),
             "1:14: note: with 'wait' there is one program, and the limit 1 has no effect\n");
+  EXPECT_THAT(one("7 dgram udp4 wait:100 me /a a"),
+              HasSubstr("wait: true\nrate: {limit: 100/m, burst: 100}\n"));
   EXPECT_EQ(said("7 stream tcp4 nowait.x me /a a"), "1:15: error: 'x' in 'nowait.x' is no number\n");
   EXPECT_EQ(said("7 stream tcp4 no me /a a"), "1:15: error: 'no' is not wait or nowait\n");
 }
@@ -156,9 +156,8 @@ TEST(InetdReader, reads_programs_and_their_names) {
   EXPECT_THAT(one("7 stream tcp4 nowait me /bin/a a -x"),
               HasSubstr("server: /bin/a\nserver_args: [\"-x\"]\n"));
   EXPECT_THAT(one("7 stream tcp4 nowait me /bin/a /bin/a -x"), HasSubstr("server_args: [\"-x\"]\n"));
-  EXPECT_THAT(
-      one("7 stream tcp4 nowait me /bin/busybox ftpd -w"),
-      HasSubstr("server: /bin/busybox\nserver_args: [ftpd, \"-w\"]\nflags: [NAMEINARGS, NOLIBWRAP]\n"));
+  EXPECT_THAT(one("7 stream tcp4 nowait me /bin/busybox ftpd -w"),
+              HasSubstr("server: /bin/busybox\nserver_args: [ftpd, \"-w\"]\nflags: [NAMEINARGS]\n"));
   EXPECT_EQ(
       said("7 stream tcp4 nowait me /bin/a -u x"),
       "1:32: warning: '-u' is argv[0] and no argument: the name of the program may be missing before it\n");
@@ -178,12 +177,17 @@ TEST(InetdReader, leaves_tcpd_out) {
   EXPECT_EQ(said("ftp stream tcp4 nowait me /usr/sbin/tcpd in.ftpd"),
             "1:42: note: tcpd is left out: xsd asks hosts.allow and hosts.deny itself and starts "
             "'/usr/sbin/in.ftpd'\n");
+  EXPECT_THAT(one("tftp dgram udp4 wait me /usr/sbin/tcpd in.tftpd"), HasSubstr("libwrap: in.tftpd\n"));
+  EXPECT_THAT(
+      said("ftp stream tcp4 wait me /usr/sbin/tcpd in.ftpd"),
+      HasSubstr("1:40: warning: with 'wait' there is no client yet that hosts.allow and hosts.deny could be "
+                "asked about\n"));
   EXPECT_THAT(said("ftp stream tcp4 nowait me tcpd in.ftpd"), HasSubstr("'in.ftpd' has no path"));
 }
 
 TEST(InetdReader, reads_services_of_tcpmux) {
   EXPECT_EQ(one("tcpmux/+finger stream tcp nowait me /a a"),
-            "service: finger\ntype: [TCPMUXPLUS]\nwait: false\nuser: me\nserver: /a\nflags: [NOLIBWRAP]\n");
+            "service: finger\ntype: [TCPMUXPLUS]\nwait: false\nuser: me\nserver: /a\n");
   EXPECT_THAT(one("tcpmux/x stream tcp nowait me /a a"), HasSubstr("service: x\ntype: [TCPMUX]\n"));
   EXPECT_THAT(one("tcpmux stream tcp4 nowait root internal"), HasSubstr("type: [INTERNAL]\n"));
 }
@@ -193,10 +197,10 @@ TEST(InetdReader, refuses_what_cannot_be) {
     const std::string all = said(text);
     return all.substr(0, all.find('\n'));
   };
-  EXPECT_EQ(
-      first("7 dgram udp4 nowait me /a a"),
-      "1:14: error: a program that serves datagrams owns the socket: with 'nowait' inetd starts another one "
-      "for as long as the datagram is there");
+  EXPECT_EQ(first("7 dgram udp4 nowait me /a a"),
+            "1:14: error: a program that serves datagrams owns the socket: with 'nowait' inetd starts one "
+            "after the "
+            "other while the datagram is there");
   EXPECT_EQ(first("rstatd/1-3 dgram rpc/udp wait root /a a"),
             "1:18: error: services of the RPC port mapper are not supported");
   EXPECT_EQ(first("7 stream faith/tcp6 nowait root /a a"),
