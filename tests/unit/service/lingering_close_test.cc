@@ -71,7 +71,7 @@ class LingeringCloserTest : public testing::Test {
     }
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   std::unique_ptr<reactor::EventLoop> loop_ =
       std::move(*reactor::EventLoop::create(reactor::PollerKind::Epoll, clock_));
   LingeringCloser closer_{*loop_};
