@@ -82,9 +82,11 @@ void put_file(std::string& out, const ClientFiles::Text& text) {
   if (text != nullptr) put_text(out, *text);
 }
 
-ClientFiles::Text get_file(WireReader& in, std::size_t longest) {
+/// `known` is taken if it is the same.
+ClientFiles::Text get_file(WireReader& in, std::size_t longest, const ClientFiles::Text& known) {
   if (!in.flag()) return nullptr;
-  return std::make_shared<const std::string>(in.text(longest));
+  const std::string_view text = in.text(longest);
+  return known != nullptr && *known == text ? known : std::make_shared<const std::string>(text);
 }
 
 }  // namespace
@@ -139,7 +141,7 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   return out;
 }
 
-std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
+std::optional<WiredDefinition> decode_definition(std::string_view bytes, const ClientFiles& known) {
   WireReader in(bytes);
   auto definition = std::make_shared<ServiceDefinition>();
   definition->kind = ServiceKind::Plugin;
@@ -166,11 +168,11 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes) {
   if (cps.connections > 0) clients.cps = cps;
   ClientFiles files;
   clients.access_times = get_times(in);
-  files.zone = get_file(in, kMaxZoneFile);
+  files.zone = get_file(in, kMaxZoneFile, known.zone);
   if (const auto load = in.get<double>(); load > 0) clients.max_load = load;
-  files.banner = get_file(in, kMaxBanner);
-  files.banner_success = get_file(in, kMaxBanner);
-  files.banner_fail = get_file(in, kMaxBanner);
+  files.banner = get_file(in, kMaxBanner, known.banner);
+  files.banner_success = get_file(in, kMaxBanner, known.banner_success);
+  files.banner_fail = get_file(in, kMaxBanner, known.banner_fail);
   if (clients != ClientRules()) definition->clients.edit() = std::move(clients);
   const bool has_idle_timeout = in.flag();
   const Duration idle_timeout(in.get<std::int64_t>());

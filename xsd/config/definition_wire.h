@@ -20,7 +20,8 @@ struct WiredDefinition {
 };
 
 std::string encode_definition(const ServiceDefinition& definition, const Resolution& resolution);
-/// Nothing if the bytes make no sense.
-std::optional<WiredDefinition> decode_definition(std::string_view bytes);
+/// Nothing if the bytes make no sense. `known`: texts that are shared if they come again, as those from
+/// `defaults` do with every service.
+std::optional<WiredDefinition> decode_definition(std::string_view bytes, const ClientFiles& known = {});
 
 }  // namespace xsd::config

@@ -109,7 +109,8 @@ class Worker final : public service::PluginRequests {
   reactor::Timer log_retry_;
   std::unique_ptr<process::Channel> channel_;
   std::unordered_map<ServiceNumber, Slot> slots_;
-  std::string outgoing_;  ///< what is told at the end of this turn
+  config::ClientFiles last_files_;  ///< of a definition
+  std::string outgoing_;            ///< what is told at the end of this turn
   Fds outgoing_fds_;
   bool tells_ = false;
   int status_ = kExitInOrder;
@@ -182,8 +183,9 @@ void Worker::obey(const Definitions& /*command*/, std::span<UniqueFd> fds) {
 }
 
 void Worker::define(const DefinitionEntry& entry) {
-  auto wired = config::decode_definition(entry.definition);
+  auto wired = config::decode_definition(entry.definition, last_files_);
   if (!wired || entry.cell >= kMaxCells) return stop("a definition makes no sense");
+  if (const auto* const files = wired->resolution->files.find()) last_files_ = *files;
   service::Prepared prepared;
   const std::string& name = wired->definition->plugin;
   prepared.plugin = plugin_ != nullptr && plugin_->name == name ? plugin_ : plugin::find_plugin(name);

@@ -30,7 +30,7 @@ class SensorServiceTest : public testing::Test {
   }
   void start() {
     auto prepared = prepare(std::make_shared<const config::ServiceDefinition>(definition_),
-                            std::make_shared<const config::Resolution>(), context_);
+                            std::make_shared<const config::Resolution>(resolution_), context_);
     ASSERT_TRUE(prepared) << prepared.error().text();
     auto made = Service::create(context_, std::move(*prepared));
     ASSERT_TRUE(made) << made.error().text();
@@ -63,11 +63,12 @@ class SensorServiceTest : public testing::Test {
     return service_->counters().refused[static_cast<std::size_t>(policy::Reason::Banned)];
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   std::unique_ptr<reactor::EventLoop> loop_ =
       std::move(*reactor::EventLoop::create(reactor::PollerKind::Epoll, clock_));
   ServiceContext context_{*loop_, process::Inheritance::capture()};
   config::ServiceDefinition definition_;
+  config::Resolution resolution_;
   std::vector<policy::Ban> bans_;
   std::vector<std::unique_ptr<net::BoundSocket>> sockets_;
   std::unique_ptr<Service> service_;
@@ -102,6 +103,27 @@ TEST_F(SensorServiceTest, bans_for_ever_or_not_at_all) {
   const UniqueFd other = connect_from("127.0.0.3", SOCK_STREAM);
   EXPECT_TRUE(turn_until([&] { return refused() == 2; }));
   EXPECT_EQ(bans_.size(), 1U);
+}
+
+// What any service does: a connection that takes only a part of a banner is not waited for.
+TEST_F(SensorServiceTest, cuts_a_banner_that_does_not_fit) {
+  constexpr std::size_t kSize = std::size_t{64} << 10;
+  resolution_.files.edit().banner = std::make_shared<const std::string>(kSize, 'b');
+  start();
+  const int least = 1;  // accepted sockets inherit it
+  ASSERT_EQ(setsockopt(sockets_[0]->fd(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
+  for (const char* const source : {"127.0.0.2", "127.0.0.3"}) {
+    const UniqueFd client = connect_from(source, SOCK_STREAM);
+    std::size_t received = 0;
+    EXPECT_TRUE(turn_until([&] {
+      char bytes[4096];
+      const ssize_t size = recv(client.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+      if (size > 0) received += static_cast<std::size_t>(size);
+      return size == 0;
+    }));
+    EXPECT_GT(received, 0U);
+    EXPECT_LT(received, kSize);
+  }
 }
 
 TEST_F(SensorServiceTest, is_gone_when_it_has_no_sockets) {

@@ -180,6 +180,10 @@ TEST(WorkerProtocol, definitions_carry_what_clients_are_asked_and_told) {
   ASSERT_TRUE(wired);
   EXPECT_EQ(wired->definition->clients, definition.clients);
   EXPECT_EQ(wired->resolution->files, resolution.files);
+  const auto next =
+      config::decode_definition(config::encode_definition(definition, resolution), *wired->resolution->files);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->resolution->files->banner_fail, wired->resolution->files->banner_fail) << "they share it";
   clients.access_times->front().begin = config::kMinutesOfDay;
   EXPECT_FALSE(config::decode_definition(config::encode_definition(definition, resolution)));
 }
