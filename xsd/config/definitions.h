@@ -89,6 +89,7 @@ enum LogFields : unsigned {
   kLogDuration = 16,
   kLogTraffic = 32,
   kLogAttempt = 64,
+  kLogUsage = 128,
 };
 
 struct ResourceLimit {

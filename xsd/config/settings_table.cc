@@ -162,7 +162,7 @@ constexpr SettingsRow kRows[] = {
 #undef XSD_LIMIT
 
     // What is recorded.
-    now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION and, of plugin services, TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
+    now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION, of programs USAGE (processor time and memory) and, of plugin services, TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
     now("log_on_failure", kBoth, kAll, {"list of words", "[HOST, ATTEMPT]", "what the records of refused connections say: HOST ATTEMPT; an empty list switches them off", "[HOST]"}, de::word_set_field<&S::log_on_failure, kFailureWords>, en::word_set_field<&S::log_on_failure, kFailureWords>, kList),
 
     // Which services run.

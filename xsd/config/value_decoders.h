@@ -109,8 +109,9 @@ inline constexpr Word kTypeWords[] = {
     {"RPC", 0, Availability::Never, "services of the RPC port mapper are not supported"},
 };
 inline constexpr Word kSuccessWords[] = {
-    {"PID", kLogPid},   {"HOST", kLogHost},         {"USERID", 0, Availability::Later},
-    {"EXIT", kLogExit}, {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
+    {"PID", kLogPid},     {"HOST", kLogHost},         {"USERID", 0, Availability::Later},
+    {"EXIT", kLogExit},   {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
+    {"USAGE", kLogUsage},
 };
 inline constexpr Word kFailureWords[] = {
     {"HOST", kLogHost}, {"USERID", 0, Availability::Later}, {"ATTEMPT", kLogAttempt}};

@@ -174,6 +174,7 @@ Status Daemon::make_loop() {
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
+  context_->children.count_memory_kills();
   inherits_orphans_ = inherits_orphans();
   manager_ = std::make_unique<manager::ServiceManager>(
       *context_, loader_, plugins_,
