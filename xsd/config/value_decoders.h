@@ -237,6 +237,7 @@ void rate(DecodeInput& in, const YamlNode& value);
 void cps(DecodeInput& in, const YamlNode& value);
 void source_prefix(DecodeInput& in, const YamlNode& value);
 void source_rate(DecodeInput& in, const YamlNode& value);
+void log_type(DecodeInput& in, const YamlNode& value);
 void enabled(DecodeInput& in, const YamlNode& value);
 void disabled(DecodeInput& in, const YamlNode& value);
 void workers(DecodeInput& in, const YamlNode& value);

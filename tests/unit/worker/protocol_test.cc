@@ -114,6 +114,7 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   definition.clients.edit().source_prefix = {24, 56};
   definition.clients.edit().source_rate = config::RateLimit{{10, std::chrono::minutes(1)}, 5};
   definition.idle_timeout = std::chrono::minutes(5);
+  definition.log.edit() = {.target = config::ServiceLog::Target::File, .path = "/var/log/echo"};
   config::Resolution resolution;
   resolution.endpoints = {{net::Transport::Stream, address("127.0.0.1", 7), {}},
                           {net::Transport::Datagram, address("::1", 7), "lo"},
@@ -136,6 +137,8 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   EXPECT_EQ(wired->definition->clients->source_prefix, definition.clients->source_prefix);
   EXPECT_EQ(wired->definition->clients->source_rate, definition.clients->source_rate);
   EXPECT_EQ(wired->definition->idle_timeout, std::chrono::minutes(5));
+  EXPECT_EQ(wired->definition->log->target, config::ServiceLog::Target::File);
+  EXPECT_EQ(wired->definition->log->place(), definition.log->place());
   EXPECT_EQ(wired->resolution->endpoints, resolution.endpoints);
   EXPECT_FALSE(config::decode_definition(std::string(entries->front().definition) + "x"));
   EXPECT_FALSE(decode_definitions(memory + "x"));
