@@ -151,9 +151,9 @@ TEST_F(Records, have_exactly_the_documented_keys_as_json) {
   ASSERT_THAT(refusals, SizeIs(1));
   EXPECT_THAT(keys(starts[0]), UnorderedElementsAre("ts", "event", "service", "conn", "from", "to", "pid"));
   EXPECT_THAT(keys(ends[0]), UnorderedElementsAre("ts", "event", "service", "conn", "from", "to", "pid",
-                                                  "exit", "duration_ms"));
+                                                  "exit", "duration_ms", "cpu_ms"));
   EXPECT_THAT(keys(ends[1]), UnorderedElementsAre("ts", "event", "service", "conn", "from", "to", "pid",
-                                                  "signal", "duration_ms"));
+                                                  "signal", "duration_ms", "cpu_ms"));
   EXPECT_THAT(keys(ends[2]),
               UnorderedElementsAre("ts", "event", "service", "conn", "from", "to", "error", "duration_ms"));
   EXPECT_THAT(keys(refusals[0]),
@@ -179,8 +179,8 @@ TEST_F(Records, of_a_wait_server_have_no_peer) {
   const auto starts = json_records(daemon, "start", 1);
   const auto ends = json_records(daemon, "end", 1);
   EXPECT_THAT(keys(starts.at(0)), UnorderedElementsAre("ts", "event", "service", "conn", "to", "pid"));
-  EXPECT_THAT(keys(ends.at(0)),
-              UnorderedElementsAre("ts", "event", "service", "conn", "to", "pid", "exit", "duration_ms"));
+  EXPECT_THAT(keys(ends.at(0)), UnorderedElementsAre("ts", "event", "service", "conn", "to", "pid", "exit",
+                                                     "duration_ms", "cpu_ms"));
 }
 
 struct Lists {
@@ -207,7 +207,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Lists{"exit", "log_on_success: [EXIT]\n", nullptr, "refuse conn=2 FROM reason=instances",
                           "end conn=1 exit=0"},
                     Lists{"duration", "log_on_success: [duration]\n", nullptr,
-                          "refuse conn=2 FROM reason=instances", "end conn=1 duration_ms=[0-9]+"}),
+                          "refuse conn=2 FROM reason=instances", "end conn=1 duration_ms=[0-9]+"},
+                    Lists{"usage", "log_on_success: [USAGE]\nlog_on_failure: [ATTEMPT, HOST]\n", nullptr,
+                          "refuse conn=2 FROM reason=instances", "end conn=1 cpu_ms=[0-9]+"}),
     [](const auto& parameter) { return std::string(parameter.param.name); });
 
 TEST_P(RecordLists, choose_records_and_fields) {

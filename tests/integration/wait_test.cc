@@ -323,6 +323,7 @@ TEST_F(Wait, never_pauses_for_a_client_that_comes_again_at_once) {
   EXPECT_THAT(daemon.log_lines("pausing"), IsEmpty());
 }
 
+// dgm_3.
 TEST_F(Wait, drops_a_datagram_that_was_left_unread_again_and_again) {
   folder_.write("server", "#!/bin/sh\nexit 0\n");
   std::filesystem::permissions(folder_ / "server", std::filesystem::perms(0755));
@@ -335,6 +336,8 @@ TEST_F(Wait, drops_a_datagram_that_was_left_unread_again_and_again) {
   EXPECT_TRUE(daemon.wait_log("it is dropped"));
   EXPECT_TRUE(daemon.wait_log("error: server: ", 3));
   EXPECT_THAT(records(daemon, "server", "start"), SizeIs(3));
+  for (const char* const pause : {"pausing 1s", "pausing 2s", "pausing 4s"})
+    EXPECT_THAT(daemon.log_lines(pause), SizeIs(1));
   EXPECT_TRUE(echoes(echo));
 
   // Repaired, it serves the next one, and only that, as soon as the pause is over.

@@ -43,24 +43,44 @@ std::string_view cut(std::string_view text, std::size_t most) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<LogTarget>> DatagramTarget::open_unix(Form form, const std::string& path) {
+DatagramTarget::DatagramTarget(Form form, UniqueFd fd, std::string address, std::string host)
+    : form_(form),
+      fd_(std::move(fd)),
+      address_(std::move(address)),
+      host_(std::move(host)),
+      facility_(LOG_DAEMON) {}
+
+Result<std::unique_ptr<DatagramTarget>> DatagramTarget::open_unix(Form form, const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return Error::from_errno(ENAMETOOLONG, path);
   path.copy(address.sun_path, path.size());
   UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return Error::from_errno(errno, "socket");
-  return std::unique_ptr<LogTarget>(
+  return std::unique_ptr<DatagramTarget>(
       new DatagramTarget(form, raise_fd(std::move(fd)),
                          std::string(reinterpret_cast<const char*>(&address), sizeof address), {}));
 }
 
 Result<std::unique_ptr<LogTarget>> DatagramTarget::syslog(const std::string& path) {
-  return open_unix(Form::Syslog, path);
+  auto made = open_unix(Form::Syslog, path);
+  if (!made) return std::move(made.error());
+  return std::move(*made);
+}
+
+Result<std::unique_ptr<LogTarget>> DatagramTarget::syslog_as(int facility, int level,
+                                                             const std::string& path) {
+  auto made = open_unix(Form::Syslog, path);
+  if (!made) return std::move(made.error());
+  (*made)->facility_ = facility;
+  (*made)->level_ = level;
+  return std::move(*made);
 }
 
 Result<std::unique_ptr<LogTarget>> DatagramTarget::journal(const std::string& path) {
-  return open_unix(Form::Journal, path);
+  auto made = open_unix(Form::Journal, path);
+  if (!made) return std::move(made.error());
+  return std::move(*made);
 }
 
 Result<std::unique_ptr<LogTarget>> DatagramTarget::udp(const std::string& address) {
@@ -79,20 +99,28 @@ void DatagramTarget::put_parts(std::string& out) const {
   put_number(out, form_);
   put_text(out, address_);
   put_text(out, host_);
+  put_number(out, static_cast<std::int32_t>(facility_));
+  put_number(out, static_cast<std::int32_t>(level_));
 }
 
 Result<std::unique_ptr<LogTarget>> DatagramTarget::restore(WireReader& parts, UniqueFd fd) {
   const auto form = parts.choice(Form::Udp);
   std::string address(parts.text(sizeof(sockaddr_storage)));
   std::string host(parts.text(kLongestHost));
+  const int facility = parts.get<std::int32_t>();
+  const int level = parts.get<std::int32_t>();
   if (parts.failed() || !fd) return Error("a log target that makes no sense");
-  return std::unique_ptr<LogTarget>(
+  std::unique_ptr<DatagramTarget> made(
       new DatagramTarget(form, std::move(fd), std::move(address), std::move(host)));
+  made->facility_ = facility;
+  made->level_ = level;
+  return made;
 }
 
 void DatagramTarget::begin(pid_t sender, Level level, std::string& out) const {
   const std::string process = std::to_string(sender);
-  const std::string priority = std::to_string(LOG_DAEMON | severity(level));
+  const int number = level_ == kOfLine ? severity(level) : level_;
+  const std::string priority = std::to_string(facility_ | number);
   switch (form_) {
     case Form::Syslog:
       out = "<" + priority + ">xsd[" + process + "]: ";
@@ -104,8 +132,7 @@ void DatagramTarget::begin(pid_t sender, Level level, std::string& out) const {
       return;
     case Form::Journal:
       // systemd.journal-fields(7); the trusted fields say who sends, which is not who has written it.
-      out = "PRIORITY=" + std::to_string(severity(level)) +
-            "\nSYSLOG_FACILITY=" + std::to_string(LOG_DAEMON >> 3) +
+      out = "PRIORITY=" + std::to_string(number) + "\nSYSLOG_FACILITY=" + std::to_string(facility_ >> 3) +
             "\nSYSLOG_IDENTIFIER=xsd\nSYSLOG_PID=" + process + "\nMESSAGE=";
       return;
   }

@@ -7,6 +7,7 @@
 #include <spdlog/sinks/base_sink.h>
 
 #include <array>
+#include <map>
 #include <memory>
 
 #include <unistd.h>
@@ -80,6 +81,12 @@ std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
   return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n");
 }
 
+/// What stands before a text line in a file.
+void append_prefix(std::string& out, WallTime now, pid_t sender) {
+  append_rfc3339(out, now);
+  out.append(" xsd[").append(std::to_string(sender)).append("] info: ");
+}
+
 struct State {
   Settings settings;
   std::unique_ptr<LogTarget> target;
@@ -88,10 +95,15 @@ struct State {
   std::shared_ptr<TargetSink> sink;
   std::unique_ptr<spdlog::logger> logger;
   std::string records;
+  std::vector<std::pair<std::string, std::string>> outlet_records;  ///< name, lines
+  std::map<std::string, LogOutlet, std::less<>> outlets;
+  std::function<void(const std::string&)> full_hook;
   std::function<void()> backlog_hook;
   bool backlogged = false;
 
   LogTarget& receiver() noexcept { return is_diverted ? *diversion : *target; }
+  /// By which all lines go to another process; nullptr if they are written here.
+  ChannelTarget* channel() noexcept { return is_diverted ? diversion.get() : own_channel_; }
 
   void use(const Settings& next) {
     auto next_sink = std::make_shared<TargetSink>();
@@ -105,6 +117,12 @@ struct State {
   void use(const Settings& next, std::unique_ptr<LogTarget> next_target) {
     use(next);
     target = std::move(next_target);
+    own_channel_ = nullptr;
+  }
+  void use(const Settings& next, std::unique_ptr<ChannelTarget> next_channel) {
+    ChannelTarget* const made = next_channel.get();
+    use(next, std::unique_ptr<LogTarget>(std::move(next_channel)));
+    own_channel_ = made;
   }
 
   void add(Level level, std::string_view text) {
@@ -119,6 +137,64 @@ struct State {
   void write_added(Level level) noexcept {
     sink->write_out(receiver(), level);
     after_write();
+  }
+
+  void write_to(std::string_view outlet, pid_t sender, std::string_view lines) noexcept {
+    if (ChannelTarget* const by = channel()) {
+      by->write_to(outlet, sender, Level::Info, lines);
+    } else {
+      write_here(outlet, sender, Level::Info, lines);
+    }
+    after_write();
+  }
+
+  /// Whatever there is to send them by.
+  void write_here(std::string_view outlet, pid_t sender, Level level, std::string_view lines) noexcept {
+    const auto found = outlet.empty() ? outlets.end() : outlets.find(outlet);
+    if (found == outlets.end() || !found->second.is_open()) return target->write_from(sender, level, lines);
+    const LogOutlet::After after = found->second.write_from(sender, lines);
+    if (!after.warning.empty()) tell(Level::Warning, after.warning);
+    if (after.is_absent) write_bare(sender, lines);
+    if (!after.is_full) return;
+    if (full_hook) {
+      full_hook(found->first);
+    } else {
+      (void)rotate(found->first, found->second);  // it has told why not
+    }
+  }
+
+  /// Records as syslog has them, to the target.
+  void write_bare(pid_t sender, std::string_view lines) noexcept {
+    if (settings.json || is_bare(settings)) return target->write_from(sender, Level::Info, lines);
+    const WallTime now = SystemClock().wall();
+    std::string dated;
+    while (!lines.empty()) {
+      const std::string_view line = lines.substr(0, lines.find('\n') + 1);
+      append_prefix(dated, now, sender);
+      dated += line;
+      lines.remove_prefix(line.size());
+    }
+    target->write_from(sender, Level::Info, dated);
+  }
+
+  bool rotate(const std::string& name, LogOutlet& outlet) noexcept {
+    using Rotated = LogOutlet::Rotated;
+    const Result<Rotated> rotated = outlet.rotate();
+    if (!rotated) {
+      tell(Level::Error, "log " + name + ": cannot be rotated and grows on: " + rotated.error().text());
+    } else if (*rotated != Rotated::No) {
+      tell(Level::Info,
+           "log " + name + ": a new file begins, the old one " +
+               (*rotated == Rotated::Renamed ? "is full and named " + name + ".1" : "was moved away"));
+    }
+    return rotated && *rotated != Rotated::No;
+  }
+
+  /// A message from within a write.
+  void tell(Level level, const std::string& text) noexcept {
+    if (level > settings.level) return;
+    add(level, text);
+    write_added(level);
   }
 
   void after_write() noexcept {
@@ -144,6 +220,7 @@ struct State {
   }
 
  private:
+  ChannelTarget* own_channel_ = nullptr;  ///< the target, in a process that others write for
   std::uint64_t lost_ = 0;
   int lost_reason_ = 0;
 };
@@ -271,25 +348,82 @@ void end_diversion(int other_end) noexcept {
   const std::unique_ptr<ChannelTarget> diversion = std::move(log.diversion);
   log.is_diverted = false;
   write_rest(other_end);
-  diversion->empty_into(*log.target);
+  diversion->empty_into([&](std::string_view outlet, pid_t sender, Level level, std::string_view lines) {
+    log.write_here(outlet, sender, level, lines);
+  });
   log.after_write();
 }
 
 void write_rest(int receiving_end) noexcept {
   State& log = state();
   LineReceiver receiver;
-  const auto take = [&](pid_t sender, Level level, std::string_view lines) {
-    log.target->write_from(sender, level, lines);
+  const auto take = [&](std::string_view outlet, pid_t sender, Level level, std::string_view lines) {
+    log.write_here(outlet, sender, level, lines);
   };
   constexpr int kMost = 65536;  // more than a socket holds
   (void)receiver.receive(receiving_end, kMost, take);
   log.after_write();
 }
 
-void forward(pid_t sender, Level level, std::string_view lines) noexcept {
+void forward(std::string_view outlet, pid_t sender, Level level, std::string_view lines) noexcept {
   flush();
+  if (!outlet.empty()) return state().write_to(outlet, sender, lines);
   state().receiver().write_from(sender, level, lines);
   state().after_write();
+}
+
+Status open_outlet(const std::string& name, const OutletSettings& settings) {
+  flush();
+  LogOutlet& outlet = state().outlets.try_emplace(name, settings).first->second;
+  outlet.set(settings);
+  return outlet.open();
+}
+
+void close_outlet(const std::string& name) noexcept {
+  flush();
+  state().outlets.erase(name);
+}
+
+bool has_outlet(std::string_view name) noexcept {
+  return state().outlets.contains(name);
+}
+
+std::vector<std::string> outlet_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, outlet] : state().outlets) {
+    if (outlet.is_open()) names.push_back(name);
+  }
+  return names;
+}
+
+bool rotate_outlet(const std::string& name) noexcept {
+  flush();
+  const auto found = state().outlets.find(name);
+  return found != state().outlets.end() && state().rotate(name, found->second);
+}
+
+std::string describe_outlet(const std::string& name) {
+  std::string description;
+  state().outlets.at(name).put_parts(description);
+  return description;
+}
+
+int outlet_descriptor(const std::string& name) noexcept {
+  const auto found = state().outlets.find(name);
+  return found == state().outlets.end() ? -1 : found->second.descriptor();
+}
+
+Status adopt_outlet(const std::string& name, std::string_view description, UniqueFd fd) {
+  WireReader reader(description);
+  auto outlet = LogOutlet::restore(reader, std::move(fd));
+  if (!outlet) return std::move(outlet.error());
+  if (!reader.is_complete()) return Error("an outlet of the log that makes no sense");
+  state().outlets.insert_or_assign(name, std::move(*outlet));
+  return {};
+}
+
+void on_full_outlet(std::function<void(const std::string&)> hook) {
+  state().full_hook = std::move(hook);
 }
 
 void add_dropped(std::uint64_t count, int number) noexcept {
@@ -322,12 +456,20 @@ void messages(Level level, std::span<const std::string> texts) noexcept {
   state().write_added(level);
 }
 
-std::string& records() noexcept {
-  return state().records;
+std::string& records(std::string_view outlet) {
+  State& log = state();
+  if (outlet.empty()) return log.records;
+  for (auto& [name, lines] : log.outlet_records) {
+    if (name == outlet) return lines;
+  }
+  return log.outlet_records.emplace_back(outlet, std::string()).second;
 }
 
 void begin_text_record(std::string& out, WallTime now) {
-  if (is_bare(state().settings)) return;
+  if (!is_bare(state().settings)) begin_dated_record(out, now);
+}
+
+void begin_dated_record(std::string& out, WallTime now) {
   static const std::string kProcess = " xsd[" + std::to_string(getpid()) + "] info: ";
   append_rfc3339(out, now);
   out += kProcess;
@@ -335,12 +477,17 @@ void begin_text_record(std::string& out, WallTime now) {
 
 void flush() noexcept {
   State& log = state();
-  if (log.records.empty()) return;
-  constexpr std::size_t kKeptCapacity = 65536;
-  log.receiver().write(Level::Info, log.records);
-  log.records.clear();
-  if (log.records.capacity() > kKeptCapacity) log.records.shrink_to_fit();
-  log.after_write();
+  if (!log.records.empty()) {
+    constexpr std::size_t kKeptCapacity = 65536;
+    log.receiver().write(Level::Info, log.records);
+    log.records.clear();
+    if (log.records.capacity() > kKeptCapacity) log.records.shrink_to_fit();
+    log.after_write();
+  }
+  if (log.outlet_records.empty()) return;
+  for (const auto& [name, lines] : std::exchange(log.outlet_records, {})) {
+    if (!lines.empty()) log.write_to(name, getpid(), lines);
+  }
 }
 
 void on_backlog(std::function<void()> hook) {

@@ -9,6 +9,10 @@
 // worker always, those of the master while there is a logger, which is given the target and `adopt`s it.
 // Records and messages keep their order there, too.
 //
+// The records of some services go to outlets instead (log_outlet.h), known by their names. Who makes records
+// gives the name; the process that writes has the outlet, opened by itself or handed over. Where it has none
+// that is open they go to the log.
+//
 // Text lines:  2026-11-22T02:33:12.123Z xsd[812] info: echo: start ...      (syslog, journal and udp:
 // only what follows the level) JSON lines:  {"ts":"...","level":"info","pid":812,"message":"..."} (records
 // have their own keys)
@@ -19,10 +23,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "xsd/base/clock.h"
+#include "xsd/base/log_outlet.h"
 #include "xsd/base/log_target.h"
 #include "xsd/base/result.h"
 
@@ -73,10 +79,28 @@ void end_diversion(int other_end) noexcept;
 /// What is left in a pair that nobody else reads any more goes to the target.
 void write_rest(int receiving_end) noexcept;
 
-/// Finished lines of another process.
-void forward(pid_t sender, Level level, std::string_view lines) noexcept;
+/// Finished lines of another process, for an outlet if there is a name.
+void forward(std::string_view outlet, pid_t sender, Level level, std::string_view lines) noexcept;
 /// Lines that were lost on their way here; told in a line.
 void add_dropped(std::uint64_t count, int number) noexcept;
+
+/// Makes the outlet known, and opens it, anew if it was open. On failure it stays as it was.
+Status open_outlet(const std::string& name, const OutletSettings& settings);
+/// Its records go to the log from now on.
+void close_outlet(const std::string& name) noexcept;
+bool has_outlet(std::string_view name) noexcept;
+/// Of those that are open.
+std::vector<std::string> outlet_names();
+/// Begins a new file if the one that is there is full; a line tells of it, or of why it could not be done.
+/// True: it did.
+bool rotate_outlet(const std::string& name) noexcept;
+/// The outlet as bytes, and its descriptor (borrowed); it is open.
+std::string describe_outlet(const std::string& name);
+int outlet_descriptor(const std::string& name) noexcept;
+/// Over there: from now on its lines are written here.
+Status adopt_outlet(const std::string& name, std::string_view description, UniqueFd fd);
+/// Called when a file is full that this process has not opened itself; without a hook it is rotated here.
+void on_full_outlet(std::function<void(const std::string& name)> hook);
 
 bool enabled(Level level) noexcept;
 bool is_json() noexcept;
@@ -104,10 +128,13 @@ void debug(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(Level::Debug)) message(Level::Debug, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// The buffer of records of this turn. Append whole lines; in text form begin each with `begin_text_record`.
-std::string& records() noexcept;
+/// The buffer of records of this turn, for an outlet if there is a name. Append whole lines before anything
+/// else is asked of the log; in text form begin each with `begin_text_record`.
+std::string& records(std::string_view outlet = {});
 /// What stands before a record's own text, for the target in use.
 void begin_text_record(std::string& out, WallTime now);
+/// The same for a file, whatever the target is.
+void begin_dated_record(std::string& out, WallTime now);
 /// Writes the collected records.
 void flush() noexcept;
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kLongestRule = 4096;
+constexpr std::size_t kLongestPath = 4096;
 constexpr std::size_t kSmallestEndpoint = 9;
 constexpr std::size_t kSmallestMuxTarget = 2 * sizeof(std::uint32_t) + 1;
 
@@ -89,6 +90,23 @@ ClientFiles::Text get_file(WireReader& in, std::size_t longest, const ClientFile
   return known != nullptr && *known == text ? known : std::make_shared<const std::string>(text);
 }
 
+// Where the records go; how long a file may get is not the worker's business.
+void put_log(std::string& out, const ServiceLog& log) {
+  put_number(out, log.target);
+  put_number(out, static_cast<std::int32_t>(log.facility));
+  put_number(out, static_cast<std::int32_t>(log.level));
+  put_text(out, log.path);
+}
+
+void get_log(WireReader& in, Rare<ServiceLog>& out) {
+  ServiceLog log;
+  log.target = in.choice(ServiceLog::Target::File);
+  log.facility = in.get<std::int32_t>();
+  log.level = in.get<std::int32_t>();
+  log.path = in.text(kLongestPath);
+  if (log != ServiceLog()) out.edit() = std::move(log);
+}
+
 }  // namespace
 
 std::string encode_definition(const ServiceDefinition& definition, const Resolution& resolution) {
@@ -122,6 +140,7 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, static_cast<std::int64_t>(definition.stop_timeout.count()));
   put_number(out, definition.log_on_success);
   put_number(out, definition.log_on_failure);
+  put_log(out, *definition.log);
   put_settings(out, definition.settings);
   put_number(out, static_cast<std::uint32_t>(definition.programs.size()));
   for (const DeclaredProgram& program : definition.programs)
@@ -180,6 +199,7 @@ std::optional<WiredDefinition> decode_definition(std::string_view bytes, const C
   definition->stop_timeout = Duration(in.get<std::int64_t>());
   definition->log_on_success = in.get<unsigned>();
   definition->log_on_failure = in.get<unsigned>();
+  get_log(in, definition->log);
   definition->settings = get_settings(in);
   definition->programs.resize(in.count(sizeof(std::uint32_t)));
   for (DeclaredProgram& program : definition->programs)

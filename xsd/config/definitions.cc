@@ -16,6 +16,18 @@ bool operator==(const SettingsNode& a, const SettingsNode& b) noexcept {
   return a.kind == b.kind && a.scalar == b.scalar && a.items == b.items && a.members == b.members;
 }
 
+std::string ServiceLog::place() const {
+  switch (target) {
+    case Target::Daemon:
+      break;
+    case Target::Syslog:
+      return "syslog:" + std::to_string(facility) + ":" + std::to_string(level);
+    case Target::File:
+      return path;
+  }
+  return {};
+}
+
 const DeclaredProgram* ServiceDefinition::find_program(std::string_view name) const noexcept {
   const auto found = std::find_if(programs.begin(), programs.end(),
                                   [name](const DeclaredProgram& program) { return program.name == name; });

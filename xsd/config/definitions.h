@@ -89,6 +89,7 @@ enum LogFields : unsigned {
   kLogDuration = 16,
   kLogTraffic = 32,
   kLogAttempt = 64,
+  kLogUsage = 128,
 };
 
 /// As a soft limit: what the hard one of the daemon is when the program starts.
@@ -185,8 +186,10 @@ struct ServiceLog {
   int facility = 0;                ///< of Syslog: LOG_DAEMON and the like
   int level = 0;                   ///< of Syslog: LOG_INFO and the like
   std::string path{};              ///< of File
-  std::uint64_t soft_limit = 0;    ///< of File, bytes: from here on a warning; 0: none
-  std::uint64_t hard_limit = 0;    ///< of File, bytes: here the file is rotated; 0: none
+  std::uint64_t soft_limit = 0;    ///< of File, bytes: a warning when it is reached; 0: none
+  std::uint64_t hard_limit = 0;    ///< of File, bytes: the file is rotated; 0: at soft_limit
+  /// A name for where it is, whatever the limits: the path, or the two numbers of Syslog; empty: Daemon.
+  std::string place() const;
   friend bool operator==(const ServiceLog&, const ServiceLog&) = default;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Encoders: one function for each kind of value, a field of a definition to YAML on one line that decodes to
-// the same. The settings table names them; defined in dump.cc. nullopt: nothing to write, the default is
-// "none".
+// the same. The settings table names them; defined in dump.cc, some beside their decoders. nullopt: nothing
+// to write, the default is "none".
 #pragma once
 
 #include <optional>
@@ -54,6 +54,7 @@ Encoded access_times(const ServiceDefinition& definition);
 Encoded timezone(const ServiceDefinition& definition);
 Encoded max_load(const ServiceDefinition& definition);
 Encoded deny_time(const ServiceDefinition& definition);
+Encoded log_type(const ServiceDefinition& definition);
 Encoded workers(const DaemonSettings& daemon);
 Encoded log_target(const DaemonSettings& daemon);
 Encoded log_level(const DaemonSettings& daemon);

@@ -173,7 +173,8 @@ constexpr SettingsRow kRows[] = {
 #undef XSD_LIMIT
 
     // What is recorded.
-    now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION and, of plugin services, TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
+    now("log_type", kBoth, kAll, {"daemon, {syslog: FACILITY, level: LEVEL} or {file: PATH, soft_limit: SIZE, hard_limit: SIZE}", "daemon", "where the records of the service go: to the daemon's log, to syslog with a facility and level of their own, or to a file, which becomes PATH.1 when it is as large as the hard limit, or the soft one if there is no other; also as xinetd writes it, [SYSLOG, FACILITY, LEVEL] and [FILE, PATH, SOFT, HARD]", "{file: /var/log/ftp.log, hard_limit: 10M}"}, de::log_type, en::log_type),
+    now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION, of programs USAGE (processor time and memory) and, of plugin services, TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
     now("log_on_failure", kBoth, kAll, {"list of words", "[HOST, ATTEMPT]", "what the records of refused connections say: HOST ATTEMPT; an empty list switches them off", "[HOST]"}, de::word_set_field<&S::log_on_failure, kFailureWords>, en::word_set_field<&S::log_on_failure, kFailureWords>, kList),
 
     // Which services run.
@@ -185,7 +186,6 @@ constexpr SettingsRow kRows[] = {
     later("libwrap", kOwn, {"name", "", "the name of the service in hosts.allow", "in.fingerd"}),
     later("min_rate", kBoth, {"bytes a second", "", "a slower client is closed", "100"}),
     later("pacing_rate", kBoth, {"bytes a second", "", "upper bound for one connection", "1M"}),
-    later("log_type", kBoth, {"target", "", "where the records of the service go", "syslog"}),
     later("tty", kOwn, {"boolean", "false", "the program gets a pseudo-terminal", "true"}),
 
     never("rpc_version", "versions of an RPC service", "services of the RPC port mapper are not supported"),

@@ -112,8 +112,9 @@ inline constexpr Word kTypeWords[] = {
     {"RPC", 0, Availability::Never, "services of the RPC port mapper are not supported"},
 };
 inline constexpr Word kSuccessWords[] = {
-    {"PID", kLogPid},   {"HOST", kLogHost},         {"USERID", 0, Availability::Later},
-    {"EXIT", kLogExit}, {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
+    {"PID", kLogPid},     {"HOST", kLogHost},         {"USERID", 0, Availability::Later},
+    {"EXIT", kLogExit},   {"DURATION", kLogDuration}, {"TRAFFIC", kLogTraffic},
+    {"USAGE", kLogUsage},
 };
 inline constexpr Word kFailureWords[] = {
     {"HOST", kLogHost}, {"USERID", 0, Availability::Later}, {"ATTEMPT", kLogAttempt}};
@@ -252,6 +253,7 @@ template <std::string Banners::*Which>
 void banner(DecodeInput& in, const YamlNode& value) {
   banner_path(in, value, Which);
 }
+void log_type(DecodeInput& in, const YamlNode& value);
 void enabled(DecodeInput& in, const YamlNode& value);
 void disabled(DecodeInput& in, const YamlNode& value);
 void workers(DecodeInput& in, const YamlNode& value);

@@ -134,6 +134,7 @@ void Daemon::prepare_roles() {
   logger_ = std::make_unique<logger::LoggerProcess>(*loop_, context_->children, context_->roles, *user);
   manager_->use_workers(std::move(*user));
   context_->logger = logger_.get();
+  service_logs_->use_logger(logger_.get());
 }
 
 void Daemon::adjust_roles(const config::DaemonSettings& next) {
@@ -175,7 +176,9 @@ Status Daemon::make_loop() {
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
+  context_->children.count_memory_kills();
   inherits_orphans_ = inherits_orphans();
+  service_logs_ = std::make_unique<ServiceLogs>(*loop_);
   manager_ = std::make_unique<manager::ServiceManager>(
       *context_, loader_, plugins_,
       manager::ServiceManager::Hooks{
@@ -242,13 +245,17 @@ void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) con
 void Daemon::on_settings(const config::Snapshot& snapshot) {
   const config::DaemonSettings& next = snapshot.daemon;
   if (context_ && manager_->generation() > 0) {
-    if (next.log != settings_.log) reopen_log(next.log);
+    if (next.log != settings_.log) {
+      reopen_log(next.log);
+      manager_->on_log_change();
+    }
     adjust_roles(next);
     if (next.pid_file != settings_.pid_file && !options_.pid_file)
       log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
   }
   settings_ = next;
+  service_logs_->take(snapshot, manager_->log_places());
   watch_folders(snapshot);
 }
 
@@ -277,6 +284,7 @@ void Daemon::on_signal(int number) {
     case SIGHUP:
       // Also when the configuration turns out to be faulty: this is how logs are rotated.
       reopen_log(settings_.log);
+      service_logs_->reopen();
       manager_->request_reload();
       break;
     case SIGTERM:

@@ -45,6 +45,14 @@ struct Source {
   reactor::Watch watch;
 };
 
+/// Lines for an outlet that is not known: the message that brings it may wait in the channel.
+struct Stray {
+  std::string outlet;
+  pid_t sender;
+  log::Level level;
+  std::string lines;
+};
+
 /// The reading end of a pipe.
 struct Pipe {
   UniqueFd fd;
@@ -59,10 +67,19 @@ class Logger {
                [this] {
                  if (!log::flush_backlog()) retry_.arm(kBacklogRetry);
                }),
-        tell_of_bad_(loop, [this] { log::add_dropped(std::exchange(bad_, 0), EBADMSG); }) {
+        tell_of_bad_(loop, [this] { log::add_dropped(std::exchange(bad_, 0), EBADMSG); }),
+        settle_(loop, [this] {
+          channel_->receive_rest();
+          write_strays();
+        }) {
     log::on_backlog([this] { retry_.arm(kBacklogRetry); });
+    log::on_full_outlet(
+        [this](const std::string& name) { channel_->send(encode({.say = Say::FullOutlet, .name = name})); });
   }
-  ~Logger() { log::on_backlog(nullptr); }
+  ~Logger() {
+    log::on_backlog(nullptr);
+    log::on_full_outlet(nullptr);
+  }
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 
@@ -73,6 +90,10 @@ class Logger {
 
   void on_message(std::string_view bytes, std::vector<UniqueFd> fds);
   void set_target(const Message& message, UniqueFd fd);
+  void add_outlet(const Message& message, UniqueFd fd);
+  void take(std::string_view outlet, pid_t sender, log::Level level, std::string_view lines);
+  /// To their outlet, if it is known by now; else to the log. `only`: those of that outlet.
+  void write_strays(std::string_view only = {});
   void add_source(FeedId id, UniqueFd fd);
   void add_pipe(Message message, UniqueFd fd);
   void remove(FeedId id);
@@ -87,6 +108,8 @@ class Logger {
   std::unordered_map<FeedId, Pipe> pipes_;
   reactor::Timer retry_;
   reactor::Timer tell_of_bad_;
+  std::vector<Stray> strays_;
+  reactor::Timer settle_;
   bool is_ready_ = false;
   int status_ = 0;
   std::unique_ptr<process::Channel> channel_;
@@ -106,6 +129,7 @@ int Logger::run(UniqueFd channel) {
   loop_.run();
   for (auto& [id, source] : sources_)
     (void)receive(*source, kMessagesAtEnd);
+  write_strays();
   for (auto& [id, pipe] : pipes_)
     pipe.reader->finish();
   log::add_dropped(bad_, EBADMSG);
@@ -121,6 +145,10 @@ void Logger::on_message(std::string_view bytes, std::vector<UniqueFd> fds) {
   switch (message->say) {
     case Say::Target:
       return set_target(*message, std::move(fd));
+    case Say::AddOutlet:
+      return add_outlet(*message, std::move(fd));
+    case Say::RemoveOutlet:
+      return log::close_outlet(message->name);
     case Say::AddLines:
       return add_source(message->id, std::move(fd));
     case Say::AddPipe:
@@ -128,6 +156,7 @@ void Logger::on_message(std::string_view bytes, std::vector<UniqueFd> fds) {
     case Say::Remove:
       return remove(message->id);
     case Say::Ready:
+    case Say::FullOutlet:
     case Say::Failed:
       break;
   }
@@ -147,6 +176,30 @@ void Logger::set_target(const Message& message, UniqueFd fd) {
   if (Status status = log::adopt(message.text, std::move(fd)); !status) return give_up(status.error().text());
   if (std::exchange(is_ready_, true)) return;
   channel_->send(encode({.say = Say::Ready}));
+}
+
+void Logger::add_outlet(const Message& message, UniqueFd fd) {
+  if (Status status = log::adopt_outlet(message.name, message.text, std::move(fd)); !status)
+    return give_up(status.error().text());
+  write_strays(message.name);  // before what comes now
+}
+
+void Logger::take(std::string_view outlet, pid_t sender, log::Level level, std::string_view lines) {
+  if (outlet.empty() || log::has_outlet(outlet)) return log::forward(outlet, sender, level, lines);
+  strays_.push_back({std::string(outlet), sender, level, std::string(lines)});
+  if (!settle_.armed()) settle_.arm(Duration::zero());
+}
+
+void Logger::write_strays(std::string_view only) {
+  std::vector<Stray> others;
+  for (Stray& stray : std::exchange(strays_, {})) {
+    if (only.empty() || stray.outlet == only) {
+      log::forward(stray.outlet, stray.sender, stray.level, stray.lines);
+    } else {
+      others.push_back(std::move(stray));
+    }
+  }
+  strays_ = std::move(others);
 }
 
 void Logger::add_source(FeedId id, UniqueFd fd) {
@@ -193,7 +246,10 @@ void Logger::on_ready(FeedId id) {
 }
 
 log::LineReceiver::State Logger::receive(Source& source, int most) {
-  const auto state = receiver_.receive(source.fd.get(), most, &log::forward);
+  const auto state =
+      receiver_.receive(source.fd.get(), most,
+                        [this](std::string_view outlet, pid_t sender, log::Level level,
+                               std::string_view lines) { take(outlet, sender, level, lines); });
   const std::uint64_t count = receiver_.take_count();
   source.came = count > 0;
   source.received += count;

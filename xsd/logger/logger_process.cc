@@ -99,6 +99,8 @@ Status LoggerProcess::launch() {
   started_ = loop_.now();
   why_.clear();
   on_target();
+  for (const std::string& name : log::outlet_names())
+    on_outlet(name);
   for (const auto& [id, feed] : feeds_)
     hand_over(*feed);
   log::divert(std::move(*sending_end));
@@ -118,6 +120,14 @@ void LoggerProcess::on_target() {
                          .count = log::diverted_messages(),
                          .text = log::describe_target()}),
                  std::span(&fd, fd < 0 ? 0U : 1U));
+}
+
+void LoggerProcess::on_outlet(const std::string& name) {
+  if (!channel_) return;
+  const int fd = log::outlet_descriptor(name);
+  if (fd < 0) return channel_->send(encode({.say = Say::RemoveOutlet, .name = name}));
+  channel_->send(encode({.say = Say::AddOutlet, .text = log::describe_outlet(name), .name = name}),
+                 std::span(&fd, 1U));
 }
 
 bool LoggerProcess::add(Feed& feed) {
@@ -152,6 +162,8 @@ void LoggerProcess::hand_over(Feed& feed) {
 void LoggerProcess::on_message(std::string_view bytes) {
   const auto message = decode(bytes);
   if (message && message->say == Say::Failed) why_ = ": " + message->text;
+  if (message && message->say == Say::FullOutlet && log::rotate_outlet(message->name))
+    on_outlet(message->name);
   if (!message || message->say != Say::Ready) return;
   if (std::exchange(is_missed_, false)) log::info("logger: it runs again");
 }

@@ -42,6 +42,8 @@ class LoggerProcess {
   void start();
   /// The log was opened anew: the logger gets the new target.
   void on_target();
+  /// The outlet of that name was opened, anew too, or closed.
+  void on_outlet(const std::string& name);
   /// Of those that are started from now on.
   void set_user(std::optional<process::Credentials> user) { user_ = std::move(user); }
   /// The process that runs, 0 if there is none.

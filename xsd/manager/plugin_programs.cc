@@ -139,6 +139,8 @@ void PluginPrograms::tell_failures() {
 }
 
 void PluginPrograms::on_exit(Program& program, const reactor::ChildExit& exit) {
+  if (exit.for_memory)
+    log::warning("{}: the program {} was killed for want of memory", program.definition->id, exit.pid);
   service::ManagedService* const service = std::exchange(program.service, nullptr);
   if (service == nullptr) return;
   service->program_ended(program.id, 0, exit.signalled ? 0 : exit.code, exit.signalled ? exit.code : 0);

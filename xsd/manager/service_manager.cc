@@ -116,6 +116,16 @@ void ServiceManager::on_log_change() {
   if (workers_) workers_->set_log();
 }
 
+std::set<std::string> ServiceManager::log_places() const {
+  std::set<std::string> places;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.service) places.insert(entry.service->definition().log->place());
+  }
+  for (const auto& service : retired_)
+    places.insert(service->definition().log->place());
+  return places;
+}
+
 bool ServiceManager::is_waiting() const noexcept {
   return phase_ == Phase::Settling || (phase_ == Phase::Preparing && transition_->is_waiting());
 }

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,8 @@ class ServiceManager {
   void end_workers();
 
   std::vector<ServiceStatus> status() const;
+  /// Where the records of the services at work go (ServiceLog::place), those on their way out included.
+  std::set<std::string> log_places() const;
   /// Services that listen.
   std::size_t serving() const noexcept;
   /// True if there are services that were ready to listen and not one of them got its sockets.

@@ -125,7 +125,7 @@ void append_start(std::string& out, const RecordStyle& style, unsigned fields, c
 
 void append_end(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject,
                 const RecordOutcome& outcome) {
-  const unsigned wanted = config::kLogExit | config::kLogDuration | config::kLogTraffic;
+  const unsigned wanted = config::kLogExit | config::kLogDuration | config::kLogTraffic | config::kLogUsage;
   if (outcome.error.empty() ? (fields & wanted) == 0 : fields == 0) return;
   Line line(out, style, "end", subject);
   append_subject(line, style, fields, subject);
@@ -134,12 +134,17 @@ void append_end(std::string& out, const RecordStyle& style, unsigned fields, con
     if (outcome.exit) line.number("exit", *outcome.exit);
     if (outcome.signal) line.number("signal", *outcome.signal);
     if (outcome.reason) line.word("reason", reason_word(*outcome.reason));
+    if (outcome.for_memory) line.word("cause", "memory");
   }
   if (style.json || (fields & config::kLogDuration) != 0)
     line.number("duration_ms", milliseconds(outcome.duration));
   if (outcome.counted && (style.json || (fields & config::kLogTraffic) != 0)) {
     line.number("bytes_in", outcome.bytes_in);
     line.number("bytes_out", outcome.bytes_out);
+  }
+  if (outcome.cpu && (style.json || (fields & config::kLogUsage) != 0)) {
+    line.number("cpu_ms", milliseconds(*outcome.cpu));
+    if (outcome.peak_kib > 0) line.number("peak_kib", outcome.peak_kib);
   }
   line.finish();
 }

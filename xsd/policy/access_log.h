@@ -47,12 +47,15 @@ struct RecordSubject {
 struct RecordOutcome {
   std::optional<int> exit = std::nullopt;
   std::optional<int> signal = std::nullopt;
+  bool for_memory = false;  ///< the signal came from the kernel, for want of memory
   std::string_view error = {};
   std::optional<Reason> reason = std::nullopt;  ///< why it was ended before its time
   Duration duration{};
   bool counted = false;  ///< bytes_in and bytes_out are known
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::optional<Duration> cpu = std::nullopt;  ///< of a program
+  std::uint64_t peak_kib = 0;                  ///< the most memory that it had at a time; 0: not known
 };
 
 /// Where and how lines are written.
@@ -64,8 +67,8 @@ struct RecordStyle {
 };
 
 /// Each appends one line, or nothing if `fields` (config::LogFields of log_on_success, for refuse of
-/// log_on_failure) does not ask for that record: a start needs pid, host or userid, an end exit, duration or
-/// traffic; an end with an error and a refuse any field.
+/// log_on_failure) does not ask for that record: a start needs pid, host or userid, an end exit, duration,
+/// traffic or usage; an end with an error and a refuse any field.
 void append_start(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject);
 void append_end(std::string& out, const RecordStyle& style, unsigned fields, const RecordSubject& subject,
                 const RecordOutcome& outcome);

@@ -9,6 +9,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,13 +30,25 @@ constexpr int kEnded = WEXITED | WNOHANG | __WALL;
 
 enum class Ending { Running, Ended, Unknown };
 
-Ending wait_for(int pidfd, int flags, siginfo_t& info) noexcept {
+// The system call tells what that one child has used, which the function of the library does not.
+Ending wait_for(int pidfd, int flags, siginfo_t& info, rusage& used) noexcept {
   info = {};
-  if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, kEnded | flags) != 0) {
+  used = {};
+  if (syscall(SYS_waitid, P_PIDFD, pidfd, &info, kEnded | flags, &used) != 0) {
     // ECHILD: the status is lost (SIGCHLD ignored, or somebody else waited); the child is gone all the same.
     return errno == ECHILD ? Ending::Unknown : Ending::Running;
   }
   return info.si_pid != 0 ? Ending::Ended : Ending::Running;
+}
+
+Duration to_duration(const timeval& time) noexcept {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+// Grows, if at all.
+std::uint64_t find_own_peak_kib() noexcept {
+  rusage own{};
+  return getrusage(RUSAGE_SELF, &own) == 0 ? static_cast<std::uint64_t>(own.ru_maxrss) : 0;
 }
 
 ChildExit to_exit(pid_t pid, Ending ending, const siginfo_t& info) noexcept {
@@ -80,7 +95,8 @@ std::string ChildExit::text() const {
   if (!signalled) return "ended with status " + std::to_string(code);
   const char* const name = sigabbrev_np(code);
   return "ended by signal " + std::to_string(code) +
-         (name == nullptr ? std::string() : " (" + std::string(name) + ")");
+         (name == nullptr ? std::string() : " (" + std::string(name) + ")") +
+         (for_memory ? " for want of memory" : "");
 }
 
 struct ChildWatch::State {
@@ -88,7 +104,8 @@ struct ChildWatch::State {
   ChildWatch* handle;  // null once the ChildWatch was destroyed
   pid_t pid;
   bool hold = false;
-  bool ended = false;  // reported and held: a zombie
+  bool ended = false;       // reported and held: a zombie
+  bool was_killed = false;  // by us
   ChildWatcher::Handler handler;
   UniqueFd pidfd;
   Watch watch;
@@ -117,11 +134,13 @@ pid_t ChildWatch::pid() const noexcept {
 
 bool ChildWatch::signal(int number) const noexcept {
   if (state_ == nullptr || state_->ended) return false;
+  if (number == SIGKILL) state_->was_killed = true;
   return pidfd_send_signal(state_->pidfd.get(), number, nullptr, 0) == 0;
 }
 
 bool ChildWatch::signal_group(int number) const noexcept {
   if (state_ == nullptr) return false;
+  if (number == SIGKILL) state_->was_killed = true;
   if (pidfd_send_signal(state_->pidfd.get(), number, nullptr, kSignalProcessGroup) == 0) return true;
   // An older kernel does not know the flag. The number is safe to use, for it stays taken until the child is
   // reaped.
@@ -179,8 +198,12 @@ void ChildWatcher::on_ready(pid_t pid) noexcept {
   if (found == children_.end()) return;
   ChildWatch::State& state = *found->second;
   siginfo_t info;
-  const Ending ending = wait_for(state.pidfd.get(), state.hold ? WNOWAIT : 0, info);
+  rusage used;
+  const Ending ending = wait_for(state.pidfd.get(), state.hold ? WNOWAIT : 0, info, used);
   if (ending == Ending::Running) return;
+  ChildExit exit = to_exit(pid, ending, info);
+  exit.usage = {to_duration(used.ru_utime) + to_duration(used.ru_stime), peak_beyond_ours(used.ru_maxrss)};
+  exit.for_memory = exit.signalled && exit.code == SIGKILL && !state.was_killed && memory_kills_.take();
   // The handler may destroy the ChildWatch and even this watcher: nothing of either is touched after it.
   const Handler handler = std::move(state.handler);
   std::unique_ptr<ChildWatch::State> ended;
@@ -192,15 +215,25 @@ void ChildWatcher::on_ready(pid_t pid) noexcept {
     ended = std::move(found->second);
     children_.erase(found);
   }
-  if (handler) handler(to_exit(pid, ending, info));
+  if (handler) handler(exit);
+}
+
+std::uint64_t ChildWatcher::peak_beyond_ours(long kib) noexcept {
+  const auto peak = static_cast<std::uint64_t>(kib);
+  // The kernel counts pages for each processor and adds them up roughly, so one and the same peak may be told
+  // differently.
+  const auto is_beyond = [&] { return peak > own_peak_kib_ + own_peak_kib_ / 4; };
+  if (is_beyond()) own_peak_kib_ = find_own_peak_kib();
+  return is_beyond() ? peak : 0;
 }
 
 void ChildWatcher::release(ChildWatch::State& state) noexcept {
   state.hold = false;
   if (!state.ended) return;
   siginfo_t info;
+  rusage used;
   // It has ended and is ours, so this reaps it; and if somebody else did, that is as good.
-  (void)wait_for(state.pidfd.get(), 0, info);
+  (void)wait_for(state.pidfd.get(), 0, info, used);
   if (state.handle != nullptr) state.handle->state_ = nullptr;
   children_.erase(state.pid);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,19 +20,31 @@
 
 #include <sys/types.h>
 
+#include "xsd/base/clock.h"
 #include "xsd/base/result.h"
 #include "xsd/base/unique_fd.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/reactor/memory_kills.h"
 
 namespace xsd::reactor {
+
+/// What a child has used, together with those of its own children that it has waited for.
+struct ChildUsage {
+  Duration cpu{};
+  /// The most memory at a time. 0: not known, for it was not clearly more than this process itself has ever
+  /// had: the kernel counts in what a process was before its exec, and that was us.
+  std::uint64_t peak_kib = 0;
+};
 
 /// How a child ended.
 struct ChildExit {
   pid_t pid = 0;
   bool signalled = false;  ///< ended by a signal
   int code = 0;            ///< exit status 0-255, or the signal's number; -1 if somebody else took the status
+  ChildUsage usage{};      ///< nothing if somebody else took the status
+  bool for_memory = false;  ///< the kernel killed it for want of memory, as far as that can be known
 
-  /// "ended by signal 9 (KILL)" or "ended with status 1".
+  /// "ended by signal 9 (KILL)" or "ended with status 1"; with "for want of memory".
   std::string text() const;
 };
 
@@ -93,6 +106,9 @@ class ChildWatcher {
   /// read from /proc; without that they wait for a later call.
   std::size_t reap_strangers(std::size_t most = kStrangersATurn) noexcept;
 
+  /// From now on it is told of those who are killed for want of memory.
+  void count_memory_kills() { memory_kills_ = MemoryKills::of_own_group(); }
+
   std::size_t size() const noexcept { return children_.size(); }
 
  private:
@@ -100,9 +116,12 @@ class ChildWatcher {
   void on_ready(pid_t pid) noexcept;
   void release(ChildWatch::State& state) noexcept;
   void abandon(ChildWatch::State& state) noexcept;
+  std::uint64_t peak_beyond_ours(long kib) noexcept;
   std::size_t reap_listed(std::size_t most) noexcept;
 
   EventLoop& loop_;
+  std::uint64_t own_peak_kib_ = 0;  ///< as it was found last
+  MemoryKills memory_kills_;
   std::unordered_map<pid_t, std::unique_ptr<ChildWatch::State>> children_;
 };
 

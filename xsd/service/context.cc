@@ -34,30 +34,41 @@ policy::HashSeed draw_hash_seed() noexcept {
           static_cast<std::uint64_t>(getpid())};
 }
 
-policy::RecordStyle RecordLog::style() const {
-  return {.json = log::is_json(), .now = loop_.clock().wall(), .prefix = &log::begin_text_record};
-}
-
-void RecordLog::flush_later() {
-  if (log::records().size() >= kFullBuffer) return log::flush();
+void RecordLog::flush_later(std::size_t size) {
+  if (size >= kFullBuffer) return log::flush();
   if (!flusher_.armed()) flusher_.arm(kCollecting);
 }
 
+template <class Append>
+void RecordLog::add(const config::ServiceDefinition& definition, const Append& append) {
+  using Target = config::ServiceLog::Target;
+  policy::RecordStyle style{.json = log::is_json(), .now = loop_.clock().wall()};
+  const Target target = definition.log->target;
+  if (target != Target::Syslog)
+    style.prefix = target == Target::File ? &log::begin_dated_record : &log::begin_text_record;
+  std::string& out = target == Target::Daemon ? log::records() : log::records(definition.log->place());
+  append(out, style);
+  flush_later(out.size());
+}
+
 void RecordLog::start(const config::ServiceDefinition& definition, const policy::RecordSubject& subject) {
-  policy::append_start(log::records(), style(), definition.log_on_success, subject);
-  flush_later();
+  add(definition, [&](std::string& out, const policy::RecordStyle& style) {
+    policy::append_start(out, style, definition.log_on_success, subject);
+  });
 }
 
 void RecordLog::end(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
                     const policy::RecordOutcome& outcome) {
-  policy::append_end(log::records(), style(), definition.log_on_success, subject, outcome);
-  flush_later();
+  add(definition, [&](std::string& out, const policy::RecordStyle& style) {
+    policy::append_end(out, style, definition.log_on_success, subject, outcome);
+  });
 }
 
 void RecordLog::refuse(const config::ServiceDefinition& definition, const policy::RecordSubject& subject,
                        policy::Reason reason) {
-  policy::append_refuse(log::records(), style(), definition.log_on_failure, subject, reason);
-  flush_later();
+  add(definition, [&](std::string& out, const policy::RecordStyle& style) {
+    policy::append_refuse(out, style, definition.log_on_failure, subject, reason);
+  });
 }
 
 AcceptGate::AcceptGate(reactor::EventLoop& loop) : loop_(loop), timer_(loop, [this] { open(); }) {}

@@ -35,8 +35,8 @@ namespace xsd::service {
 class Listener;
 class PluginRequests;
 
-/// Sends records to the log. A write costs as much as half a short connection, so those of a millisecond or
-/// two leave in one.
+/// Sends records to the log, or where the service has them go (`log_type`). A write costs as much as half a
+/// short connection, so those of a millisecond or two leave in one.
 class RecordLog {
  public:
   explicit RecordLog(reactor::EventLoop& loop) : loop_(loop), flusher_(loop, [] { log::flush(); }) {}
@@ -47,8 +47,10 @@ class RecordLog {
               policy::Reason reason);
 
  private:
-  policy::RecordStyle style() const;
-  void flush_later();
+  /// `append` writes the record.
+  template <class Append>
+  void add(const config::ServiceDefinition& definition, const Append& append);
+  void flush_later(std::size_t size);
 
   reactor::EventLoop& loop_;
   reactor::Timer flusher_;

@@ -283,6 +283,10 @@ void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit)
   policy::RecordOutcome outcome{.duration = context_.loop.now() - instance.started};
   (exit.signalled ? outcome.signal : outcome.exit) = exit.code;
   if (instance.child->timed_out()) outcome.reason = policy::Reason::Timeout;
+  if (exit.code >= 0) outcome.cpu = exit.usage.cpu;
+  outcome.peak_kib = exit.usage.peak_kib;
+  outcome.for_memory = exit.for_memory;
+  if (exit.for_memory) log::warning("{}: the program {} was killed for want of memory", name(), exit.pid);
   context_.records.end(*instance.definition,
                        {.service = instance.definition->id,
                         .connection = instance.id,

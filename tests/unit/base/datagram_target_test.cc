@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 namespace xsd::log {
@@ -101,6 +102,22 @@ TEST_F(DatagramTargetTest, the_receiver_that_takes_nothing_costs_the_lines) {
   }
   EXPECT_EQ(dropped, 1U);
   EXPECT_EQ(number, EAGAIN);
+}
+
+TEST_F(DatagramTargetTest, syslog_can_have_a_facility_and_a_level_of_its_own) {
+  const Receiver receiver(path());
+  auto target = *DatagramTarget::syslog_as(LOG_AUTHPRIV, LOG_NOTICE, path());
+  target->write_from(kSender, Level::Info, "one\n");
+  EXPECT_EQ(receiver.next(), "<85>xsd[4711]: one");
+  std::string parts;
+  target->put_parts(parts);
+  auto descriptor = duplicate_fd(target->descriptor());
+  ASSERT_TRUE(descriptor);
+  WireReader reader(parts);
+  const auto restored = restore_target(reader, std::move(*descriptor));
+  ASSERT_TRUE(restored);
+  (*restored)->write_from(kSender, Level::Error, "two\n");
+  EXPECT_EQ(receiver.next(), "<85>xsd[4711]: two");
 }
 
 TEST_F(DatagramTargetTest, journal_gets_fields) {

@@ -35,22 +35,26 @@ struct Pair {
 class LogChannel : public testing::Test {
  protected:
   LineReceiver::State receive(int most = kMany) {
-    return receiver_.receive(pair_.receiving.get(), most,
-                             [this](pid_t sender, Level level, std::string_view lines) {
-                               got_ += std::to_string(sender) + " " + std::string(level_name(level)) + "\n";
-                               got_ += lines;
-                               lines_ += lines;
-                             });
+    return receiver_.receive(
+        pair_.receiving.get(), most,
+        [this](std::string_view outlet, pid_t sender, Level level, std::string_view lines) {
+          if (!outlet.empty()) got_ += std::string(outlet) + " ";
+          got_ += std::to_string(sender) + " " + std::string(level_name(level)) + "\n";
+          got_ += lines;
+          lines_ += lines;
+        });
   }
   void send_raw(std::string_view message) const {
     ASSERT_EQ(send(pair_.sending.get(), message.data(), message.size(), MSG_DONTWAIT),
               static_cast<ssize_t>(message.size()));
   }
   /// A message as a sender makes it, with these bytes for lines.
-  static std::string message_of(std::string_view lines, char level = 2, std::int32_t sender = kSender) {
+  static std::string message_of(std::string_view lines, char level = 2, std::int32_t sender = kSender,
+                                std::string_view outlet = {}) {
     std::string message(1, level);
     put_number(message, sender);
-    return message.append(lines);
+    put_number(message, static_cast<std::uint16_t>(outlet.size()));
+    return message.append(outlet).append(lines);
   }
 
   Pair pair_;
@@ -69,6 +73,45 @@ TEST_F(LogChannel, lines_arrive_with_their_sender_and_level) {
   EXPECT_EQ(got_, "4711 info\none\ntwo\nthree\n4711 error\nfour\n12 error\nfive\n");
   EXPECT_EQ(receiver_.take_count(), 4U);
   EXPECT_EQ(target.sent(), 4U);
+}
+
+TEST_F(LogChannel, lines_arrive_with_the_name_of_their_outlet) {
+  ChannelTarget target(std::move(pair_.sending));
+  target.write_to("/a", kSender, Level::Info, "one\n");
+  target.write_to("/a", kSender, Level::Info, "two\n");
+  target.write_from(kSender, Level::Info, "three\n");
+  target.write_to("/b", kSender, Level::Info, "four\nfive\n");
+  EXPECT_EQ(receive(), LineReceiver::State::Empty);
+  EXPECT_EQ(got_, "/a 4711 info\none\ntwo\n4711 info\nthree\n/b 4711 info\nfour\nfive\n");
+  EXPECT_EQ(receiver_.take_bad(), 0U);
+}
+
+TEST_F(LogChannel, what_waits_keeps_the_name_of_its_outlet) {
+  ChannelTarget target(std::move(pair_.sending));
+  const std::string line = std::string(1000, 'x') + "\n";
+  int number = 0;
+  while (target.flush())
+    target.write_to("/a", kSender, Level::Info, line);
+  target.write_to("/b", kSender, Level::Info, "last\n");
+  EXPECT_EQ(target.take_dropped(number), 0U);
+  std::string waiting;
+  target.empty_into([&](std::string_view outlet, pid_t, Level, std::string_view lines) {
+    waiting.append(outlet).append(" ").append(lines);
+  });
+  EXPECT_EQ(waiting, "/a " + line + "/b last\n");
+}
+
+TEST_F(LogChannel, many_lines_for_an_outlet_are_sent_in_several_messages) {
+  ChannelTarget target(std::move(pair_.sending));
+  const std::string name = "/" + std::string(kMaxOutletName - 1, 'n');
+  std::string lines;
+  for (int i = 0; i < 1000; ++i)
+    lines += std::string(99, static_cast<char>('a' + i % 26)) + "\n";
+  target.write_to(name, kSender, Level::Info, lines);
+  EXPECT_EQ(receive(), LineReceiver::State::Empty);
+  EXPECT_EQ(lines_, lines);
+  EXPECT_TRUE(got_.starts_with(name + " 4711 info\n"));
+  EXPECT_EQ(receiver_.take_bad(), 0U);
 }
 
 TEST_F(LogChannel, is_read_in_bounded_portions_and_to_its_end) {
@@ -141,7 +184,11 @@ TEST_F(LogChannel, garbage_is_left_out_and_counted) {
   send_raw(message_of("sender\n", 2, 0));
   send_raw(message_of("sender\n", 2, -1));
   EXPECT_EQ(receive(), LineReceiver::State::Empty);
-  EXPECT_EQ(receiver_.take_bad(), 6U);
+  send_raw(message_of("", 2, kSender, "name"));
+  send_raw(message_of("name\n", 2, kSender, std::string(kMaxOutletName + 1, 'x')));
+  send_raw(std::string(message_of("", 2, kSender, "a name")).substr(0, 9));  // it is cut
+  EXPECT_EQ(receive(), LineReceiver::State::Empty);
+  EXPECT_EQ(receiver_.take_bad(), 9U);
   EXPECT_EQ(got_, "");
 }
 
@@ -246,7 +293,7 @@ TEST_F(Diversion, a_target_is_adopted_by_its_description) {
   ASSERT_TRUE(open({.level = Level::Debug}));
   ASSERT_TRUE(adopt(description, std::move(*descriptor)));
   debug("not at this level");
-  forward(kSender, Level::Info, "of another\n");
+  forward({}, kSender, Level::Info, "of another\n");
   add_dropped(3, EBADMSG);
   EXPECT_TRUE(content().starts_with("of another\n"));
   EXPECT_NE(content().find("log: 3 lines were dropped: Bad message\n"), std::string::npos) << content();

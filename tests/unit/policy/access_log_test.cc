@@ -75,6 +75,25 @@ TEST_F(AccessLogTest, writes_only_the_fields_that_were_asked_for) {
             "finger: end conn=7f3a duration_ms=1 bytes_in=7 bytes_out=8\n");
 }
 
+TEST_F(AccessLogTest, tells_what_a_program_has_used_if_that_was_asked_for) {
+  const RecordOutcome outcome{.exit = 0, .duration = 2s, .cpu = 1500ms, .peak_kib = 20480};
+  EXPECT_EQ(end(kDefaultFields, outcome),
+            "finger: end conn=7f3a pid=812 from=192.0.2.7:40122 exit=0 duration_ms=2000\n");
+  EXPECT_EQ(end(config::kLogUsage, outcome), "finger: end conn=7f3a cpu_ms=1500 peak_kib=20480\n");
+  EXPECT_EQ(end(config::kLogUsage, {.exit = 0, .cpu = 3ms}), "finger: end conn=7f3a cpu_ms=3\n");
+  EXPECT_EQ(start(config::kLogUsage), "");
+  style_.json = true;
+  EXPECT_NE(end(kDefaultFields, outcome).find("\"duration_ms\":2000,\"cpu_ms\":1500,\"peak_kib\":20480}\n"),
+            std::string::npos);
+}
+
+TEST_F(AccessLogTest, tells_that_it_was_killed_for_memory) {
+  const RecordOutcome outcome{.signal = 9, .for_memory = true, .duration = 2s};
+  EXPECT_EQ(end(config::kLogExit, outcome), "finger: end conn=7f3a signal=9 cause=memory\n");
+  style_.json = true;
+  EXPECT_NE(end(config::kLogExit, outcome).find("\"signal\":9,\"cause\":\"memory\","), std::string::npos);
+}
+
 TEST_F(AccessLogTest, writes_no_record_that_nobody_asked_for) {
   EXPECT_EQ(start(0), "");
   EXPECT_EQ(start(config::kLogExit), "");

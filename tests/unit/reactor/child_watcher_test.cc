@@ -4,9 +4,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <map>
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -85,6 +88,55 @@ TEST_P(ChildWatcherOn, reports_an_exit_status) {
   EXPECT_EQ(watcher.size(), 0U);
   EXPECT_EQ(loop->watch_count(), 0U);
   EXPECT_TRUE(is_gone(pid));
+}
+
+TEST_P(ChildWatcherOn, reports_what_a_child_has_used) {
+  constexpr std::size_t kMuch = std::size_t{192} * 1024 * 1024;
+  rusage ours{};
+  ASSERT_EQ(getrusage(RUSAGE_SELF, &ours), 0);
+  if (static_cast<std::size_t>(ours.ru_maxrss) * 1024 >= kMuch) GTEST_SKIP() << "this process is too large";
+  const pid_t idle = start([] { return 0; });
+  const pid_t busy = start([] {
+    // In a process of its own, so that the memory is the child's of a child: it counts if it was waited for.
+    const pid_t inner = fork();
+    if (inner == 0) {
+      auto* const much = static_cast<volatile char*>(
+          mmap(nullptr, kMuch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+      for (std::size_t i = 0; i < kMuch; i += 4096)
+        much[i] = 1;
+      timespec cpu{};
+      while (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0 && cpu.tv_sec == 0 &&
+             cpu.tv_nsec < 50'000'000) {
+      }
+      _exit(0);
+    }
+    return waitpid(inner, nullptr, 0) == inner ? 0 : 1;
+  });
+  const ChildWatch first = watch_child(idle);
+  ASSERT_TRUE(turn_until_exits(1));
+  EXPECT_LT(exits[0].usage.cpu, std::chrono::milliseconds(50));
+  EXPECT_EQ(exits[0].usage.peak_kib, 0U) << "not more than ours, so it is not known";
+  const ChildWatch second = watch_child(busy);
+  ASSERT_TRUE(turn_until_exits(2));
+  EXPECT_EQ(exits[1].code, 0);
+  EXPECT_GE(exits[1].usage.cpu, std::chrono::milliseconds(50));
+  EXPECT_GE(exits[1].usage.peak_kib, kMuch / 1024);
+  EXPECT_LT(exits[1].usage.peak_kib, 4 * kMuch / 1024);
+}
+
+TEST_P(ChildWatcherOn, reports_what_a_held_child_has_used) {
+  const pid_t pid = start([] {
+    timespec cpu{};
+    while (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0 && cpu.tv_sec == 0 &&
+           cpu.tv_nsec < 30'000'000) {
+    }
+    return 0;
+  });
+  ChildWatch child = watch_child(pid);
+  child.hold();
+  ASSERT_TRUE(turn_until_exits(1));
+  EXPECT_GE(exits[0].usage.cpu, std::chrono::milliseconds(30));
+  child.release();
 }
 
 TEST_P(ChildWatcherOn, reports_a_child_that_had_ended_before_it_was_watched) {

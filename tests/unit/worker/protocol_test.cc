@@ -137,6 +137,7 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   definition.idle_timeout = std::chrono::minutes(5);
   definition.mux_targets.edit() = {{"Shout", "shout-1", config::MuxKind::Mux},
                                    {"time", "time", config::MuxKind::MuxPlus}};
+  definition.log.edit() = {.target = config::ServiceLog::Target::File, .path = "/var/log/echo"};
   config::Resolution resolution;
   resolution.endpoints = {{net::Transport::Stream, address("127.0.0.1", 7), {}},
                           {net::Transport::Datagram, address("::1", 7), "lo"},
@@ -160,6 +161,8 @@ TEST(WorkerProtocol, definitions_carry_what_a_service_needs) {
   EXPECT_EQ(wired->definition->clients->source_rate, definition.clients->source_rate);
   EXPECT_EQ(wired->definition->idle_timeout, std::chrono::minutes(5));
   EXPECT_EQ(wired->definition->mux_targets, definition.mux_targets);
+  EXPECT_EQ(wired->definition->log->target, config::ServiceLog::Target::File);
+  EXPECT_EQ(wired->definition->log->place(), definition.log->place());
   EXPECT_EQ(wired->resolution->endpoints, resolution.endpoints);
   EXPECT_FALSE(config::decode_definition(std::string(entries->front().definition) + "x"));
   EXPECT_FALSE(decode_definitions(memory + "x"));
