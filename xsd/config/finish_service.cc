@@ -246,6 +246,7 @@ class Finisher {
         }
       }
       if (draft_.shards > 1 && datagram) check_shards();
+      if (datagram) check_datagram_names();
       draft_.wait = false;
       return;
     }
@@ -271,6 +272,27 @@ class Finisher {
           "with 'wait' the program takes its clients itself, so 'only_from' and 'no_access' cannot keep "
           "anybody out: let them in one by one ('wait: false')" +
               std::string(list != nullptr ? "" : "; they stand in 'defaults'"));
+    }
+  }
+
+  // They are answered at once, where they come in; nobody is asked about them.
+  void check_datagram_names() {
+    for (const std::string_view key : {"only_from", "no_access"}) {
+      const bool is_first = key == "only_from";
+      const auto& clients = *draft_.clients;
+      const auto& list =
+          is_first ? clients.only_from.value_or(std::vector<AddressRule>()) : clients.no_access;
+      const auto name = std::find_if(list.begin(), list.end(), [](const AddressRule& rule) {
+        return rule.kind != AddressRule::Kind::Network;
+      });
+      if (name == list.end()) continue;
+      const ValueOrigin* const origin = own(key);
+      sink_.error(
+          origin != nullptr ? origin->where : draft_.where,
+          quoted(to_string(*name)) + " in " + quoted(key) +
+              " is for connections only, and the plugin takes datagrams: give it addresses and networks, "
+              "or let the datagrams be another service's" +
+              std::string(origin != nullptr ? "" : "; it stands in 'defaults'"));
     }
   }
 

@@ -55,6 +55,23 @@ std::optional<NameQuestion> host_question(const ListenSpec& spec) {
   return NameQuestion{NameQuestion::Kind::Host, spec.host};
 }
 
+/// Whether the word of a list is a network; nothing if it cannot be one.
+std::optional<NameQuestion> network_question(const AddressRule& rule) {
+  if (rule.kind != AddressRule::Kind::HostOrNetwork) return std::nullopt;
+  return NameQuestion{NameQuestion::Kind::Network, rule.text};
+}
+
+/// Calls `look` with each entry of both lists and the key of its list.
+template <class Look>
+void for_each_rule(const ClientRules& clients, Look look) {
+  if (clients.only_from) {
+    for (const AddressRule& rule : *clients.only_from)
+      look("only_from", rule);
+  }
+  for (const AddressRule& rule : clients.no_access)
+    look("no_access", rule);
+}
+
 // Opens what `path` names for somebody whose root is `root`: links inside, absolute ones too, stay inside.
 UniqueFd open_inside(const std::string& root, const std::string& path) {
   const UniqueFd folder(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -93,6 +110,7 @@ class Resolver::Work {
       check_programs();
       decide_ids();
     }
+    find_networks();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
@@ -113,6 +131,22 @@ class Resolver::Work {
       where = origin->where;
     }
     faults_.push_back({where, std::move(message)});
+  }
+
+  // A word that might be a network must not be taken for a host: `no_access` would let its clients in.
+  void find_networks() {
+    for_each_rule(*definition_.clients, [this](std::string_view key, const AddressRule& rule) {
+      const auto question = network_question(rule);
+      if (!question) return;
+      const NameAnswer answer = names_.ask(*question);
+      if (answer.found()) {
+        resolution_.networks.emplace_back(rule.text, answer.network);
+      } else if (answer.state == NameAnswer::State::Unknown) {
+        fault(key, {},
+              "whether " + quoted(rule.text) + " in " + quoted(key) + " is a network could not be found out" +
+                  answer.remark());
+      }
+    });
   }
 
   void check_plugin() {
@@ -394,6 +428,8 @@ void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) 
     add(port_question(spec));
     add(host_question(spec));
   }
+  for_each_rule(*definition.clients,
+                [&](std::string_view, const AddressRule& rule) { add(network_question(rule)); });
 }
 
 const std::string& Resolver::look_at(const std::string& chroot, const std::string& path, bool folder) {

@@ -120,12 +120,21 @@ bool Daemon::has_roles() const {
 }
 
 void Daemon::prepare_roles() {
-  if (!has_roles()) return;
   if (options_.detach) null_ = raise_fd(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)));
   if (null_) context_->roles.set_standard_error(null_.get());
   auto user = process::role_credentials(settings_);
+  if (user) {
+    inquirer_ = std::make_unique<inquirer::InquirerProcess>(*loop_, context_->children, context_->roles,
+                                                            *user, context_->hash_seed);
+    context_->inquirer = inquirer_.get();
+  }
+  if (!has_roles()) return;
   if (!user) {
-    log::warning("user: {}; the daemon writes the log and hosts plugins itself", user.error().text());
+    log::warning(
+        "user: {}; the daemon writes the log and hosts plugins itself, and clients about whom somebody has "
+        "to be "
+        "asked are refused",
+        user.error().text());
     return;
   }
   if (settings_.role_user_is_nobody)
@@ -141,6 +150,7 @@ void Daemon::adjust_roles(const config::DaemonSettings& next) {
   if (next.role_user == settings_.role_user) return;
   log::info("user: takes effect for processes that are started from now on");
   auto user = process::role_credentials(next);
+  if (user && inquirer_) inquirer_->set_user(*user);
   if (!user || !logger_) return;
   logger_->set_user(*user);
   manager_->use_workers(std::move(*user));

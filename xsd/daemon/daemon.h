@@ -14,6 +14,7 @@
 #include "xsd/daemon/notifier.h"
 #include "xsd/daemon/options.h"
 #include "xsd/daemon/pid_file.h"
+#include "xsd/inquirer/inquirer_process.h"
 #include "xsd/logger/logger_process.h"
 #include "xsd/manager/folder_watcher.h"
 #include "xsd/manager/service_manager.h"
@@ -76,6 +77,7 @@ class Daemon {
   bool inherits_orphans_ = false;                  ///< as PID 1 or a subreaper
   UniqueFd null_;                                  ///< the standard error of roles, if we detach
   std::unique_ptr<logger::LoggerProcess> logger_;  ///< goes after all who log
+  std::unique_ptr<inquirer::InquirerProcess> inquirer_;
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
   bool stopping_ = false;

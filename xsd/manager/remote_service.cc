@@ -187,6 +187,7 @@ void RemoteService::on_answer(const std::string& error) {
   patience_.cancel();
   if (state_ != State::Making) return;
   state_ = State::Working;
+  on_change();
   teller_.arm(Duration::zero());
 }
 

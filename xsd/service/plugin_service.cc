@@ -82,8 +82,13 @@ Status PluginService::prepare_socket(net::BoundSocket& socket) {
 void PluginService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (find_room(socket, id, &remote, &local) && admit(id, &remote, &local, false))
-    (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
+  if (find_room(socket, id, &remote, &local) && admit(socket, id, remote, local, false))
+    on_let_in(std::move(socket), id, remote, local);
+}
+
+void PluginService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                              const net::SocketAddress& local) {
+  (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
 }
 
 bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -163,6 +168,7 @@ void PluginService::program_ended(std::uint64_t id, int error, int exit_status, 
 }
 
 void PluginService::terminate(Duration grace, bool close_connections) {
+  give_up_newcomers();
   drain();
   if (close_connections) {
     kill();
@@ -172,13 +178,14 @@ void PluginService::terminate(Duration grace, bool close_connections) {
 }
 
 void PluginService::kill() {
+  give_up_newcomers();
   deadline_.cancel();
   hosted_->close_all(plugin::EndCause::Drain);
   check_idle();
 }
 
 std::uint64_t PluginService::active() const noexcept {
-  return hosted_ ? hosted_->connections() : 0;
+  return (hosted_ ? hosted_->connections() : 0) + newcomers();
 }
 
 std::optional<plugin::DatagramCounters> PluginService::datagrams() const noexcept {

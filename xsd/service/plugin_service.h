@@ -42,6 +42,8 @@ class PluginService final : public Service {
   PluginService(ServiceContext& context, Prepared prepared);
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
+  void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local) override;
   bool serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
              const net::SocketAddress& local);
   void on_stream_end(const plugin::StreamEnd& end);

@@ -75,6 +75,7 @@ void ProgramService::adopt_listener(Listener& listener) {
 }
 
 void ProgramService::release_listener(Listener& listener) {
+  asked_.erase(&listener);
   for (Instance& instance : instances_) {
     if (instance.waiting_listener != &listener) continue;
     // Its socket changed or went: without TERM it would go on serving the old port for ever.
@@ -113,12 +114,22 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
-  if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
-    refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
-    return;
-  }
-  if (!admit(id, &remote, &local, true)) return;
+  // The rest of a batch, or of the queue of a socket that goes.
+  if (refuse_while_backing_off(id, remote, local)) return;
+  if (admit(socket, id, remote, local, true)) start_connection(std::move(socket), id, remote, local, 1);
+}
+
+void ProgramService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                               const net::SocketAddress& local) {
+  if (refuse_while_backing_off(id, remote, local)) return;
   start_connection(std::move(socket), id, remote, local, 1);
+}
+
+bool ProgramService::refuse_while_backing_off(std::uint64_t id, const net::SocketAddress& remote,
+                                              const net::SocketAddress& local) {
+  if (!back_off_.armed()) return false;
+  refuse(retry_ ? policy::Reason::Resources : policy::Reason::Spawn, id, &remote, &local);
+  return true;
 }
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -160,15 +171,10 @@ void ProgramService::on_input(Listener& listener) {
     return;
   }
   empty_wakes_ = 0;
-  if (head && !lets_in(head->sender)) {
-    // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
-    ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
-    warn_once(policy::Reason::Address,
-              "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
-    drop_head(fd);
-    return;
-  }
+  if (head && look_at(head->sender) == policy::Access::Refuse)
+    return drop_sender(listener, head->sender, policy::Reason::Address);
   if (!has_room(listener)) return;
+  if (head && definition().asks_about_clients() && !is_vetted(listener, *head)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
   std::optional<ClientQueue> queue;
@@ -184,6 +190,43 @@ void ProgramService::on_input(Listener& listener) {
     instances_.back().clients = clients;
     instances_.back().queue = std::move(queue);
   }
+}
+
+// Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+void ProgramService::drop_sender(Listener& listener, const net::SocketAddress& sender,
+                                 policy::Reason reason) {
+  ++counters_->refused[static_cast<std::size_t>(reason)];
+  warn_once(reason, "datagrams from " + sender.host() + " are dropped (" +
+                        (reason == policy::Reason::Address ? "only_from, no_access"
+                                                           : std::string(policy::reason_word(reason))) +
+                        ")");
+  drop_head(listener.socket().fd());
+}
+
+// The datagram stays where it is, and its listener is not watched, until there is an answer. What is in front
+// of the queue then is asked about if it is another one.
+bool ProgramService::is_vetted(Listener& listener, const QueueHead& head) {
+  auto asked = asked_.find(&listener);
+  if (asked != asked_.end() && !(asked->second.head == head)) {
+    asked_.erase(asked);
+    asked = asked_.end();
+  }
+  if (asked == asked_.end()) {
+    asked = asked_.emplace(&listener, AskedHead{head, make_vetting({head.sender, {}, -1}), {}}).first;
+    asked->second.outcome =
+        asked->second.vetting->begin([this, heard = &listener](const Vetting::Outcome& outcome) {
+          asked_.at(heard).outcome = outcome;
+          if (!back_off_.armed() && !is_taken(*heard)) heard->resume();
+        });
+  }
+  if (!asked->second.outcome) {
+    listener.suspend();
+    return false;
+  }
+  const auto refusal = asked->second.outcome->refusal;
+  asked_.erase(asked);
+  if (refusal) drop_sender(listener, head.sender, *refusal);
+  return !refusal;
 }
 
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
@@ -407,6 +450,7 @@ void ProgramService::give_up_retry() {
 
 void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
   give_up_retry();
+  give_up_newcomers();
   for (Instance& instance : instances_) {
     instance.waiting_listener = nullptr;
     instance.child->end(grace);
@@ -416,6 +460,7 @@ void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
 
 void ProgramService::leave() {
   give_up_retry();
+  give_up_newcomers();
   for (Instance& instance : instances_) {
     Listener* const listener = std::exchange(instance.waiting_listener, nullptr);
     if (listener != nullptr) listener->socket().leave_file();

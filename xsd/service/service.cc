@@ -95,6 +95,8 @@ bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& then = *next.definition;
   return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
          now.shards == then.shards && now.settings == then.settings &&
+         (now.kind == config::ServiceKind::Program ||
+          now.asks_about_clients() == then.asks_about_clients()) &&
          config::is_same_image(prepared_.resolution->plugin_image.get(), next.resolution->plugin_image.get());
 }
 
@@ -115,7 +117,8 @@ void Service::apply(Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   const bool same_lists = definition().clients->only_from == next.definition->clients->only_from &&
-                          definition().clients->no_access == next.definition->clients->no_access;
+                          definition().clients->no_access == next.definition->clients->no_access &&
+                          prepared_.resolution->networks == next.resolution->networks;
   const bool same_pace = definition().clients->rate == next.definition->clients->rate &&
                          definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
@@ -215,34 +218,46 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
   last_told_ = context_.loop.now();
 }
 
-bool Service::admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-                    bool starts_process) {
-  if (remote != nullptr && !lets_in(*remote)) {
-    refuse(policy::Reason::Address, id, remote, local);
+bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+                    const net::SocketAddress& local, bool starts_process) {
+  if (look_at(remote) == policy::Access::Refuse) {
+    refuse(policy::Reason::Address, id, &remote, &local);
     return false;
   }
   policy::SourceTicket ticket;
-  auto reason = remote != nullptr ? begin_source(*remote, ticket) : std::nullopt;
+  auto reason = begin_source(remote, ticket);
   if (!reason) {
     if (sources_) sources_->tickets.emplace(id, ticket);
-    reason = find_limit(starts_process, "refusing connections");
+    reason = find_full(starts_process);
   }
-  const bool refuses = definition().clients->rate && definition().clients->rate->refuses;
-  if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    refuse(*reason, id, remote, local);
-  } else {
-    count_pace(!refuses);
+    refuse(*reason, id, &remote, &local);
+    return false;
   }
-  return !reason;
+  if (definition().asks_about_clients() && !ask_about(socket, id, remote, local, starts_process))
+    return false;
+  count_in_pace();
+  return true;
 }
 
-bool Service::lets_in(const net::SocketAddress& peer) const noexcept {
-  return !access_ || !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
+std::optional<policy::Reason> Service::find_full(bool starts_process) {
+  auto reason = find_limit(starts_process, "refusing connections");
+  const auto& rate = definition().clients->rate;
+  if (!reason && rate && rate->refuses && is_too_early()) reason = policy::Reason::Rate;
+  return reason;
+}
+
+void Service::count_in_pace() {
+  const auto& rate = definition().clients->rate;
+  count_pace(!(rate && rate->refuses));
+}
+
+policy::Access Service::look_at(const net::SocketAddress& peer) const noexcept {
+  return access_ && peer.is_ip() ? access_->decide(peer).access : policy::Access::Allow;
 }
 
 bool Service::admit_datagram(const net::SocketAddress& sender) {
-  if (!lets_in(sender)) {
+  if (look_at(sender) != policy::Access::Allow) {  // the configuration allows no names here
     ++counters_->refused[static_cast<std::size_t>(policy::Reason::Address)];
     return false;
   }
@@ -262,15 +277,23 @@ bool Service::admit_datagram(const net::SocketAddress& sender) {
 void Service::take_address_lists() {
   access_.reset();
   if (!definition().clients->has_lists()) return;
-  const auto set_of = [](const std::vector<config::AddressRule>& rules) {
+  const auto& networks = prepared_.resolution->networks;
+  const auto set_of = [&networks](const std::vector<config::AddressRule>& rules) {
     config::AddressSet set;
-    for (std::size_t i = 0; i < rules.size(); ++i)
-      config::add_rule(rules[i], static_cast<std::uint32_t>(i), set);
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      const auto network = std::find_if(networks.begin(), networks.end(),
+                                        [&](const auto& known) { return known.first == rules[i].text; });
+      if (network != networks.end()) {
+        set.add(network->second, static_cast<std::uint32_t>(i));
+      } else {
+        config::add_rule(rules[i], static_cast<std::uint32_t>(i), set);
+      }
+    }
     return set;
   };
   std::optional<config::AddressSet> only_from;
   if (definition().clients->only_from) only_from = set_of(*definition().clients->only_from);
-  access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().clients->no_access));
+  access_ = std::make_shared<const policy::AccessList>(only_from, set_of(definition().clients->no_access));
 }
 
 void Service::take_pace() {

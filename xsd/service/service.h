@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "xsd/service/context.h"
 #include "xsd/service/listener.h"
 #include "xsd/service/managed_service.h"
+#include "xsd/service/vetting.h"
 
 namespace xsd::service {
 
@@ -67,12 +69,22 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> find_limit(bool starts_process, std::string_view consequence);
   /// A line for each time that this reason applies; what applies again and again is one time.
   void warn_once(policy::Reason reason, std::string_view text);
-  /// True if the connection may come in; otherwise it is refused already. One that came in is given back with
-  /// `release` when it is over.
-  bool admit(std::uint64_t id, const net::SocketAddress* remote, const net::SocketAddress* local,
-             bool starts_process);
-  /// Whether only_from and no_access do.
-  bool lets_in(const net::SocketAddress& peer) const noexcept;
+  /// True if the connection may come in. Otherwise it is refused already, or somebody is asked about it first
+  /// (newcomers.cc): then its socket is taken over, and `on_let_in` follows if it may. One that came in is
+  /// given back with `release` when it is over.
+  bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+             const net::SocketAddress& local, bool starts_process);
+  /// A connection that somebody was asked about may come in, as if `admit` had said so.
+  virtual void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                         const net::SocketAddress& local) = 0;
+  /// Connections that somebody is asked about; they are active.
+  std::size_t newcomers() const noexcept { return newcomers_.size(); }
+  /// Refuses those.
+  void give_up_newcomers();
+  /// What only_from and no_access say of the address.
+  policy::Access look_at(const net::SocketAddress& peer) const noexcept;
+  /// Asks the others about it that the definition names.
+  std::unique_ptr<Vetting> make_vetting(const Vetting::Client& client);
   /// `admit` for a datagram, which is over at once.
   bool admit_datagram(const net::SocketAddress& sender);
   /// Counts one that came in for `rate` and `cps`: the listeners may be held then. `waits`: the next one is
@@ -105,11 +117,28 @@ class Service : public ManagedService, public ListenerOwner {
     MonotonicTime until{};
     reactor::Timer over;  ///< armed: the listeners are held
   };
+  /// A connection that somebody is asked about.
+  struct Newcomer {
+    UniqueFd socket;
+    std::uint64_t id = 0;
+    net::SocketAddress remote;
+    net::SocketAddress local;
+    bool starts_process = false;
+    std::unique_ptr<Vetting> vetting{};
+  };
+  using NewcomerRef = std::list<Newcomer>::iterator;
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
   };
 
+  /// The limit of all clients together that another one would break.
+  std::optional<policy::Reason> find_full(bool starts_process);
+  /// It is the last step before a connection comes in.
+  void count_in_pace();
+  bool ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local, bool starts_process);
+  void on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome);
   void take_address_lists();
   void take_pace();
   /// The rate does not allow another one yet; a line tells of it. Counts nothing.
@@ -121,7 +150,8 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
 
   Counters own_counters_;
-  std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
+  std::shared_ptr<const policy::AccessList> access_;  ///< nothing: everybody may in
+  std::list<Newcomer> newcomers_;
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
   unsigned told_ = 0;                 ///< a bit for each reason that a line has told of
