@@ -42,6 +42,7 @@ class Finisher {
       check_keys();
       check_transports();
       if (draft_.starts_programs()) check_program();
+      decide_vetting();
       if (draft_.kind == ServiceKind::Plugin) drop_program_values();
       fill_in();
     }
@@ -233,12 +234,8 @@ class Finisher {
   }
 
   void check_transports() {
-    const auto has = [&](Transport transport) {
-      return std::any_of(draft_.listen.begin(), draft_.listen.end(),
-                         [&](const auto& spec) { return spec.transport == transport; });
-    };
-    const bool datagram = has(Transport::Datagram);
-    const bool stream = has(Transport::Stream) || has(Transport::SeqPacket);
+    const bool datagram = has_transport(Transport::Datagram);
+    const bool stream = has_transport(Transport::Stream) || has_transport(Transport::SeqPacket);
     if (draft_.kind == ServiceKind::Plugin) {
       for (const ListenSpec& spec : draft_.listen) {
         if (spec.transport == Transport::SeqPacket) {
@@ -313,6 +310,63 @@ class Finisher {
     sink_.error(own("shards")->where,
                 "'shards' deals connections out, and the service takes datagrams (line " +
                     std::to_string(first->where.line) + "): say that in another service");
+  }
+
+  // Who else is asked about clients, and whether there are clients that they can be asked about.
+  void decide_vetting() {
+    if ((draft_.flags & kFlagNoLibwrap) != 0 && !draft_.clients->libwrap.empty())
+      draft_.clients.edit().libwrap.clear();
+    if (draft_.clients->libwrap == kUsualLibwrapName) draft_.clients.edit().libwrap = usual_libwrap_name();
+    const bool datagram = has_transport(Transport::Datagram);
+    const bool is_plugin = draft_.kind == ServiceKind::Plugin;
+    if (!draft_.clients->libwrap.empty() && (is_plugin ? datagram : draft_.wait && !datagram)) {
+      refuse_vetting("libwrap", "'libwrap'", is_plugin);
+    }
+    const bool takes_all = !draft_.wait && !datagram;
+    if ((draft_.flags & kFlagIdOnly) != 0 && !takes_all)
+      refuse_vetting("flags", "the flag 'IDONLY'", is_plugin);
+    if (!takes_all) drop_user_id();
+  }
+
+  std::string usual_libwrap_name() const {
+    if (draft_.kind == ServiceKind::Plugin) return draft_.service;
+    const bool is_named = (draft_.flags & kFlagNameInArgs) != 0 && !draft_.server_args.empty();
+    const std::string& path = is_named ? draft_.server_args.front() : draft_.server;
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return name.empty() ? draft_.service : name;
+  }
+
+  void refuse_vetting(std::string_view key, std::string_view what, bool is_plugin) {
+    const ValueOrigin* const origin = own(key);
+    sink_.error(
+        origin != nullptr ? origin->where : draft_.where,
+        std::string(what) +
+            (is_plugin ? " is for connections only, and the plugin takes datagrams: let those be another "
+                         "service's"
+                       : " is for connections that xsd accepts ('wait: false')") +
+            (origin != nullptr ? "" : "; it stands in 'defaults'"));
+  }
+
+  // It is only for the records, which do without where there is no connection.
+  void drop_user_id() {
+    for (const auto& [key, bits] : {std::pair{std::string_view("log_on_success"), &draft_.log_on_success},
+                                    std::pair{std::string_view("log_on_failure"), &draft_.log_on_failure}}) {
+      if ((*bits & kLogUserId) == 0) continue;
+      if (const ValueOrigin* const origin = own(key)) {
+        sink_.warning(origin->where,
+                      "'USERID' in " + quoted(key) +
+                          " has no effect: it is for connections that xsd accepts, of services "
+                          "without datagrams");
+      }
+      const bool is_alone = *bits == kLogUserId;
+      *bits &= ~unsigned{kLogUserId};
+      if (is_alone) *bits |= kLogHost;  // without any the records would be off
+    }
+  }
+
+  bool has_transport(Transport transport) const {
+    return std::any_of(draft_.listen.begin(), draft_.listen.end(),
+                       [&](const auto& spec) { return spec.transport == transport; });
   }
 
   void check_program() {

@@ -111,7 +111,7 @@ void ShardedService::on_connection(service::Listener& listener, UniqueFd socket,
 
 void ShardedService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                                const net::SocketAddress& local) {
-  waiting_.push_back({std::move(socket), id, remote, local});
+  waiting_.push_back({std::move(socket), id, remote, local, std::string(user_of(id))});
   deal_waiting();
 }
 

@@ -36,17 +36,18 @@ bool Service::ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAdd
     return false;
   }
   newcomers_.erase(newcomer);
-  if (outcome->refusal) refuse(*outcome->refusal, id, &remote, &local);
+  if (outcome->refusal) turn_away(std::move(socket), *outcome->refusal, id, remote, local);
   return !outcome->refusal;
 }
 
 void Service::on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome) {
   Newcomer client = std::move(*newcomer);
   newcomers_.erase(newcomer);
+  set_user(client.id, outcome.user);
   auto reason = outcome.refusal;
   if (!reason) reason = find_full(client.starts_process);  // it may be another definition by now
   if (reason) {
-    refuse(*reason, client.id, &client.remote, &client.local);
+    turn_away(std::move(client.socket), *reason, client.id, client.remote, client.local);
   } else {
     count_in_pace();
     on_let_in(std::move(client.socket), client.id, client.remote, client.local);
@@ -54,9 +55,49 @@ void Service::on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome) {
   check_idle();
 }
 
+// Its machine knows the connection as long as it is open. It does not count as active: whoever is refused
+// takes no place from others.
+void Service::turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id,
+                        const net::SocketAddress& remote, const net::SocketAddress& local) {
+  const bool is_wanted = (definition().log_on_failure & config::kLogUserId) != 0 &&
+                         reason != policy::Reason::Ident && user_of(id).empty();
+  if (!is_wanted || turned_away_.size() >= kMostNewcomers || !socket)
+    return refuse(reason, id, &remote, &local);
+  socket = raise_fd(std::move(socket));
+  auto vetting = make_vetting({remote, local, socket.get()});
+  const NewcomerRef client =
+      turned_away_.insert(turned_away_.end(), {std::move(socket), id, remote, local, false, reason});
+  const auto outcome = vetting->begin_with_user([this, client](const Vetting::Outcome& late) {
+    const Newcomer told = std::move(*client);
+    turned_away_.erase(client);
+    set_user(told.id, late.user);
+    refuse(*told.refusal, told.id, &told.remote, &told.local);
+    check_idle();
+  });
+  if (!outcome) {
+    client->vetting = std::move(vetting);
+    release(id);
+    return;
+  }
+  turned_away_.erase(client);
+  refuse(reason, id, &remote, &local);
+}
+
 void Service::give_up_newcomers() {
-  for (const Newcomer& newcomer : std::exchange(newcomers_, {}))
-    refuse(policy::Reason::Draining, newcomer.id, &newcomer.remote, &newcomer.local);
+  for (const Newcomer& client : std::exchange(turned_away_, {}))
+    refuse(*client.refusal, client.id, &client.remote, &client.local);
+  for (const Newcomer& client : std::exchange(newcomers_, {}))
+    refuse(policy::Reason::Draining, client.id, &client.remote, &client.local);
+}
+
+std::string_view Service::user_of(std::uint64_t id) const noexcept {
+  if (users_.empty()) return {};
+  const auto found = users_.find(id);
+  return found == users_.end() ? std::string_view() : found->second;
+}
+
+void Service::set_user(std::uint64_t id, std::string user) {
+  if (!user.empty()) users_[id] = std::move(user);
 }
 
 }  // namespace xsd::service

@@ -92,7 +92,8 @@ void PluginService::on_let_in(UniqueFd socket, std::uint64_t id, const net::Sock
 }
 
 bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                         const net::SocketAddress& local) {
+                         const net::SocketAddress& local, std::string user) {
+  set_user(id, std::move(user));
   if (!socket) {
     refuse(policy::Reason::Resources, id, &remote, &local);
     return false;
@@ -102,7 +103,9 @@ bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAdd
 
 bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
-  const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  const std::string user(user_of(id));  // the connection may be over before its last record
+  const policy::RecordSubject subject{
+      .service = name(), .connection = id, .from = &remote, .to = &local, .user = user};
   context_.records.start(definition(), subject);
   const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
   count_active();
@@ -140,15 +143,19 @@ void PluginService::on_input(Listener& listener) {
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {
   count_active();
-  release(end.id);
   policy::RecordOutcome outcome{
       .duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
   if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";
   if (end.cause == plugin::EndCause::Drain) outcome.error = "draining";
   if (end.cause == plugin::EndCause::Handed) outcome.error = "handed over";
   context_.records.end(definition(),
-                       {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local},
+                       {.service = name(),
+                        .connection = end.id,
+                        .from = &end.remote,
+                        .to = &end.local,
+                        .user = user_of(end.id)},
                        outcome);
+  release(end.id);
   if (on_connection_end_) on_connection_end_(end.id);
   check_idle();
 }

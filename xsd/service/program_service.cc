@@ -246,7 +246,8 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       .local = local,
       .connection_id = id_text.text(),
   };
-  policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  policy::RecordSubject subject{
+      .service = name(), .connection = id, .from = &remote, .to = &local, .user = user_of(id)};
   auto spawned = context_.spawner.spawn(*prepared_.plan, request);
   if (!spawned) {
     const std::string text = spawned.error().text(*prepared_.plan);
@@ -296,7 +297,8 @@ void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit)
                         .connection = instance.id,
                         .from = &instance.remote,
                         .to = &instance.local,
-                        .pid = exit.pid},
+                        .pid = exit.pid,
+                        .user = user_of(instance.id)},
                        outcome);
   if (instance.waiting_listener != nullptr) on_wait_exit(instance, exit);
 }

@@ -190,7 +190,8 @@ void Service::on_idle(std::function<void()> handler) {
 }
 
 void Service::check_idle() {
-  if (on_idle_ && listeners_.empty() && active() == 0) idle_timer_.arm(Duration::zero());
+  if (on_idle_ && listeners_.empty() && active() == 0 && turned_away_.empty())
+    idle_timer_.arm(Duration::zero());
 }
 
 std::optional<policy::Reason> Service::find_limit(bool starts_process, std::string_view consequence) {
@@ -221,7 +222,7 @@ void Service::warn_once(policy::Reason reason, std::string_view text) {
 bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
                     const net::SocketAddress& local, bool starts_process) {
   if (look_at(remote) == policy::Access::Refuse) {
-    refuse(policy::Reason::Address, id, &remote, &local);
+    turn_away(std::move(socket), policy::Reason::Address, id, remote, local);
     return false;
   }
   policy::SourceTicket ticket;
@@ -231,7 +232,7 @@ bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress
     reason = find_full(starts_process);
   }
   if (reason) {
-    refuse(*reason, id, &remote, &local);
+    turn_away(std::move(socket), *reason, id, remote, local);
     return false;
   }
   if (definition().asks_about_clients() && !ask_about(socket, id, remote, local, starts_process))
@@ -391,6 +392,7 @@ std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& re
 }
 
 void Service::release(std::uint64_t id) noexcept {
+  if (!users_.empty()) users_.erase(id);
   if (!sources_) return;
   const auto found = sources_->tickets.find(id);
   if (found == sources_->tickets.end()) return;
@@ -400,10 +402,11 @@ void Service::release(std::uint64_t id) noexcept {
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
                      const net::SocketAddress* local) {
-  release(id);
   ++counters_->refused[static_cast<std::size_t>(reason)];
-  context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
-                          reason);
+  context_.records.refuse(
+      definition(), {.service = name(), .connection = id, .from = remote, .to = local, .user = user_of(id)},
+      reason);
+  release(id);
 }
 
 bool Service::find_room(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,

@@ -81,6 +81,9 @@ class Service : public ManagedService, public ListenerOwner {
   std::size_t newcomers() const noexcept { return newcomers_.size(); }
   /// Refuses those.
   void give_up_newcomers();
+  /// The user that a connection's machine told; empty if none. Until its `release`.
+  std::string_view user_of(std::uint64_t id) const noexcept;
+  void set_user(std::uint64_t id, std::string user);
   /// What only_from and no_access say of the address.
   policy::Access look_at(const net::SocketAddress& peer) const noexcept;
   /// Asks the others about it that the definition names.
@@ -124,6 +127,7 @@ class Service : public ManagedService, public ListenerOwner {
     net::SocketAddress remote;
     net::SocketAddress local;
     bool starts_process = false;
+    std::optional<policy::Reason> refusal{};  ///< it is refused, and its user is asked for the record
     std::unique_ptr<Vetting> vetting{};
   };
   using NewcomerRef = std::list<Newcomer>::iterator;
@@ -139,6 +143,9 @@ class Service : public ManagedService, public ListenerOwner {
   bool ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
                  const net::SocketAddress& local, bool starts_process);
   void on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome);
+  /// `refuse`, once its user is known if the record is to say it.
+  void turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local);
   void take_address_lists();
   void take_pace();
   /// The rate does not allow another one yet; a line tells of it. Counts nothing.
@@ -152,6 +159,8 @@ class Service : public ManagedService, public ListenerOwner {
   Counters own_counters_;
   std::shared_ptr<const policy::AccessList> access_;  ///< nothing: everybody may in
   std::list<Newcomer> newcomers_;
+  std::list<Newcomer> turned_away_;                       ///< those with a refusal
+  std::unordered_map<std::uint64_t, std::string> users_;  ///< by connection, of those that have one
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
   unsigned told_ = 0;                 ///< a bit for each reason that a line has told of

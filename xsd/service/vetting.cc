@@ -18,6 +18,12 @@ std::optional<Vetting::Outcome> Vetting::begin(Done done) {
   return outcome;
 }
 
+std::optional<Vetting::Outcome> Vetting::begin_with_user(Done done) {
+  step_ = Step::Ident;
+  wants_user_ = true;
+  return begin(std::move(done));
+}
+
 std::optional<Vetting::Outcome> Vetting::go_on() {
   std::optional<Outcome> outcome;
   while (!outcome && !is_asking_) {
@@ -83,8 +89,8 @@ std::optional<Vetting::Outcome> Vetting::ask_libwrap() {
 }
 
 std::optional<Vetting::Outcome> Vetting::ask_user() {
-  const bool is_needed = (definition_->flags & config::kFlagIdOnly) != 0;
-  const bool is_wanted = is_needed || (definition_->log_on_success & config::kLogUserId) != 0;
+  const bool is_needed = !wants_user_ && (definition_->flags & config::kFlagIdOnly) != 0;
+  const bool is_wanted = wants_user_ || is_needed || (definition_->log_on_success & config::kLogUserId) != 0;
   if (!is_wanted || client_.socket < 0) return std::nullopt;
   const auto without = [this, is_needed]() -> std::optional<Outcome> {
     if (!is_needed) return std::nullopt;

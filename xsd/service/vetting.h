@@ -5,8 +5,9 @@
 // (`libwrap`); the user of the connection (the flag IDONLY, USERID in the records). Who does not answer in
 // time has said no, except about a user that is only wanted for the records.
 //
-// Nobody is asked about clients of unix sockets. It borrows the context, and keeps the lists and the
-// definition that were in force when the client came. Destroying it ends it.
+// Nobody is asked about clients of unix sockets; where the user must be known they are refused. It borrows
+// the context, and keeps the lists and the definition that were in force when the client came. Destroying it
+// ends it.
 #pragma once
 
 #include <functional>
@@ -46,6 +47,8 @@ class Vetting {
   /// Once. The outcome, if nobody needs to be asked for it; otherwise `done` is called with it, once, from
   /// the loop, and may destroy this.
   std::optional<Outcome> begin(Done done);
+  /// The same, but asks for the user only; the outcome refuses nobody.
+  std::optional<Outcome> begin_with_user(Done done);
 
  private:
   enum class Step : std::uint8_t { Names, Libwrap, Ident, Over };
@@ -66,6 +69,7 @@ class Vetting {
   const std::shared_ptr<const policy::AccessList> access_;
   const Client client_;
   Step step_ = Step::Names;
+  bool wants_user_ = false;
   Outcome outcome_;
   Done done_;
   bool is_asking_ = false;

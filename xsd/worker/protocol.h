@@ -96,6 +96,7 @@ struct Deal {
   std::uint64_t connection = 0;  ///< of the master's own ids: below first_connection
   net::SocketAddress remote;
   net::SocketAddress local;
+  std::string user{};  ///< that the client's machine told; empty: none
 };
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Drain, Terminate, Kill, ProgramEnded,
                               Fence, UdpPorts, LogSettings, Deal>;
