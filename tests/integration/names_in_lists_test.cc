@@ -62,6 +62,18 @@ TEST_P(NamesInLists, let_in_whom_they_name) {
   EXPECT_TRUE(eventually([inquirer] { return !is_alive(inquirer); }));
 }
 
+TEST_P(NamesInLists, may_stand_in_a_file) {
+  resolver_.cover("/etc/networks", "ours 127.3.0.0\n");
+  ASSERT_EQ(resolver_.why_not(), "");
+  folder_.write("allow", "friend.example.org\n.inside.example\nours\n");
+  write_echo("only_from: \"file:" + folder_.string("allow") + "\"");
+  Daemon daemon(folder_, options());
+  EXPECT_TRUE(serves("127.0.0.2"));
+  EXPECT_TRUE(serves("127.0.0.3"));
+  EXPECT_TRUE(serves("127.3.0.3"));
+  EXPECT_TRUE(is_refused("127.0.0.9"));
+}
+
 TEST_P(NamesInLists, must_lead_back) {
   resolver_.add_reverse("127.0.0.8", "friend.example.org");
   resolver_.add_reverse("127.0.0.9", "nowhere.inside.example");

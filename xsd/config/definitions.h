@@ -271,7 +271,6 @@ struct ServiceDefinition {
 };
 
 struct PluginImage;
-struct AddressFile;
 
 /// A definition on this machine, now.
 struct Resolution {
@@ -283,8 +282,6 @@ struct Resolution {
   std::shared_ptr<const PluginImage> plugin_image;  ///< plugins.h; nullptr: no plugin, or a built-in one
   /// Words of only_from and no_access that are networks by the networks database; the others are hosts.
   std::vector<std::pair<std::string, net::Prefix>> networks;
-  /// The files of only_from and then of no_access, in their order (address_file.h).
-  std::vector<std::shared_ptr<const AddressFile>> address_files;
 };
 
 enum class WorkersMode : std::uint8_t { Auto, Zero };

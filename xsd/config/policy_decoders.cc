@@ -79,10 +79,6 @@ std::vector<AddressRule> address_list(DecodeInput& in, const YamlNode& value) {
       in.sink.error(entry.where, "an entry of " + quoted(in.key) + ": " + rule.error().text());
       continue;
     }
-    if (rule->kind == AddressRule::Kind::File) {
-      in.sink.error(entry.where, not_available(*text) + ": write its entries into " + quoted(in.key));
-      continue;
-    }
     if (const std::string_view doubt = doubt_about(*rule); !doubt.empty())
       in.sink.warning(entry.where, "an entry of " + quoted(in.key) + ": " + std::string(doubt));
     rules.push_back(std::move(*rule));

@@ -4,6 +4,7 @@
 #include "xsd/base/error.h"
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/config/diagnostic.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/settings_table.h"
 
@@ -111,6 +112,7 @@ class Resolver::Work {
       decide_ids();
     }
     find_networks();
+    if (rules_.only_checks) check_files();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
@@ -146,6 +148,14 @@ class Resolver::Work {
               "whether " + quoted(rule.text) + " in " + quoted(key) + " is a network could not be found out" +
                   answer.remark());
       }
+    });
+  }
+
+  // A daemon that serves has others read them (service::AddressFiles).
+  void check_files() {
+    for_each_rule(*definition_.clients, [this](std::string_view key, const AddressRule& rule) {
+      if (rule.kind != AddressRule::Kind::File) return;
+      if (const std::string& why = resolver_.look_at_addresses(rule.text); !why.empty()) fault(key, {}, why);
     });
   }
 
@@ -430,6 +440,23 @@ void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) 
   }
   for_each_rule(*definition.clients,
                 [&](std::string_view, const AddressRule& rule) { add(network_question(rule)); });
+}
+
+const std::string& Resolver::look_at_addresses(const std::string& path) {
+  const auto [place, is_new] = looked_at_.try_emplace("a" + path);
+  std::string& why = place->second;
+  if (!is_new) return why;
+  FolderViews folders;
+  const auto source = read_source_file(path, "", trust_, folders, kMaxAddressFileSize);
+  if (!source) return why = path + ": " + source.error().text();
+  DiagnosticSink sink(path, source->text);
+  AddressSet set;
+  parse_address_file(source->text, 0, set, sink);
+  for (const Diagnostic& diagnostic : sink.all()) {
+    if (!why.empty() || diagnostic.severity == Severity::Warning) continue;
+    why = one_line(diagnostic);
+  }
+  return why;
 }
 
 const std::string& Resolver::look_at(const std::string& chroot, const std::string& path, bool folder) {

@@ -184,6 +184,9 @@ Status Daemon::make_loop() {
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
+  address_files_ = std::make_unique<service::AddressFiles>(*loop_, context_->children);
+  address_files_->on_read([this] { manager_->on_addresses_read(); });
+  context_->address_files = address_files_.get();
   inherits_orphans_ = inherits_orphans();
   manager_ = std::make_unique<manager::ServiceManager>(
       *context_, loader_, plugins_,
@@ -257,6 +260,9 @@ void Daemon::on_settings(const config::Snapshot& snapshot) {
       log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
   }
+  const config::PluginRules rules = loader_.plugin_rules();
+  address_files_->set_trust({rules.as_root, rules.trusted_owner});
+  address_files_->look();
   settings_ = next;
   watch_folders(snapshot);
 }

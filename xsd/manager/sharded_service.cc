@@ -40,10 +40,12 @@ ShardedService::~ShardedService() {
 
 bool ShardedService::is_making() const noexcept {
   return failure().empty() &&
-         std::any_of(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->is_making(); });
+         (Service::is_making() ||
+          std::any_of(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->is_making(); }));
 }
 
 std::string ShardedService::failure() const {
+  if (std::string why = Service::failure(); !why.empty()) return why;
   for (const auto& shard : shards_) {
     if (std::string why = shard->failure(); !why.empty()) return why;
   }

@@ -31,6 +31,7 @@ class InquirerProcess;
 
 namespace xsd::service {
 
+class AddressFiles;
 class Listener;
 class PluginRequests;
 
@@ -141,6 +142,8 @@ struct ServiceContext {
   /// Asks others about clients; nullptr: nobody can be asked, and who would have to be is taken to have said
   /// no.
   inquirer::InquirerProcess* inquirer = nullptr;
+  /// nullptr: files of addresses cannot be read here.
+  AddressFiles* address_files = nullptr;
 };
 
 }  // namespace xsd::service

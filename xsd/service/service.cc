@@ -12,6 +12,7 @@
 #include "xsd/base/text.h"
 #include "xsd/config/plugins.h"
 #include "xsd/plugin/library.h"
+#include "xsd/service/address_files.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
 
@@ -31,6 +32,18 @@ bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
   return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
     return endpoint.transport == net::Transport::Datagram && !endpoint.address.is_ip();
   });
+}
+
+/// Calls `look` with the list and the path of each file that the lists name.
+template <class Look>
+void for_each_file(const config::ClientRules& clients, Look look) {
+  const auto each = [&look](policy::AccessListKind kind, const std::vector<config::AddressRule>& rules) {
+    for (const config::AddressRule& rule : rules) {
+      if (rule.kind == config::AddressRule::Kind::File) look(kind, rule.text);
+    }
+  };
+  if (clients.only_from) each(policy::AccessListKind::OnlyFrom, *clients.only_from);
+  each(policy::AccessListKind::NoAccess, clients.no_access);
 }
 
 // What a user can do about a limit.
@@ -111,6 +124,35 @@ bool ManagedService::reads_datagrams() const noexcept {
 void Service::count_in(Counters& cell) noexcept {
   cell = *counters_;
   counters_ = &cell;
+}
+
+bool Service::is_making() const noexcept {
+  bool is_awaited = false;
+  if (context_.address_files == nullptr) return is_awaited;
+  for_each_file(*definition().clients, [&](policy::AccessListKind, const std::string& path) {
+    is_awaited = is_awaited || context_.address_files->is_awaited(path);
+  });
+  return is_awaited;
+}
+
+std::string Service::failure() const {
+  std::string why;
+  if (context_.address_files == nullptr) return why;
+  for_each_file(*definition().clients, [&](policy::AccessListKind, const std::string& path) {
+    const bool is_missing =
+        !context_.address_files->is_there(path) && !context_.address_files->is_awaited(path);
+    if (why.empty() && is_missing) why = context_.address_files->fault(path);
+  });
+  return why;
+}
+
+// A file that was never read is waited for by a new one.
+bool Service::can_become(const Prepared& next) const noexcept {
+  bool can = ManagedService::can_become(next);
+  for_each_file(*next.definition->clients, [&](policy::AccessListKind, const std::string& path) {
+    can = can && context_.address_files != nullptr && context_.address_files->is_there(path);
+  });
+  return can;
 }
 
 void Service::apply(Prepared next) {
@@ -282,6 +324,7 @@ void Service::take_address_lists() {
   const auto set_of = [&networks](const std::vector<config::AddressRule>& rules) {
     config::AddressSet set;
     for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (rules[i].kind == config::AddressRule::Kind::File) continue;
       const auto network = std::find_if(networks.begin(), networks.end(),
                                         [&](const auto& known) { return known.first == rules[i].text; });
       if (network != networks.end()) {
@@ -294,7 +337,13 @@ void Service::take_address_lists() {
   };
   std::optional<config::AddressSet> only_from;
   if (definition().clients->only_from) only_from = set_of(*definition().clients->only_from);
-  access_ = std::make_shared<const policy::AccessList>(only_from, set_of(definition().clients->no_access));
+  const auto list = std::make_shared<policy::AccessList>(only_from, set_of(definition().clients->no_access));
+  for_each_file(*definition().clients, [&](policy::AccessListKind kind, const std::string& path) {
+    list->add_file(kind, context_.address_files != nullptr
+                             ? context_.address_files->use(path)
+                             : std::make_shared<const policy::AddressFile>(policy::AddressFile{path}));
+  });
+  access_ = list;
 }
 
 void Service::take_pace() {

@@ -47,6 +47,10 @@ class Service : public ManagedService, public ListenerOwner {
   void count_in(Counters& cell) noexcept;
   std::string pause_reason() const override;
 
+  /// While a file of addresses that it names was never read.
+  bool is_making() const noexcept override;
+  std::string failure() const override;
+  bool can_become(const Prepared& next) const noexcept override;
   void apply(Prepared next) override;
   Status listen_on(const std::vector<net::BoundSocket*>& sockets) final;
   bool listens_on(const net::BoundSocket& socket) const noexcept;
