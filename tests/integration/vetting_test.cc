@@ -178,6 +178,27 @@ TEST_P(Libwrap, that_takes_too_long_lets_nobody_in) {
   EXPECT_THAT(daemon.log_lines("echo: start"), IsEmpty());
 }
 
+TEST(LibwrapOfDatagrams, goes_by_the_first_sender) {
+  TempFolder folder;
+  const std::uint16_t port = free_port();
+  OwnResolver resolver(folder, {});
+  resolver.cover("/etc/hosts.allow", "wait_world: 127.0.0.2\n");
+  resolver.cover("/etc/hosts.deny", "ALL: ALL\n");
+  if (!resolver.why_not().empty()) GTEST_SKIP() << resolver.why_not();
+  folder.write("conf.d/ask.yaml", "service: ask\nlisten: " + udp(port) + "\nserver: " +
+                                      program("wait_world") + "\nserver_args: [" + folder.string("world") +
+                                      "]\nuser: " + current_user() + "\nlibwrap: true\n");
+  Daemon daemon(folder);
+  UdpClient stranger(port, {.source = "127.0.0.3"});
+  ASSERT_TRUE(stranger.send("hello"));
+  EXPECT_TRUE(daemon.wait_log("datagrams from 127.0.0.3 are dropped (libwrap)"));
+  EXPECT_THAT(daemon.log_lines("ask: start"), IsEmpty());
+  UdpClient friendly(port, {.source = "127.0.0.2"});
+  ASSERT_TRUE(friendly.send("hello"));
+  EXPECT_TRUE(friendly.receive().has_value());
+  EXPECT_THAT(daemon.state("state: ask:").back(), HasSubstr("libwrap=1"));
+}
+
 class Ident : public Asked {};
 INSTANTIATE_TEST_SUITE_P(, Ident, testing::ValuesIn(kEchoKinds), name_of_kind);
 

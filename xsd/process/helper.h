@@ -4,10 +4,10 @@
 // this process that runs one function and hands its result back through a pipe, within a time limit.
 //
 // The child has nothing of ours but memory: every descriptor except the pipe, one that its task names, and 0,
-// 1, 2 is closed, so that
-// it keeps no listening socket alive; signals are as at the start of a program; it dies with us. It cannot
-// exec, and what it leaves in its memory is lost. fork(2) copies page tables, so that starting one costs some
-// tenths of a millisecond and more the larger we are: it is for rare work, not for connections.
+// 1, 2 is closed, so that it keeps no listening socket alive; signals are as at the start of a program; it
+// dies with us. What it leaves in its memory is lost. fork(2) copies page tables, so that starting one costs
+// some tenths of a millisecond and more the larger we are: it is for rare work, not for connections of the
+// master's. (The inquirer, which is small, has one for each question.)
 //
 // States: started -> bytes arrive, in any number of pieces -> one end: the child has ended and all that it
 // had written was handed over, or the time was up, or the owner did not like the bytes (it is killed then,
