@@ -237,9 +237,57 @@ TEST_F(NamesForOthers, keep_no_client_of_another_service_waiting) {
   EXPECT_LT(answers.back(), Milliseconds(500));
   for (Client& client : waiting)
     EXPECT_EQ(client.wait_end(), Ending::Closed);
-  EXPECT_THAT(daemon.log_lines("named: refuse"), SizeIs(198));
+  EXPECT_TRUE(daemon.wait_log("named: refuse", 198));
   EXPECT_THAT(daemon.log_lines("named: refuse"), Each(HasSubstr("reason=address")));
   EXPECT_THAT(daemon.log_lines("named: start"), IsEmpty());
+}
+
+TEST_F(NamesForOthers, are_asked_for_so_many_clients_of_a_service_at_a_time) {
+  constexpr std::size_t kMost = 256;
+  resolver_.set_silent(true);
+  folder_.write("conf.d/named.yaml", program_service("named", port_, {"/bin/cat"},
+                                                     "only_from: [.inside.example]\ninstances: 1000\n"));
+  Daemon daemon(folder_);
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < kMost + 4; ++i) {
+    clients.emplace_back(port_, ClientOptions{.source = "127.1." + std::to_string(i / 250) + "." +
+                                                        std::to_string(1 + i % 250)});
+  }
+  EXPECT_TRUE(daemon.wait_log("reason=resources", 4, Milliseconds(2500)));
+  for (Client& client : clients)
+    EXPECT_EQ(client.wait_end(), Ending::Closed);
+  EXPECT_TRUE(daemon.wait_log("reason=address", kMost));
+  EXPECT_THAT(daemon.log_lines("reason=resources"), SizeIs(4));
+  EXPECT_TRUE(eventually([&daemon] { return fd_count(daemon.pid()) < 60; }));
+}
+
+TEST_F(NamesForOthers, are_asked_for_so_many_clients_of_all_services_at_a_time) {
+  constexpr std::size_t kMost = 1024;
+  constexpr std::size_t kServices = 5;
+  constexpr std::size_t kEach = 250;
+  resolver_.set_silent(true);
+  const std::vector<std::uint16_t> ports = free_ports(kServices);
+  for (std::size_t i = 0; i < kServices; ++i) {
+    const std::string name = "named" + std::to_string(i);
+    folder_.write("conf.d/" + name + ".yaml",
+                  program_service(name, ports[i], {"/bin/cat"}, "only_from: [.inside.example]\n"));
+  }
+  Daemon daemon(folder_);
+  std::vector<Client> clients;
+  const auto begin = steady_clock::now();
+  for (std::size_t i = 0; i < kServices * kEach; ++i) {
+    clients.emplace_back(ports[i / kEach], ClientOptions{.source = "127.1." + std::to_string(i / kEach) +
+                                                                   "." + std::to_string(1 + i % kEach)});
+  }
+  // Who comes then is refused at once, the others when their time is up.
+  const std::size_t beyond = kServices * kEach - kMost;
+  EXPECT_TRUE(daemon.wait_log("reason=address", beyond));
+  if (elapsed(begin) < Milliseconds(2500)) {
+    EXPECT_THAT(daemon.log_lines("reason=address"), SizeIs(beyond));
+  }
+  for (Client& client : clients)
+    EXPECT_EQ(client.wait_end(), Ending::Closed);
+  EXPECT_TRUE(daemon.wait_log("reason=address", kServices * kEach));
 }
 
 TEST_F(NamesForOthers, do_not_read_a_datagram_before_its_sender_may) {
