@@ -134,7 +134,7 @@ Status InquirerProcess::launch() {
   };
   auto channel = process::Channel::create(
       loop_, std::move(process->channel),
-      {.on_message = [this](std::string_view bytes, std::vector<UniqueFd>) { on_message(bytes); },
+      {.on_message = [this](std::string_view bytes, const std::vector<UniqueFd>&) { on_message(bytes); },
        .on_end = [this](const std::string&) { (void)child_.signal(SIGKILL); }});
   if (!channel) return give_up(std::move(channel.error()));
   auto child = children_.watch(process->pid, std::move(process->pidfd),
