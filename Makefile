@@ -6,7 +6,7 @@ OFFSET ?= $(if $(filter 0,$(shell id -u)),0,7000)
 SUDO  := $(if $(filter 0,$(shell id -u)),,sudo)
 
 PACKAGES = build-essential cmake ninja-build pkg-config ccache \
-  libyaml-cpp-dev libspdlog-dev libfmt-dev libboost-program-options-dev libexpected-dev libseccomp-dev libcap-dev \
+  libyaml-cpp-dev libspdlog-dev libfmt-dev libboost-program-options-dev libexpected-dev libseccomp-dev libcap-dev libwrap0-dev \
   libgtest-dev libgmock-dev libbenchmark-dev
 TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace socat netcat-openbsd curl rsync git tftp-hpa tftpd-hpa \
   inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3

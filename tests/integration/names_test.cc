@@ -7,16 +7,10 @@
 #include <csignal>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "tests/integration/harness/harness.h"
+#include "tests/integration/own_resolver.h"
 
 namespace xsd::test {
 namespace {
@@ -24,61 +18,9 @@ namespace {
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 
-/// A network of its own whose only name server takes every question and never answers. A new resolv.conf and
-/// nsswitch.conf lie over the machine's, for this process and what it starts.
-class DeadResolver {
+class DeadResolver : public OwnResolver {
  public:
-  explicit DeadResolver(const TempFolder& folder) : why_not_(network_.why_not()) {
-    if (!why_not_.empty()) return;
-    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-      why_not_ = "no mount namespace";
-      return;
-    }
-    if (!put_over("/etc/resolv.conf", folder.write("resolv.conf", "nameserver 127.0.0.53\n")) ||
-        !put_over("/etc/nsswitch.conf", folder.write("nsswitch.conf", "hosts: files dns\n"))) {
-      why_not_ = "cannot mount over the files in /etc";
-      return;
-    }
-    server_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(53);
-    inet_pton(AF_INET, "127.0.0.53", &address.sin_addr);
-    if (bind(server_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-      why_not_ = "cannot bind port 53";
-  }
-  ~DeadResolver() {
-    close(server_);
-    for (const char* const path : covered_)
-      (void)umount2(path, MNT_DETACH);
-  }
-  DeadResolver(const DeadResolver&) = delete;
-  DeadResolver& operator=(const DeadResolver&) = delete;
-
-  const std::string& why_not() const noexcept { return why_not_; }
-  /// Waits until a question has come.
-  bool is_asked() const {
-    char question[512];
-    return eventually([&] { return recv(server_, question, sizeof question, MSG_DONTWAIT) > 0; });
-  }
-  /// Forgets the questions of before.
-  void forget() const {
-    char question[512];
-    while (recv(server_, question, sizeof question, MSG_DONTWAIT) > 0) {
-    }
-  }
-
- private:
-  bool put_over(const char* path, const std::filesystem::path& file) {
-    if (mount(file.c_str(), path, nullptr, MS_BIND, nullptr) != 0) return false;
-    covered_.push_back(path);
-    return true;
-  }
-
-  OwnNetwork network_;
-  std::string why_not_;
-  std::vector<const char*> covered_;
-  int server_ = -1;
+  explicit DeadResolver(const TempFolder& folder) : OwnResolver(folder, {}) { set_silent(true); }
 };
 
 std::string named_service(const std::string& name, std::uint16_t port) {
@@ -97,7 +39,7 @@ std::vector<pid_t> helpers(const Daemon& daemon) {
 
 TEST(Names, keep_no_client_waiting_during_a_reload) {
   TempFolder folder;
-  const DeadResolver resolver(folder);
+  DeadResolver resolver(folder);
   if (!resolver.why_not().empty()) GTEST_SKIP() << resolver.why_not();
   const std::uint16_t port = free_port();
   const std::uint16_t later = free_port();
@@ -133,7 +75,7 @@ TEST(Names, keep_no_client_waiting_during_a_reload) {
 
 TEST(Names, keep_no_client_waiting_while_a_service_is_tried_again) {
   TempFolder folder;
-  const DeadResolver resolver(folder);
+  DeadResolver resolver(folder);
   if (!resolver.why_not().empty()) GTEST_SKIP() << resolver.why_not();
   const std::uint16_t port = free_port();
   folder.write("conf.d/echo.yaml", echo_service("echo", port));
@@ -157,7 +99,7 @@ TEST(Names, keep_no_client_waiting_while_a_service_is_tried_again) {
 
 TEST(Names, do_not_delay_the_end) {
   TempFolder folder;
-  const DeadResolver resolver(folder);
+  DeadResolver resolver(folder);
   if (!resolver.why_not().empty()) GTEST_SKIP() << resolver.why_not();
   folder.write("conf.d/echo.yaml", echo_service("echo", free_port()));
   Daemon daemon(folder);
@@ -174,7 +116,7 @@ TEST(Names, do_not_delay_the_end) {
 
 TEST(Names, are_asked_once_for_all_reloads_wanted_meanwhile) {
   TempFolder folder;
-  const DeadResolver resolver(folder);
+  DeadResolver resolver(folder);
   if (!resolver.why_not().empty()) GTEST_SKIP() << resolver.why_not();
   const std::uint16_t last = free_port();
   folder.write("conf.d/echo.yaml", echo_service("echo", free_port()));

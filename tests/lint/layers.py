@@ -16,11 +16,12 @@ ROWS = {
     "policy": ["base", "net", "config"],
     "process": ["base", "net", "reactor", "config"],
     "logger": ["base", "net", "reactor", "process"],
+    "inquirer": ["base", "net", "reactor", "policy", "process"],
     "plugin": ["base", "net", "reactor", "config"],
-    "service": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin"],
-    "worker": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service"],
-    "manager": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker"],
-    "daemon": ["base", "net", "reactor", "config", "policy", "process", "logger", "plugin", "service", "worker", "manager"],
+    "service": ["base", "net", "reactor", "config", "policy", "process", "logger", "inquirer", "plugin"],
+    "worker": ["base", "net", "reactor", "config", "policy", "process", "logger", "inquirer", "plugin", "service"],
+    "manager": ["base", "net", "reactor", "config", "policy", "process", "logger", "inquirer", "plugin", "service", "worker"],
+    "daemon": ["base", "net", "reactor", "config", "policy", "process", "logger", "inquirer", "plugin", "service", "worker", "manager"],
 }
 # Of config, these layers may see the definitions (values) and the grammars of some only, not the readers.
 TYPES_ONLY = {"policy", "process", "logger", "plugin"}
@@ -32,6 +33,7 @@ ONE_PLACE = {
     "spdlog/": {"xsd/base/log.cc"},
     "tl/expected.hpp": {"xsd/base/result.h"},
     "seccomp.h": {"xsd/process/sandbox.cc"},
+    "tcpd.h": {"xsd/inquirer/libwrap.cc"},
     "sys/capability.h": {"xsd/process/sandbox.cc"},
     "sys/pidfd.h": {"xsd/reactor/child_watcher.cc"},
 }

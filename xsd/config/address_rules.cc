@@ -349,6 +349,7 @@ void parse_address_file(std::string_view text, std::uint32_t base, AddressSet& s
   AddressRule rule;
   std::size_t doubts = 0;
   const std::size_t had = set.size();
+  const std::size_t had_names = set.names().size();
   for (std::uint32_t line = 1; !text.empty(); ++line) {
     const auto end = text.find('\n');
     std::string_view rest = text.substr(0, end);
@@ -371,6 +372,9 @@ void parse_address_file(std::string_view text, std::uint32_t base, AddressSet& s
     } else if (set.size() - had + std::max<std::size_t>(rule.prefixes.size(), 1) > kMaxAddressFileEntries) {
       sink.error(where,
                  "a file of addresses has at most " + std::to_string(kMaxAddressFileEntries) + " entries");
+      return;
+    } else if (rule.kind != Kind::Network && set.names().size() - had_names == kMaxAddressFileNames) {
+      sink.error(where, "a file of addresses has at most " + std::to_string(kMaxAddressFileNames) + " names");
       return;
     } else {
       add_rule(rule, base + line, set);

@@ -59,6 +59,7 @@ void add_rule(const AddressRule& rule, std::uint32_t entry, AddressSet& set);
 
 inline constexpr std::size_t kMaxAddressFileSize = std::size_t{1} << 28;
 inline constexpr std::size_t kMaxAddressFileEntries = 4'000'000;  ///< networks (braces: each) and names
+inline constexpr std::size_t kMaxAddressFileNames = 10'000;       ///< of these
 inline constexpr std::size_t kMaxAddressFileErrors = 20;          ///< more are not looked for
 
 /// The text of an address file into `set`; the entry of line N gets the number `base` + N, so 2^28 numbers

@@ -118,9 +118,12 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.flags);
   put_number(out, definition.backlog);
   put_number(out, definition.instances.value);
-  put_number(out, static_cast<std::uint8_t>(clients.only_from ? 1 : 0));
-  put_rules(out, clients.only_from.value_or(std::vector<AddressRule>()));
-  put_rules(out, clients.no_access);
+  // Where somebody is asked about clients the master lets them in (manager::ShardedService).
+  const bool has_lists = !definition.asks_about_clients();
+  put_number(out, static_cast<std::uint8_t>(has_lists && clients.only_from ? 1 : 0));
+  put_rules(out,
+            has_lists ? clients.only_from.value_or(std::vector<AddressRule>()) : std::vector<AddressRule>());
+  put_rules(out, has_lists ? clients.no_access : std::vector<AddressRule>());
   put_number(out, definition.per_source.value);
   put_number(out, clients.source_prefix.v4);
   put_number(out, clients.source_prefix.v6);

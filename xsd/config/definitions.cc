@@ -28,6 +28,17 @@ std::string ServiceLog::place() const {
   return {};
 }
 
+bool ClientRules::has_names() const noexcept {
+  const auto is_name = [](const AddressRule& rule) { return rule.kind != AddressRule::Kind::Network; };
+  return (only_from && std::any_of(only_from->begin(), only_from->end(), is_name)) ||
+         std::any_of(no_access.begin(), no_access.end(), is_name);
+}
+
+bool ServiceDefinition::asks_about_clients() const noexcept {
+  return (flags & kFlagIdOnly) != 0 || ((log_on_success | log_on_failure) & kLogUserId) != 0 ||
+         !clients->libwrap.empty() || clients->has_names();
+}
+
 const DeclaredProgram* ServiceDefinition::find_program(std::string_view name) const noexcept {
   const auto found = std::find_if(programs.begin(), programs.end(),
                                   [name](const DeclaredProgram& program) { return program.name == name; });

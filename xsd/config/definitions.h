@@ -164,10 +164,12 @@ struct ClientRules {
   std::string timezone;                                   ///< of access_times; empty: that of the machine
   std::optional<double> max_load;     ///< of the machine, one minute's mean; nothing: whatever it is
   std::optional<Duration> deny_time;  ///< how long a SENSOR bans; zero: not at all, maximum: for ever
-  std::string libwrap;                ///< the name in hosts.allow and hosts.deny; empty: the usual one
+  std::string libwrap;                ///< the name in hosts.allow and hosts.deny; empty: they are not asked
   Banners banners;
 
   bool has_lists() const noexcept { return only_from || !no_access.empty(); }
+  /// Some entry is none of addresses alone.
+  bool has_names() const noexcept;
   friend bool operator==(const ClientRules&, const ClientRules&) = default;
 };
 
@@ -267,6 +269,9 @@ struct ServiceDefinition {
   bool limits_sources() const noexcept { return !per_source.is_unlimited() || clients->source_rate; }
   /// Whether programs run for it: the keys about programs have a meaning.
   bool starts_programs() const noexcept { return kind == ServiceKind::Program || !programs.empty(); }
+  /// Whether somebody else may have to be asked about a client before it is let in: the name service,
+  /// hosts.allow, or the client's machine.
+  bool asks_about_clients() const noexcept;
   /// nullptr if it declares none of this name.
   const DeclaredProgram* find_program(std::string_view name) const noexcept;
   /// True if the two mean the same to a running service: everything but where it stands.
@@ -294,6 +299,8 @@ struct Resolution {
   std::vector<gid_t> groups;
   std::shared_ptr<const PluginImage> plugin_image;  ///< plugins.h; nullptr: no plugin, or a built-in one
   Rare<ClientFiles> files;
+  /// Words of only_from and no_access that are networks by the networks database; the others are hosts.
+  std::vector<std::pair<std::string, net::Prefix>> networks;
 };
 
 enum class WorkersMode : std::uint8_t { Auto, Zero };

@@ -282,6 +282,12 @@ Encoded source_rate(const ServiceDefinition& definition) {
   return "{" + bucket(*definition.clients->source_rate) + "}";
 }
 
+// A name that is one of the words is what the word would give.
+Encoded libwrap(const ServiceDefinition& definition) {
+  const std::string& name = definition.clients->libwrap;
+  return name.empty() ? "false" : yaml_scalar(name);
+}
+
 Encoded rate(const ServiceDefinition& definition) {
   if (!definition.clients->rate) return std::nullopt;
   return "{" + bucket(definition.clients->rate->limit) +

@@ -46,6 +46,7 @@ Encoded start_timeout(const ServiceDefinition& definition);
 Encoded lingering(const ServiceDefinition& definition);
 Encoded only_from(const ServiceDefinition& definition);
 Encoded no_access(const ServiceDefinition& definition);
+Encoded libwrap(const ServiceDefinition& definition);
 Encoded rate(const ServiceDefinition& definition);
 Encoded cps(const ServiceDefinition& definition);
 Encoded source_prefix(const ServiceDefinition& definition);

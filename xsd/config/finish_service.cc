@@ -2,6 +2,7 @@
 #include "xsd/config/finish_service.h"
 
 #include "xsd/base/text.h"
+#include "xsd/config/finish_vetting.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
@@ -46,6 +47,7 @@ class Finisher {
       check_sensor();
       check_banners();
       if (draft_.starts_programs()) check_program();
+      decide_vetting(draft_, sink_);
       if (draft_.kind != ServiceKind::Program) drop_program_values();
       fill_in();
     }
@@ -310,12 +312,8 @@ class Finisher {
   }
 
   void check_transports() {
-    const auto has = [&](Transport transport) {
-      return std::any_of(draft_.listen.begin(), draft_.listen.end(),
-                         [&](const auto& spec) { return spec.transport == transport; });
-    };
-    const bool datagram = has(Transport::Datagram);
-    const bool stream = has(Transport::Stream) || has(Transport::SeqPacket);
+    const bool datagram = has_transport(Transport::Datagram);
+    const bool stream = has_transport(Transport::Stream) || has_transport(Transport::SeqPacket);
     if (draft_.kind == ServiceKind::Sensor) {
       draft_.wait = false;
       return;
@@ -333,6 +331,7 @@ class Finisher {
                     "'redirect' passes each connection on by itself: 'wait: true' makes no sense with it");
       }
       if (draft_.shards > 1 && datagram) check_shards();
+      if (datagram) check_datagram_names();
       draft_.wait = false;
       return;
     }
@@ -412,6 +411,26 @@ class Finisher {
     }
   }
 
+  // They are answered at once, where they come in; nobody is asked about them.
+  void check_datagram_names() {
+    for (const std::string_view key : {"only_from", "no_access"}) {
+      const bool is_first = key == "only_from";
+      const auto& clients = *draft_.clients;
+      const auto& list =
+          is_first ? clients.only_from.value_or(std::vector<AddressRule>()) : clients.no_access;
+      const auto name = std::find_if(list.begin(), list.end(), [](const AddressRule& rule) {
+        return rule.kind != AddressRule::Kind::Network;
+      });
+      if (name == list.end()) continue;
+      const ValueOrigin* const origin = own(key);
+      sink_.warning(origin != nullptr ? origin->where : draft_.where,
+                    quoted(to_string(*name)) + " in " + quoted(key) +
+                        " is for connections only: nobody is asked about the senders of datagrams, so those "
+                        "whom a name would decide about are dropped; give addresses and networks for them" +
+                        std::string(origin != nullptr ? "" : "; it stands in 'defaults'"));
+    }
+  }
+
   // xinetd's files often have the first one there; it does no harm.
   void check_wait_keys() {
     for (const std::string_view key : {"per_source", "source_rate"}) {
@@ -469,6 +488,11 @@ class Finisher {
     sink_.error(own("shards")->where,
                 "'shards' deals connections out, and the service takes datagrams (line " +
                     std::to_string(first->where.line) + "): say that in another service");
+  }
+
+  bool has_transport(Transport transport) const {
+    return std::any_of(draft_.listen.begin(), draft_.listen.end(),
+                       [&](const auto& spec) { return spec.transport == transport; });
   }
 
   void check_program() {

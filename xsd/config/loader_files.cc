@@ -11,7 +11,7 @@ void Loader::Impl::load_main() {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return reject({}, Error::from_errno(errno, "cannot open").text());
   if (info.st_uid != trust_.trusted_owner) cache_.clear();  // who is trusted was another
-  trust_ = {options_.as_root, info.st_uid};
+  resolver_.set_trust(trust_ = {options_.as_root, info.st_uid});
   const bool is_folder = S_ISDIR(info.st_mode);
   // Which of the two it is decides what every service inherits; nobody changes that in passing.
   if (is_folder_.value_or(is_folder) != is_folder) {

@@ -65,6 +65,8 @@ class SystemNameService final : public NameService {
         return port(question.text, "tcp");
       case NameQuestion::Kind::UdpPort:
         return port(question.text, "udp");
+      case NameQuestion::Kind::Network:
+        return network(question.text);
       case NameQuestion::Kind::Host:
         return host(question.text);
     }
@@ -141,6 +143,28 @@ class SystemNameService final : public NameService {
     if (entry == nullptr) return answer;
     answer.state = NameAnswer::State::Found;
     answer.port = ntohs(static_cast<std::uint16_t>(entry->s_port));
+    return answer;
+  }
+
+  // IPv4 only; as everywhere in the lists, zeros at the end are wildcards.
+  NameAnswer network(const std::string& name) {
+    netent record{};
+    int error = 0;
+    const netent* const entry =
+        look_up(record, buffer_, [&](netent* r, char* b, std::size_t n, netent** out) {
+          return getnetbyname_r(name.c_str(), r, b, n, out, &error);
+        });
+    if (entry == nullptr && error == TRY_AGAIN) return NameAnswer::unknown("no answer from a name server");
+    NameAnswer answer = NameAnswer::not_found();
+    if (entry == nullptr || entry->n_addrtype != AF_INET || entry->n_net == 0) return answer;
+    std::uint32_t number = entry->n_net;
+    while ((number & 0xFF000000U) == 0)
+      number <<= 8U;  // some sources leave the parts at the end out
+    unsigned length = net::Prefix::kV4Bits;
+    while ((number >> (net::Prefix::kV4Bits - length) & 0xFFU) == 0)
+      length -= 8;
+    answer.state = NameAnswer::State::Found;
+    answer.network = net::Prefix::v4(in_addr{htonl(number)}, length);
     return answer;
   }
 

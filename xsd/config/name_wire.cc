@@ -62,6 +62,13 @@ bool read_found(WireReader& in, NameQuestion::Kind kind, NameAnswer& answer) {
     case NameQuestion::Kind::UdpPort:
       answer.port = in.get<std::uint16_t>();
       break;
+    case NameQuestion::Kind::Network: {
+      const in_addr address{in.get<std::uint32_t>()};
+      const auto length = in.get<std::uint8_t>();
+      if (length > net::Prefix::kV4Bits) return false;
+      answer.network = net::Prefix::v4(address, length);
+      break;
+    }
     case NameQuestion::Kind::Host:
       return read_addresses(in, answer);
   }
@@ -86,6 +93,13 @@ void put_found(std::string& out, NameQuestion::Kind kind, const NameAnswer& answ
     case NameQuestion::Kind::UdpPort:
       put_number(out, answer.port);
       break;
+    case NameQuestion::Kind::Network: {
+      const auto& bytes = answer.network.bytes();
+      out.append(reinterpret_cast<const char*>(bytes.data()) + bytes.size() - sizeof(in_addr),
+                 sizeof(in_addr));
+      put_number(out, static_cast<std::uint8_t>(answer.network.length()));
+      break;
+    }
     case NameQuestion::Kind::Host:
       for (const net::SocketAddress& address : answer.addresses) {
         put_number(out, static_cast<std::uint8_t>(address.raw_length()));

@@ -19,6 +19,7 @@
 
 #include "xsd/base/result.h"
 #include "xsd/net/address.h"
+#include "xsd/net/prefix.h"
 
 namespace xsd::config {
 
@@ -31,6 +32,7 @@ struct NameQuestion {
     Group,          ///< a name
     TcpPort,        ///< by the services database
     UdpPort,
+    Network,  ///< a name of the networks database
     Host,
   };
   Kind kind = Kind::User;
@@ -57,6 +59,7 @@ struct NameAnswer {
   std::vector<gid_t> groups;  ///< of UserAndGroups: those that list the user, whatever its primary one
   gid_t gid = 0;              ///< of Group
   std::uint16_t port = 0;     ///< of TcpPort, UdpPort
+  net::Prefix network;        ///< of Network
   std::vector<net::SocketAddress> addresses;  ///< of Host: without ports, each once
 
   bool found() const noexcept { return state == State::Found; }

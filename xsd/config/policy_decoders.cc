@@ -79,11 +79,6 @@ std::vector<AddressRule> address_list(DecodeInput& in, const YamlNode& value) {
       in.sink.error(entry.where, "an entry of " + quoted(in.key) + ": " + rule.error().text());
       continue;
     }
-    if (rule->kind != AddressRule::Kind::Network) {
-      in.sink.error(entry.where,
-                    not_available(*text) + ": in " + quoted(in.key) + " write addresses and networks");
-      continue;
-    }
     if (const std::string_view doubt = doubt_about(*rule); !doubt.empty())
       in.sink.warning(entry.where, "an entry of " + quoted(in.key) + ": " + std::string(doubt));
     rules.push_back(std::move(*rule));

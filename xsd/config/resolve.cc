@@ -4,6 +4,7 @@
 #include "xsd/base/error.h"
 #include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/config/diagnostic.h"
 #include "xsd/config/listen_spec.h"
 #include "xsd/config/redirect_target.h"
 #include "xsd/config/settings_table.h"
@@ -63,6 +64,23 @@ std::optional<NameQuestion> target_port_question(const ServiceDefinition& defini
   return NameQuestion{NameQuestion::Kind::TcpPort, name->scalar};
 }
 
+/// Whether the word of a list is a network; nothing if it cannot be one.
+std::optional<NameQuestion> network_question(const AddressRule& rule) {
+  if (rule.kind != AddressRule::Kind::HostOrNetwork) return std::nullopt;
+  return NameQuestion{NameQuestion::Kind::Network, rule.text};
+}
+
+/// Calls `look` with each entry of both lists and the key of its list.
+template <class Look>
+void for_each_rule(const ClientRules& clients, Look look) {
+  if (clients.only_from) {
+    for (const AddressRule& rule : *clients.only_from)
+      look("only_from", rule);
+  }
+  for (const AddressRule& rule : clients.no_access)
+    look("no_access", rule);
+}
+
 // Opens what `path` names for somebody whose root is `root`: links inside, absolute ones too, stay inside.
 UniqueFd open_inside(const std::string& root, const std::string& path) {
   const UniqueFd folder(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -102,6 +120,8 @@ class Resolver::Work {
       decide_ids();
     }
     read_files();
+    find_networks();
+    if (rules_.only_checks) check_files();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     if (faults_.size() > before) return nullptr;
@@ -122,6 +142,30 @@ class Resolver::Work {
       where = origin->where;
     }
     faults_.push_back({where, std::move(message)});
+  }
+
+  // A word that might be a network must not be taken for a host: `no_access` would let its clients in.
+  void find_networks() {
+    for_each_rule(*definition_.clients, [this](std::string_view key, const AddressRule& rule) {
+      const auto question = network_question(rule);
+      if (!question) return;
+      const NameAnswer answer = names_.ask(*question);
+      if (answer.found()) {
+        resolution_.networks.emplace_back(rule.text, answer.network);
+      } else if (answer.state == NameAnswer::State::Unknown) {
+        fault(key, {},
+              "whether " + quoted(rule.text) + " in " + quoted(key) + " is a network could not be found out" +
+                  answer.remark());
+      }
+    });
+  }
+
+  // A daemon that serves has others read them (service::AddressFiles).
+  void check_files() {
+    for_each_rule(*definition_.clients, [this](std::string_view key, const AddressRule& rule) {
+      if (rule.kind != AddressRule::Kind::File) return;
+      if (const std::string& why = resolver_.look_at_addresses(rule.text); !why.empty()) fault(key, {}, why);
+    });
   }
 
   void check_plugin() {
@@ -436,6 +480,25 @@ void Resolver::add_questions(const ServiceDefinition& definition, Answers& out) 
     add(port_question(spec));
     add(host_question(spec));
   }
+  for_each_rule(*definition.clients,
+                [&](std::string_view, const AddressRule& rule) { add(network_question(rule)); });
+}
+
+const std::string& Resolver::look_at_addresses(const std::string& path) {
+  const auto [place, is_new] = looked_at_.try_emplace("a" + path);
+  std::string& why = place->second;
+  if (!is_new) return why;
+  FolderViews folders;
+  const auto source = read_source_file(path, "", trust_, folders, kMaxAddressFileSize);
+  if (!source) return why = path + ": " + source.error().text();
+  DiagnosticSink sink(path, source->text);
+  AddressSet set;
+  parse_address_file(source->text, 0, set, sink);
+  for (const Diagnostic& diagnostic : sink.all()) {
+    if (!why.empty() || diagnostic.severity == Severity::Warning) continue;
+    why = one_line(diagnostic);
+  }
+  return why;
 }
 
 const std::string& Resolver::look_at(const std::string& chroot, const std::string& path, bool folder) {

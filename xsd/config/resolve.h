@@ -15,6 +15,7 @@
 #include "xsd/config/client_files.h"
 #include "xsd/config/definitions.h"
 #include "xsd/config/name_service.h"
+#include "xsd/config/source_file.h"
 
 namespace xsd::config {
 
@@ -46,6 +47,8 @@ class Resolver {
 
   /// Forget what was found out: a new load begins.
   void refresh();
+  /// Of files of addresses.
+  void set_trust(TrustRules trust) noexcept { trust_ = trust; }
 
   /// nullptr if there is a fault. `main_file` is named where an inherited value is at fault.
   std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::string_view main_file,
@@ -59,12 +62,16 @@ class Resolver {
   /// Empty if `path` can be executed (or is a folder, if `folder`), else why not.
   const std::string& look_at(const std::string& chroot, const std::string& path, bool folder);
 
+  /// Empty if the file of addresses is good, else what is wrong with it.
+  const std::string& look_at_addresses(const std::string& path);
+
   /// nullptr if there is no built-in plugin of this name.
   const KnownPlugin* find_builtin(std::string_view name) const noexcept;
 
   NameService& names_;
   const PluginAnswers& plugins_;
   ResolveRules rules_;
+  TrustRules trust_;
   std::unordered_map<std::string, std::string> looked_at_;
   ClientFileReader files_;
 };

@@ -26,8 +26,8 @@ Error not_regular(mode_t mode) {
   return Error("not a regular file but " + std::string(what));
 }
 
-Error too_large() {
-  return Error("larger than 1 MiB");
+Error too_large(std::size_t most) {
+  return Error("larger than " + std::to_string(most >> 20U) + " MiB");
 }
 
 Result<std::string> real_path(const std::string& path) {
@@ -72,19 +72,19 @@ Status check_trust(const FolderState& info, const std::string& folder, const Tru
   return {};
 }
 
-Result<std::string> read_all(int fd, std::size_t expected) {
+Result<std::string> read_all(int fd, std::size_t expected, std::size_t most) {
   std::string text;
-  text.resize(std::min(expected, kMaxFileSize) + 1);  // one more, so that the end is seen without growing
+  text.resize(std::min(expected, most) + 1);  // one more, so that the end is seen without growing
   std::size_t used = 0;
   while (true) {
     const ssize_t got = ::read(fd, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error::from_errno(errno, "cannot read");
     used += static_cast<std::size_t>(got);
-    if (used > kMaxFileSize) return too_large();
+    if (used > most) return too_large(most);
     // A file that is as long as it said has given less than was asked for: this was its end.
     if (got == 0 || used == expected) break;
-    if (used == text.size()) text.resize(std::min(2 * text.size(), kMaxFileSize + 1));
+    if (used == text.size()) text.resize(std::min(2 * text.size(), most + 1));
   }
   text.resize(used);
   return text;
@@ -112,7 +112,7 @@ const Result<FolderViews::View>& FolderViews::look(const std::string& folder) {
 }
 
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
-                                    const TrustRules& rules, FolderViews& folders) {
+                                    const TrustRules& rules, FolderViews& folders, std::size_t most) {
   const Result<FolderViews::View>& named = folders.look(folder_of(path));
   if (!named) return Error::from_errno(named.error().number(), "cannot open");
   std::string name = path.substr(path.rfind('/') + 1);
@@ -160,8 +160,8 @@ Result<SourceFile> read_source_file(const std::string& path, const std::string& 
   if (Status status = check_trust(named->state, named->real_path, rules, file.warnings); !status)
     return status.error();
 
-  if (info.st_size > static_cast<off_t>(kMaxFileSize)) return too_large();
-  Result<std::string> text = read_all(fd.get(), static_cast<std::size_t>(info.st_size));
+  if (info.st_size > static_cast<off_t>(most)) return too_large(most);
+  Result<std::string> text = read_all(fd.get(), static_cast<std::size_t>(info.st_size), most);
   if (!text) return text.error();
   file.text = std::move(*text);
   return file;

@@ -67,10 +67,11 @@ struct SourceFile {
 };
 
 /// Reads `path`. With `inside` not empty, the file that the path really leads to must lie in that folder
-/// (itself resolved). Errors: not there, not a regular file, larger than 1 MiB, leads out of the folder, not
+/// (itself resolved). Errors: not there, not a regular file, larger than `most`, leads out of the folder, not
 /// trusted. The text is not looked at.
 Result<SourceFile> read_source_file(const std::string& path, const std::string& inside,
-                                    const TrustRules& rules, FolderViews& folders);
+                                    const TrustRules& rules, FolderViews& folders,
+                                    std::size_t most = kMaxFileSize);
 
 /// The stamp alone, following links; an error if there is nothing to stat.
 Result<FileStamp> stamp_of(const std::string& path);

@@ -121,12 +121,21 @@ bool Daemon::has_roles() const {
 }
 
 void Daemon::prepare_roles() {
-  if (!has_roles()) return;
   if (options_.detach) null_ = raise_fd(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)));
   if (null_) context_->roles.set_standard_error(null_.get());
   auto user = process::role_credentials(settings_);
+  if (user) {
+    inquirer_ = std::make_unique<inquirer::InquirerProcess>(*loop_, context_->children, context_->roles,
+                                                            *user, context_->hash_seed);
+    context_->inquirer = inquirer_.get();
+  }
+  if (!has_roles()) return;
   if (!user) {
-    log::warning("user: {}; the daemon writes the log and hosts plugins itself", user.error().text());
+    log::warning(
+        "user: {}; the daemon writes the log and hosts plugins itself, and clients about whom somebody has "
+        "to be "
+        "asked are refused",
+        user.error().text());
     return;
   }
   if (settings_.role_user_is_nobody)
@@ -143,6 +152,7 @@ void Daemon::adjust_roles(const config::DaemonSettings& next) {
   if (next.role_user == settings_.role_user) return;
   log::info("user: takes effect for processes that are started from now on");
   auto user = process::role_credentials(next);
+  if (user && inquirer_) inquirer_->set_user(*user);
   if (!user || !logger_) return;
   logger_->set_user(*user);
   manager_->use_workers(std::move(*user));
@@ -177,6 +187,9 @@ Status Daemon::make_loop() {
   signals_ = std::move(*signals);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
   context_->children.count_memory_kills();
+  address_files_ = std::make_unique<service::AddressFiles>(*loop_, context_->children);
+  address_files_->on_read([this] { manager_->on_addresses_read(); });
+  context_->address_files = address_files_.get();
   inherits_orphans_ = inherits_orphans();
   service_logs_ = std::make_unique<ServiceLogs>(*loop_);
   manager_ = std::make_unique<manager::ServiceManager>(
@@ -254,6 +267,9 @@ void Daemon::on_settings(const config::Snapshot& snapshot) {
       log::info("pid_file: takes effect at the next start");
     if (next.without_effect_yet != settings_.without_effect_yet) tell_what_has_no_effect(next);
   }
+  const config::PluginRules rules = loader_.plugin_rules();
+  address_files_->set_trust({rules.as_root, rules.trusted_owner});
+  address_files_->look();
   settings_ = next;
   service_logs_->take(snapshot, manager_->log_places());
   watch_folders(snapshot);

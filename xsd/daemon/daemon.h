@@ -14,6 +14,7 @@
 #include "xsd/daemon/notifier.h"
 #include "xsd/daemon/options.h"
 #include "xsd/daemon/pid_file.h"
+#include "xsd/inquirer/inquirer_process.h"
 #include "xsd/daemon/service_logs.h"
 #include "xsd/logger/logger_process.h"
 #include "xsd/manager/folder_watcher.h"
@@ -22,6 +23,7 @@
 #include "xsd/process/role.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/reactor/signal_source.h"
+#include "xsd/service/address_files.h"
 #include "xsd/service/context.h"
 
 namespace xsd::daemon {
@@ -78,6 +80,8 @@ class Daemon {
   UniqueFd null_;                                  ///< the standard error of roles, if we detach
   std::unique_ptr<logger::LoggerProcess> logger_;  ///< goes after all who log
   std::unique_ptr<ServiceLogs> service_logs_;
+  std::unique_ptr<inquirer::InquirerProcess> inquirer_;
+  std::unique_ptr<service::AddressFiles> address_files_;
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
   bool stopping_ = false;

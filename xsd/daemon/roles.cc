@@ -8,6 +8,7 @@
 
 #include "xsd/base/unique_fd.h"
 #include "xsd/daemon/exit_status.h"
+#include "xsd/inquirer/inquirer.h"
 #include "xsd/logger/logger.h"
 #include "xsd/process/role.h"
 #include "xsd/worker/probe.h"
@@ -24,8 +25,8 @@ struct Role {
 
 // xsd --role NAME TITLE
 constexpr int kArguments = 4;
-constexpr std::array kRoles = {Role{"logger", logger::run_logger}, Role{"probe", worker::run_probe},
-                               Role{"worker", worker::run_worker}};
+constexpr std::array kRoles = {Role{"inquirer", inquirer::run_inquirer}, Role{"logger", logger::run_logger},
+                               Role{"probe", worker::run_probe}, Role{"worker", worker::run_worker}};
 
 int fail(const char* text) {
   (void)std::fprintf(stderr, "xsd: %s\n", text);

@@ -13,7 +13,7 @@ bool is_unchanged(const RunningEntry& running, const config::LoadedService& load
   const config::Resolution& next = *loaded.resolution;
   return running.definition->means_the_same(*loaded.definition) && now.endpoints == next.endpoints &&
          now.change_ids == next.change_ids && now.uid == next.uid && now.gid == next.gid &&
-         now.groups == next.groups && now.files == next.files &&
+         now.groups == next.groups && now.files == next.files && now.networks == next.networks &&
          config::is_same_image(now.plugin_image.get(), next.plugin_image.get());
 }
 

@@ -104,7 +104,7 @@ std::uint32_t RemoteService::index_of(const net::BoundSocket& socket) const noex
 // ---- deals
 
 void RemoteService::deal(Dealt dealt) {
-  host_.say(worker::Deal{number_, dealt.id, dealt.remote, dealt.local}, {dealt.socket.get()});
+  host_.say(worker::Deal{number_, dealt.id, dealt.remote, dealt.local, dealt.user}, {dealt.socket.get()});
   untaken_.push_back(std::move(dealt));
 }
 
@@ -187,6 +187,7 @@ void RemoteService::on_answer(const std::string& error) {
   patience_.cancel();
   if (state_ != State::Making) return;
   state_ = State::Working;
+  on_change();
   teller_.arm(Duration::zero());
 }
 

@@ -35,6 +35,7 @@ struct Dealt {
   std::uint64_t id = 0;
   net::SocketAddress remote;
   net::SocketAddress local;
+  std::string user{};  ///< that the client's machine told; empty: none
 };
 
 class RemoteService final : public service::ManagedService {

@@ -145,6 +145,16 @@ void ServiceManager::on_made(const std::string& id) {
   end_retry(entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
 }
 
+void ServiceManager::on_addresses_read() {
+  if (phase_ == Phase::Preparing && !starting_) step_later();
+  std::vector<std::string> coming;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.coming) coming.push_back(id);
+  }
+  for (const std::string& id : coming)
+    on_made(id);
+}
+
 void ServiceManager::on_failed(service::ManagedService& service, const std::string& why) {
   const auto found = entries_.find(service.name());
   if (stopping_ || found == entries_.end() || found->second.service.get() != &service) return;

@@ -40,10 +40,12 @@ ShardedService::~ShardedService() {
 
 bool ShardedService::is_making() const noexcept {
   return failure().empty() &&
-         std::any_of(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->is_making(); });
+         (Service::is_making() ||
+          std::any_of(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->is_making(); }));
 }
 
 std::string ShardedService::failure() const {
+  if (std::string why = Service::failure(); !why.empty()) return why;
   for (const auto& shard : shards_) {
     if (std::string why = shard->failure(); !why.empty()) return why;
   }
@@ -67,6 +69,7 @@ void ShardedService::apply(service::Prepared next) {
 }
 
 void ShardedService::terminate(Duration grace, bool close_connections) {
+  give_up_newcomers();
   drain();
   for (const auto& shard : shards_) {
     if (close_connections) requests_.programs().end_all(*shard, grace);
@@ -76,6 +79,7 @@ void ShardedService::terminate(Duration grace, bool close_connections) {
 }
 
 void ShardedService::kill() {
+  give_up_newcomers();
   drain();
   for (const auto& shard : shards_)
     shard->kill();
@@ -104,8 +108,13 @@ void ShardedService::on_connection(service::Listener& listener, UniqueFd socket,
                                    const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (!greet(socket, id, &remote, &local) || !admit(socket, id, &remote, &local, false)) return;
-  waiting_.push_back({std::move(socket), id, remote, local});
+  if (!greet(socket, id, &remote, &local)) return;
+  if (admit(socket, id, remote, local, false)) on_let_in(std::move(socket), id, remote, local);
+}
+
+void ShardedService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                               const net::SocketAddress& local) {
+  waiting_.push_back({std::move(socket), id, remote, local, std::string(user_of(id))});
   deal_waiting();
 }
 
@@ -159,7 +168,7 @@ std::string ShardedService::pause_reason() const {
 }
 
 std::uint64_t ShardedService::active() const noexcept {
-  return std::accumulate(shards_.begin(), shards_.end(), std::uint64_t{waiting_.size()},
+  return std::accumulate(shards_.begin(), shards_.end(), std::uint64_t{waiting_.size() + newcomers()},
                          [](std::uint64_t sum, const auto& shard) { return sum + shard->deals(); });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ShardedService: a plugin service whose connections are dealt to several workers of its own (`shards`). It
+// ShardedService: a plugin service whose connections are dealt to several workers of its own (`shards`), or
+// to the one that it shares, since others are asked about its clients (Vetting) and workers cannot ask. It
 // accepts here, so that limits are kept here and stay exact, and never reads from what it has accepted: the
 // socket goes to the shard that has the fewest connections, which says when one is over. Each shard is a
 // RemoteService without sockets.
@@ -28,7 +29,7 @@ namespace xsd::manager {
 
 class ShardedService final : public service::Service {
  public:
-  /// Borrows all but the definition and the events. Each host is one shard, and nobody else's.
+  /// Borrows all but the definition and the events. Each host is one shard; of several each is nobody else's.
   ShardedService(service::ServiceContext& context, RequestHandler& requests,
                  const std::vector<WorkerHost*>& hosts, const service::Prepared& prepared,
                  RemoteService::Events events);
@@ -51,6 +52,8 @@ class ShardedService final : public service::Service {
  private:
   service::Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
+  void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local) override;
   void adopt_listener(service::Listener& listener) override;
   /// The shard that is to have the next connection; nullptr if none is ready.
   RemoteService* choose_shard() noexcept;

@@ -31,7 +31,7 @@ Workers::~Workers() {
 
 std::unique_ptr<service::ManagedService> Workers::create(service::Prepared prepared,
                                                          RemoteService::Events events) {
-  if (prepared.definition->shards > 1) {
+  if (prepared.definition->shards > 1 || prepared.definition->asks_about_clients()) {
     return std::make_unique<ShardedService>(setup_.context, requests_, make_shards(prepared), prepared,
                                             std::move(events));
   }
@@ -51,6 +51,7 @@ WorkerHost& Workers::host_for(const service::Prepared& prepared) {
 
 std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared) {
   const config::ServiceDefinition& definition = *prepared.definition;
+  if (definition.shards == 1) return {&host_for(prepared)};
   std::vector<WorkerHost*> made;
   for (std::uint32_t i = 1; i <= definition.shards; ++i) {
     made.push_back(hosts_

@@ -18,6 +18,25 @@ constexpr std::size_t kPlacesPerChild = 2;
 
 }  // namespace
 
+struct PrefixMap::Builder {
+  Node add_family(std::span<Entry> entries);
+  void fill(std::size_t node, std::uint32_t begin, std::uint32_t end, unsigned position);
+  std::uint8_t choose_branch(std::uint32_t begin, std::uint32_t end, unsigned position) const noexcept;
+
+  std::vector<Leaf> leaves_{};
+  std::vector<Cover> covers_{};
+  std::vector<Node> nodes_{};
+};
+
+/// In front of the three arrays, which follow in the order of their alignment.
+struct PrefixMap::Head {
+  std::uint64_t leaves = 0;
+  std::uint64_t covers = 0;
+  std::uint64_t nodes = 0;
+  Node v4{};
+  Node v6{};
+};
+
 PrefixMap::Key::Key(const Prefix& prefix) noexcept {
   std::memcpy(&high, prefix.bytes().data(), sizeof high);
   std::memcpy(&low, prefix.bytes().data() + sizeof high, sizeof low);
@@ -45,14 +64,19 @@ PrefixMap::PrefixMap(std::vector<Entry> entries) {
   XSD_ASSERT(entries.size() <= kMaxEntries);
   const auto first_v6 =
       std::partition(entries.begin(), entries.end(), [](const Entry& entry) { return entry.prefix.is_v4(); });
-  v4_ = add_family({entries.begin(), first_v6});
-  v6_ = add_family({first_v6, entries.end()});
-  leaves_.shrink_to_fit();
-  covers_.shrink_to_fit();
-  nodes_.shrink_to_fit();
+  const auto made = std::make_shared<Builder>();
+  v4_ = made->add_family({entries.begin(), first_v6});
+  v6_ = made->add_family({first_v6, entries.end()});
+  made->leaves_.shrink_to_fit();
+  made->covers_.shrink_to_fit();
+  made->nodes_.shrink_to_fit();
+  leaves_ = made->leaves_;
+  covers_ = made->covers_;
+  nodes_ = made->nodes_;
+  keep_ = made;
 }
 
-PrefixMap::Node PrefixMap::add_family(std::span<Entry> entries) {
+PrefixMap::Node PrefixMap::Builder::add_family(std::span<Entry> entries) {
   if (entries.empty()) return {};
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return a.prefix == b.prefix ? a.value < b.value : a.prefix < b.prefix;
@@ -90,8 +114,8 @@ PrefixMap::Node PrefixMap::add_family(std::span<Entry> entries) {
 // How many of the bits from `position` on, where the first and the last of these leaves differ, index an
 // array that is used enough. More bits that tell no more leaves apart are not worth their places. An array
 // that is not used enough stays so when it is made wider.
-std::uint8_t PrefixMap::choose_branch(std::uint32_t begin, std::uint32_t end,
-                                      unsigned position) const noexcept {
+std::uint8_t PrefixMap::Builder::choose_branch(std::uint32_t begin, std::uint32_t end,
+                                               unsigned position) const noexcept {
   std::uint8_t branch = 1;
   std::size_t told_apart = 2;
   for (std::uint8_t wider = 2; position + wider <= Prefix::kV6Bits; ++wider) {
@@ -113,7 +137,7 @@ std::uint8_t PrefixMap::choose_branch(std::uint32_t begin, std::uint32_t end,
 // two leaves differ within the bits of both, since neither holds the other, and so no child gets all of them.
 // For the same reason bits behind a leaf's own length, which are zero, tell nothing wrong apart: no other
 // leaf has its bits in front of them.
-void PrefixMap::fill(std::size_t node, std::uint32_t begin, std::uint32_t end, unsigned position) {
+void PrefixMap::Builder::fill(std::size_t node, std::uint32_t begin, std::uint32_t end, unsigned position) {
   if (end - begin == 1) {
     nodes_[node] = {begin, 0, 0};
     return;
@@ -165,8 +189,43 @@ std::optional<PrefixMap::Match> PrefixMap::find(const Prefix& address) const noe
 }
 
 std::size_t PrefixMap::bytes() const noexcept {
-  return sizeof *this + leaves_.capacity() * sizeof(Leaf) + covers_.capacity() * sizeof(Cover) +
-         nodes_.capacity() * sizeof(Node);
+  return sizeof *this + leaves_.size_bytes() + covers_.size_bytes() + nodes_.size_bytes();
+}
+
+void PrefixMap::append_to(std::string& out) const {
+  static_assert(sizeof(Head) % alignof(Leaf) == 0 && sizeof(Leaf) % alignof(Cover) == 0 &&
+                sizeof(Cover) % alignof(Node) == 0);
+  const auto append = [&out](const void* data, std::size_t size) {
+    out.append(static_cast<const char*>(data), size);
+  };
+  const Head head{leaves_.size(), covers_.size(), nodes_.size(), v4_, v6_};
+  append(&head, sizeof head);
+  append(leaves_.data(), leaves_.size_bytes());
+  append(covers_.data(), covers_.size_bytes());
+  append(nodes_.data(), nodes_.size_bytes());
+}
+
+std::optional<PrefixMap> PrefixMap::view(std::string_view bytes, std::shared_ptr<const void> keep) {
+  Head head;
+  if (bytes.size() < sizeof head || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(Leaf) != 0)
+    return std::nullopt;
+  std::memcpy(&head, bytes.data(), sizeof head);
+  bytes.remove_prefix(sizeof head);
+  if (head.leaves > kMaxEntries || head.covers > kMaxEntries || head.nodes > 4 * kMaxEntries ||
+      bytes.size() != head.leaves * sizeof(Leaf) + head.covers * sizeof(Cover) + head.nodes * sizeof(Node)) {
+    return std::nullopt;
+  }
+  PrefixMap map;
+  const char* at = bytes.data();
+  map.leaves_ = {reinterpret_cast<const Leaf*>(at), static_cast<std::size_t>(head.leaves)};
+  at += map.leaves_.size_bytes();
+  map.covers_ = {reinterpret_cast<const Cover*>(at), static_cast<std::size_t>(head.covers)};
+  at += map.covers_.size_bytes();
+  map.nodes_ = {reinterpret_cast<const Node*>(at), static_cast<std::size_t>(head.nodes)};
+  map.v4_ = head.v4;
+  map.v6_ = head.v6;
+  map.keep_ = std::move(keep);
+  return map;
 }
 
 }  // namespace xsd::net

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/policy/access_list.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -47,24 +48,73 @@ AccessList::ByAddress AccessList::by_address(const net::SocketAddress& peer) con
     if (has_only_from_ || has_no_access_) decision.access = Access::Refuse;
     return answer;
   }
-  const auto match = networks_.find(*address);
-  if (match) {
-    const bool is_allowed = (match->value & kOfOnlyFrom) != 0;
-    decision = {is_allowed ? Access::Allow : Access::Refuse, AccessBasis::Network,
-                is_allowed ? AccessListKind::OnlyFrom : AccessListKind::NoAccess,
-                match->value & ~kOfOnlyFrom};
+  for (const File& one : files_) {
+    if (one.file->rules) continue;
+    decision = {Access::Refuse, AccessBasis::FileUnread, one.list, 0};
+    return answer;
+  }
+  const Longest longest = find_longest(*address);
+  if (longest.is_any) {
+    decision = longest.decision;
   } else if (has_only_from_) {
     decision.access = Access::Refuse;
   }
   if (decision.access == Access::Allow) {
-    answer.can_be_refused = names_.has_no_access();
-  } else if (!match) {
-    answer.can_be_let_in = names_.has_only_from();
+    answer.can_be_refused = has_names(AccessListKind::NoAccess, false);
+  } else if (!longest.is_any) {
+    answer.can_be_let_in = has_names(AccessListKind::OnlyFrom, false);
   } else {
     answer.needs_host = true;
-    answer.can_be_let_in = match->bits < net::Prefix::kV6Bits && names_.has_only_from_hosts();
+    answer.can_be_let_in = longest.bits < net::Prefix::kV6Bits && has_names(AccessListKind::OnlyFrom, true);
   }
   return answer;
+}
+
+AccessList::Longest AccessList::find_longest(const net::Prefix& address) const noexcept {
+  Longest longest;
+  // Of the same network no_access counts, whichever of them has it.
+  const auto take = [&longest](AccessListKind list, const net::PrefixMap::Match& match, std::uint32_t entry) {
+    const bool is_better = !longest.is_any || match.bits > longest.bits ||
+                           (match.bits == longest.bits && longest.decision.list == AccessListKind::OnlyFrom &&
+                            list == AccessListKind::NoAccess);
+    if (!is_better) return;
+    const Access access = list == AccessListKind::OnlyFrom ? Access::Allow : Access::Refuse;
+    longest = {{access, AccessBasis::Network, list, entry}, match.bits, true};
+  };
+  if (const auto match = networks_.find(address)) {
+    const bool is_allowed = (match->value & kOfOnlyFrom) != 0;
+    take(is_allowed ? AccessListKind::OnlyFrom : AccessListKind::NoAccess, *match,
+         match->value & ~kOfOnlyFrom);
+  }
+  for (const File& one : files_) {
+    if (const auto match = one.file->rules->find(address)) take(one.list, *match, match->value);
+  }
+  return longest;
+}
+
+bool AccessList::has_names(AccessListKind list, bool hosts_only) const noexcept {
+  const bool has_own = list == AccessListKind::NoAccess ? names_.has_no_access()
+                       : hosts_only                     ? names_.has_only_from_hosts()
+                                                        : names_.has_only_from();
+  return has_own || std::any_of(files_.begin(), files_.end(), [list](const File& one) {
+           return one.list == list && one.file->rules->has_names();
+         });
+}
+
+std::optional<NameRules::Match> AccessList::find_in_files(AccessListKind list,
+                                                          std::string_view name) const noexcept {
+  std::optional<NameRules::Match> found;
+  for (const File& one : files_) {
+    if (one.list != list) continue;
+    const auto match = one.file->rules->find_name(name);
+    if (match && (!found || (match->is_host && !found->is_host))) found = match;
+  }
+  return found;
+}
+
+void AccessList::add_file(AccessListKind list, std::shared_ptr<const AddressFile> file) {
+  files_.push_back({list, std::move(file)});
+  (list == AccessListKind::OnlyFrom ? has_only_from_ : has_no_access_) = true;
 }
 
 AccessDecision AccessList::decide(const net::SocketAddress& peer) const noexcept {
@@ -86,7 +136,11 @@ AccessDecision AccessList::decide(const net::SocketAddress& peer, const PeerName
   AccessDecision decision = answer.decision;
   bool is_let_in = !answer.can_be_let_in;  // or was by its address
   for (const std::string& name : names.names) {
-    const auto [only_from, no_access] = names_.find(name);
+    auto [only_from, no_access] = names_.find(name);
+    if (!no_access) no_access = find_in_files(AccessListKind::NoAccess, name);
+    if (!only_from || !only_from->is_host) {
+      if (const auto other = find_in_files(AccessListKind::OnlyFrom, name)) only_from = other;
+    }
     if (no_access) return of_entry(Access::Refuse, AccessListKind::NoAccess, *no_access);
     if (is_let_in || !only_from || (answer.needs_host && !only_from->is_host)) continue;
     decision = of_entry(Access::Allow, AccessListKind::OnlyFrom, *only_from);

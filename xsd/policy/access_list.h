@@ -19,18 +19,25 @@
 // AskName is answered only where a name would lead to another answer than no name: nobody is looked up
 // without need. A name in only_from that no_access refuses anyway is no such reason.
 //
+// A file may stand for any number of entries of a list. The files are looked at one after the other, so they
+// should be few.
+//
 // Peers of unix sockets are let in always: who may connect there is the permissions of the file. A peer whose
 // address is not known is refused where there is any list.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "xsd/config/address_set.h"
 #include "xsd/net/address.h"
 #include "xsd/net/prefix_map.h"
+#include "xsd/policy/address_file.h"
 #include "xsd/policy/name_rules.h"
 
 namespace xsd::policy {
@@ -45,6 +52,7 @@ enum class AccessBasis : std::uint8_t {
   Domain,
   NameUnknown,  ///< a name decides, and it could not be found out
   NoAddress,    ///< neither of IP nor of a unix socket
+  FileUnread,   ///< a file of the lists was never read
   UnixSocket,
 };
 
@@ -73,6 +81,9 @@ class AccessList {
   /// Without only_from everybody may whom no_access does not name. Entries have numbers up to kMaxEntry.
   AccessList(const std::optional<config::AddressSet>& only_from, const config::AddressSet& no_access);
 
+  /// The entries of a file besides; one that was never read is as if it decided against everybody.
+  void add_file(AccessListKind list, std::shared_ptr<const AddressFile> file);
+
   AccessDecision decide(const net::SocketAddress& peer) const noexcept;
   /// Never AskName.
   AccessDecision decide(const net::SocketAddress& peer, const PeerNames& names) const noexcept;
@@ -87,9 +98,24 @@ class AccessList {
     bool needs_host = false;      ///< a domain is not enough to be let in
   };
   ByAddress by_address(const net::SocketAddress& peer) const noexcept;
+  struct File {
+    AccessListKind list;
+    std::shared_ptr<const AddressFile> file;
+  };
+  /// The longest network of all.
+  struct Longest {
+    AccessDecision decision;
+    unsigned bits = 0;
+    bool is_any = false;
+  };
+  Longest find_longest(const net::Prefix& address) const noexcept;
+  bool has_names(AccessListKind list, bool hosts_only) const noexcept;
+  /// The entry of a file of this list that holds the name.
+  std::optional<NameRules::Match> find_in_files(AccessListKind list, std::string_view name) const noexcept;
 
   net::PrefixMap networks_;  ///< of both lists; what the numbers mean: access_list.cc
   NameRules names_;
+  std::vector<File> files_;
   bool has_only_from_ = false;
   bool has_no_access_ = false;
 };

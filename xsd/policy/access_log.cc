@@ -108,6 +108,8 @@ void append_subject(Line& line, const RecordStyle& style, unsigned fields, const
   if (subject.pid > 0 && (style.json || (fields & config::kLogPid) != 0)) line.number("pid", subject.pid);
   if (style.json || (fields & config::kLogHost) != 0) line.address("from", subject.from);
   if (style.json) line.address("to", subject.to);
+  if (!subject.user.empty() && (style.json || (fields & config::kLogUserId) != 0))
+    line.text("user", subject.user);
 }
 
 }  // namespace

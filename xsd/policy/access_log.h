@@ -40,7 +40,8 @@ struct RecordSubject {
   std::uint64_t connection = 0;
   const net::SocketAddress* from = nullptr;
   const net::SocketAddress* to = nullptr;
-  pid_t pid = 0;  ///< 0: no process
+  pid_t pid = 0;               ///< 0: no process
+  std::string_view user = {};  ///< that the client's machine told (RFC 1413)
 };
 
 /// How it ended; of `exit`, `signal` and `error` at most one is set.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/process/helper.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -43,17 +44,20 @@ void close_range_of(unsigned first, unsigned last) noexcept {
   if (first <= last) (void)syscall(SYS_close_range, first, last, 0);
 }
 
-// Everything but the pipe and the standard descriptors. Where close_range(2) is filtered one by one, up to
-// the limit, as the numbers can be no higher; it is paid by the helper, not by us.
-void close_all_but(int out) noexcept {
-  const auto kept = static_cast<unsigned>(out);
-  if (syscall(SYS_close_range, kept + 1, ~0U, 0) == 0) {
-    close_range_of(3, kept - 1);
+// Everything but the pipe, perhaps another one (-1: none) and the standard descriptors. Where close_range(2)
+// is filtered one by one, up to the limit, as the numbers can be no higher; it is paid by the helper, not by
+// us.
+void close_all_but(int out, int other) noexcept {
+  const auto last = static_cast<unsigned>(std::max(out, other));
+  const auto first = static_cast<unsigned>(other < 0 ? out : std::min(out, other));
+  if (syscall(SYS_close_range, last + 1, ~0U, 0) == 0) {
+    close_range_of(3, first - 1);
+    close_range_of(first + 1, last - 1);
     return;
   }
   const long limit = sysconf(_SC_OPEN_MAX);
   for (int fd = 3; fd < limit; ++fd) {
-    if (fd != out) (void)syscall(SYS_close, fd);
+    if (fd != out && fd != other) (void)syscall(SYS_close, fd);
   }
 }
 
@@ -127,7 +131,7 @@ Result<std::unique_ptr<Helper>> Helper::start(reactor::EventLoop& loop, reactor:
 void Helper::run(int out, pid_t parent) noexcept {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // it went before we asked to go with it
-  close_all_but(out);
+  close_all_but(out, task_.keep);
   (void)prctl(PR_SET_NAME, task_.name);
   // Reset while they are still blocked.
   if (!reset_signal_dispositions()) _exit(1);

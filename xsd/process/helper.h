@@ -3,10 +3,11 @@
 // Helper: a short-lived child of ours that does what may block, so that the loop does not: it is a fork of
 // this process that runs one function and hands its result back through a pipe, within a time limit.
 //
-// The child has nothing of ours but memory: every descriptor except the pipe (and 0, 1, 2) is closed, so that
-// it keeps no listening socket alive; signals are as at the start of a program; it dies with us. It cannot
-// exec, and what it leaves in its memory is lost. fork(2) copies page tables, so that starting one costs some
-// tenths of a millisecond and more the larger we are: it is for rare work, not for connections.
+// The child has nothing of ours but memory: every descriptor except the pipe, one that its task names, and 0,
+// 1, 2 is closed, so that it keeps no listening socket alive; signals are as at the start of a program; it
+// dies with us. What it leaves in its memory is lost. fork(2) copies page tables, so that starting one costs
+// some tenths of a millisecond and more the larger we are: it is for rare work, not for connections of the
+// master's. (The inquirer, which is small, has one for each question.)
 //
 // States: started -> bytes arrive, in any number of pieces -> one end: the child has ended and all that it
 // had written was handed over, or the time was up, or the owner did not like the bytes (it is killed then,
@@ -40,6 +41,7 @@ class Helper {
     /// the owner has all, or the child ended with status 0.
     std::function<void(const std::string& why)> on_end;
     Duration limit{};
+    int keep = -1;  ///< a descriptor that it has besides, close-on-exec or not as it is; borrowed for `start`
   };
 
   /// Both are borrowed. The error (EAGAIN, ENOMEM, EPERM of a sandbox, EMFILE) leaves nothing behind.

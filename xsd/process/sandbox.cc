@@ -172,6 +172,8 @@ Status install_filter(SandboxNeeds needs) {
   return filter.load();
 }
 
+}  // namespace
+
 Status drop_capabilities() {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
     return Error::from_errno(errno, "capabilities: ambient");
@@ -186,8 +188,6 @@ Status drop_capabilities() {
   if (!now || cap_compare(now.get(), none.get()) != 0) return Error("capabilities: some are left");
   return {};
 }
-
-}  // namespace
 
 Status enter_sandbox(SandboxNeeds needs) {
   if (Status status = drop_capabilities(); !status) return status;

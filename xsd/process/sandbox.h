@@ -21,4 +21,8 @@ struct SandboxNeeds {
 /// `needs` only add. Nothing is undone if it fails: end the process.
 Status enter_sandbox(SandboxNeeds needs);
 
+/// The first step of it alone, for a role that has to start processes: all sets of capabilities are empty
+/// afterwards.
+Status drop_capabilities();
+
 }  // namespace xsd::process

@@ -29,9 +29,13 @@
 namespace xsd::logger {
 class LoggerProcess;
 }
+namespace xsd::inquirer {
+class InquirerProcess;
+}
 
 namespace xsd::service {
 
+class AddressFiles;
 class Listener;
 class PluginRequests;
 
@@ -149,6 +153,11 @@ struct ServiceContext {
   std::uint64_t* busy_with = nullptr;         ///< set to the number of the service whose plugin is at work
   /// Writes the log and reads the programs' standard errors; nullptr where this process does that itself.
   logger::LoggerProcess* logger = nullptr;
+  /// Asks others about clients; nullptr: nobody can be asked, and who would have to be is taken to have said
+  /// no.
+  inquirer::InquirerProcess* inquirer = nullptr;
+  /// nullptr: files of addresses cannot be read here.
+  AddressFiles* address_files = nullptr;
 };
 
 }  // namespace xsd::service

@@ -112,12 +112,18 @@ void PluginService::on_connection(Listener& listener, UniqueFd socket, const net
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
   if (!greet(socket, id, &remote, &local)) return;
-  if (find_room(socket, id, &remote, &local) && admit(socket, id, &remote, &local, false))
-    (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
+  if (find_room(socket, id, &remote, &local) && admit(socket, id, remote, local, false))
+    on_let_in(std::move(socket), id, remote, local);
+}
+
+void PluginService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                              const net::SocketAddress& local) {
+  (void)serve(std::move(socket), id, remote, local);  // its records say what became of it
 }
 
 bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-                         const net::SocketAddress& local) {
+                         const net::SocketAddress& local, std::string user) {
+  set_user(id, std::move(user));
   if (!socket) {
     refuse(policy::Reason::Resources, id, &remote, &local);
     return false;
@@ -127,7 +133,9 @@ bool PluginService::take(UniqueFd socket, std::uint64_t id, const net::SocketAdd
 
 bool PluginService::serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
-  const policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  const std::string user(user_of(id));  // the connection may be over before its last record
+  const policy::RecordSubject subject{
+      .service = name(), .connection = id, .from = &remote, .to = &local, .user = user};
   context_.records.start(definition(), subject);
   const plugin::OpenOutcome outcome = hosted_->open(std::move(socket), id, remote, local);
   count_active();
@@ -165,15 +173,19 @@ void PluginService::on_input(Listener& listener) {
 
 void PluginService::on_stream_end(const plugin::StreamEnd& end) {
   count_active();
-  release(end.id);
   policy::RecordOutcome outcome{
       .duration = end.duration, .counted = true, .bytes_in = end.bytes_in, .bytes_out = end.bytes_out};
   if (end.cause == plugin::EndCause::Timeout) outcome.error = "timeout";
   if (end.cause == plugin::EndCause::Drain) outcome.error = "draining";
   if (end.cause == plugin::EndCause::Handed) outcome.error = "handed over";
   context_.records.end(definition(),
-                       {.service = name(), .connection = end.id, .from = &end.remote, .to = &end.local},
+                       {.service = name(),
+                        .connection = end.id,
+                        .from = &end.remote,
+                        .to = &end.local,
+                        .user = user_of(end.id)},
                        outcome);
+  release(end.id);
   if (on_connection_end_) on_connection_end_(end.id);
   check_idle();
 }
@@ -193,6 +205,7 @@ void PluginService::program_ended(std::uint64_t id, int error, int exit_status, 
 }
 
 void PluginService::terminate(Duration grace, bool close_connections) {
+  give_up_newcomers();
   drain();
   if (close_connections) {
     kill();
@@ -202,13 +215,14 @@ void PluginService::terminate(Duration grace, bool close_connections) {
 }
 
 void PluginService::kill() {
+  give_up_newcomers();
   deadline_.cancel();
   hosted_->close_all(plugin::EndCause::Drain);
   check_idle();
 }
 
 std::uint64_t PluginService::active() const noexcept {
-  return hosted_ ? hosted_->connections() : 0;
+  return (hosted_ ? hosted_->connections() : 0) + newcomers();
 }
 
 std::optional<plugin::DatagramCounters> PluginService::datagrams() const noexcept {

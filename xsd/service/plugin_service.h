@@ -27,9 +27,10 @@ class PluginService final : public Service {
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
   /// Serves a connection that was accepted and let in elsewhere; its records have this id. False if it is
-  /// over already. No socket: this process had no room for its descriptor, and it is refused.
+  /// over already. No socket: this process had no room for its descriptor, and it is refused. `user`: that
+  /// its machine told; empty: none.
   bool take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
-            const net::SocketAddress& local);
+            const net::SocketAddress& local, std::string user = {});
   /// Called for each connection that is over, but for those that `take` or a listener could not begin.
   void on_connection_end(std::function<void(std::uint64_t id)> handler) {
     on_connection_end_ = std::move(handler);
@@ -42,6 +43,8 @@ class PluginService final : public Service {
   PluginService(ServiceContext& context, Prepared prepared);
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   Status prepare_socket(net::BoundSocket& socket) override;
+  void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local) override;
   bool serve(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
              const net::SocketAddress& local);
   void on_stream_end(const plugin::StreamEnd& end);

@@ -77,6 +77,7 @@ void ProgramService::adopt_listener(Listener& listener) {
 }
 
 void ProgramService::release_listener(Listener& listener) {
+  asked_.erase(&listener);
   for (Instance& instance : instances_) {
     if (instance.waiting_listener != &listener) continue;
     // Its socket changed or went: without TERM it would go on serving the old port for ever.
@@ -116,12 +117,24 @@ void ProgramService::on_connection(Listener& listener, UniqueFd socket, const ne
 void ProgramService::take(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                           const net::SocketAddress& local) {
   if (!greet(socket, id, &remote, &local)) return;
-  if (back_off_.armed()) {  // the rest of a batch, or of the queue of a socket that goes
-    const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
-    return refuse(reason, id, &remote, &local, std::move(socket));
-  }
-  if (!admit(socket, id, &remote, &local, true)) return;
+  // The rest of a batch, or of the queue of a socket that goes.
+  if (refuse_while_backing_off(socket, id, remote, local)) return;
+  if (admit(socket, id, remote, local, true)) start_connection(std::move(socket), id, remote, local, 1);
+}
+
+void ProgramService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                               const net::SocketAddress& local) {
+  if (refuse_while_backing_off(socket, id, remote, local)) return;
   start_connection(std::move(socket), id, remote, local, 1);
+}
+
+bool ProgramService::refuse_while_backing_off(UniqueFd& socket, std::uint64_t id,
+                                              const net::SocketAddress& remote,
+                                              const net::SocketAddress& local) {
+  if (!back_off_.armed()) return false;
+  const auto reason = retry_ ? policy::Reason::Resources : policy::Reason::Spawn;
+  refuse(reason, id, &remote, &local, std::move(socket));
+  return true;
 }
 
 void ProgramService::start_connection(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
@@ -183,6 +196,7 @@ void ProgramService::on_input(Listener& listener) {
   empty_wakes_ = 0;
   if (!is_welcome(listener, head)) return;
   if (!has_room(listener)) return;
+  if (head && definition().asks_about_clients() && !is_vetted(listener, *head)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
   std::optional<ClientQueue> queue;
@@ -210,13 +224,45 @@ bool ProgramService::is_welcome(Listener& listener, const std::optional<QueueHea
   }
   const auto bar = find_datagram_bar(head->sender);
   if (!bar) return true;
-  // Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
-  count_refusal(*bar);
-  if (*bar == policy::Reason::Address) {
-    warn_once(*bar, "datagrams from " + head->sender.host() + " are dropped (only_from, no_access)");
+  drop_sender(listener, head->sender, *bar);
+  return false;
+}
+
+// Nobody waits for an answer, so this is counted as with a plugin's datagrams, not recorded one by one.
+void ProgramService::drop_sender(Listener& listener, const net::SocketAddress& sender,
+                                 policy::Reason reason) {
+  count_refusal(reason);
+  if (reason == policy::Reason::Address || reason == policy::Reason::Libwrap) {
+    warn_once(reason, "datagrams from " + sender.host() + " are dropped (" +
+                          (reason == policy::Reason::Address ? "only_from, no_access" : "libwrap") + ")");
   }
   drop_head(listener.socket().fd());
-  return false;
+}
+
+// The datagram stays where it is, and its listener is not watched, until there is an answer. What is in front
+// of the queue then is asked about if it is another one.
+bool ProgramService::is_vetted(Listener& listener, const QueueHead& head) {
+  auto asked = asked_.find(&listener);
+  if (asked != asked_.end() && !(asked->second.head == head)) {
+    asked_.erase(asked);
+    asked = asked_.end();
+  }
+  if (asked == asked_.end()) {
+    asked = asked_.emplace(&listener, AskedHead{head, make_vetting({head.sender, {}, -1}), {}}).first;
+    asked->second.outcome =
+        asked->second.vetting->begin([this, heard = &listener](const Vetting::Outcome& outcome) {
+          asked_.at(heard).outcome = outcome;
+          if (!back_off_.armed() && !is_taken(*heard)) heard->resume();
+        });
+  }
+  if (!asked->second.outcome) {
+    listener.suspend();
+    return false;
+  }
+  const auto refusal = asked->second.outcome->refusal;
+  asked_.erase(asked);
+  if (refusal) drop_sender(listener, head.sender, *refusal);
+  return !refusal;
 }
 
 ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_listener, std::uint64_t id,
@@ -237,7 +283,8 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
       .local = local,
       .connection_id = id_text.text(),
   };
-  policy::RecordSubject subject{.service = name(), .connection = id, .from = &remote, .to = &local};
+  policy::RecordSubject subject{
+      .service = name(), .connection = id, .from = &remote, .to = &local, .user = user_of(id)};
   auto spawned = context_.spawner.spawn(*prepared_.plan, request);
   if (!spawned) {
     const std::string text = spawned.error().text(*prepared_.plan);
@@ -292,7 +339,8 @@ void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit)
                         .connection = instance.id,
                         .from = &instance.remote,
                         .to = &instance.local,
-                        .pid = exit.pid},
+                        .pid = exit.pid,
+                        .user = user_of(instance.id)},
                        outcome);
   if (instance.connection) end_connection(instance);
   if (instance.waiting_listener != nullptr) on_wait_exit(instance, exit);
@@ -455,6 +503,7 @@ void ProgramService::give_up_retry() {
 
 void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
   give_up_retry();
+  give_up_newcomers();
   for (Instance& instance : instances_) {
     instance.waiting_listener = nullptr;
     instance.child->end(grace);
@@ -464,6 +513,7 @@ void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
 
 void ProgramService::leave() {
   give_up_retry();
+  give_up_newcomers();
   for (Instance& instance : instances_) {
     Listener* const listener = std::exchange(instance.waiting_listener, nullptr);
     if (listener != nullptr) listener->socket().leave_file();

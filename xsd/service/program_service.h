@@ -29,6 +29,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "xsd/service/service.h"
 #include "xsd/service/stderr_pipe.h"
@@ -47,7 +48,9 @@ class ProgramService final : public Service {
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
   void leave() override;
-  std::uint64_t active() const noexcept override { return instances_.size() + (retry_ ? 1 : 0); }
+  std::uint64_t active() const noexcept override {
+    return instances_.size() + newcomers() + (retry_ ? 1 : 0);
+  }
 
   /// Starts the program for a connection that is accepted already, unless it is refused, which is recorded.
   /// Not for a `wait` service.
@@ -70,8 +73,17 @@ class ProgramService final : public Service {
     int attempts;
   };
 
+  /// The datagram that somebody is asked about.
+  struct AskedHead {
+    QueueHead head;
+    std::unique_ptr<Vetting> vetting;
+    std::optional<Vetting::Outcome> outcome;  ///< once it is there
+  };
+
   ProgramService(ServiceContext& context, Prepared prepared);
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
+  void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local) override;
   void adopt_listener(Listener& listener) override;
   void release_listener(Listener& listener) override;
 
@@ -91,6 +103,13 @@ class ProgramService final : public Service {
   void end_connection(Instance& instance);
   void on_exit(Instance& instance, const reactor::ChildExit& exit);
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
+  /// False if it does not back off.
+  bool refuse_while_backing_off(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+                                const net::SocketAddress& local);
+  void drop_sender(Listener& listener, const net::SocketAddress& sender, policy::Reason reason);
+  /// Whether the sender of a datagram may start the program, as far as others are asked about it. If not it
+  /// is refused already, or the answer is not there yet.
+  bool is_vetted(Listener& listener, const QueueHead& head);
   void give_up_retry();
   void forget(InstanceRef instance);
   bool is_taken(const Listener& listener) const noexcept;
@@ -111,7 +130,8 @@ class ProgramService final : public Service {
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
   std::optional<Retry> retry_;
-  unsigned failures_ = 0;  ///< in a row
+  std::unordered_map<const Listener*, AskedHead> asked_;  ///< of a `wait` service
+  unsigned failures_ = 0;                                 ///< in a row
   /// Of a `wait` server that left what it was started for in the queue, or may have done so; in a row.
   unsigned unread_starts_ = 0;
   unsigned empty_wakes_ = 0;  ///< of a socket that is ready although there is nothing in it, in a row

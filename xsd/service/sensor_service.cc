@@ -22,7 +22,12 @@ Listener::Mode SensorService::listener_mode(const net::Endpoint& endpoint) const
 void SensorService::on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) {
   const std::uint64_t id = ++context_.last_connection;
   const net::SocketAddress local = listener.local_of(socket.get());
-  if (!greet(socket, id, &remote, &local) || !admit(socket, id, &remote, &local, false)) return;
+  if (greet(socket, id, &remote, &local) && admit(socket, id, remote, local, false))
+    on_let_in(std::move(socket), id, remote, local);
+}
+
+void SensorService::on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                              const net::SocketAddress& local) {
   ban(remote);
   refuse(policy::Reason::Banned, id, &remote, &local, std::move(socket));
 }

@@ -20,14 +20,19 @@ class SensorService final : public Service {
   ~SensorService() override { listeners_.clear(); }
 
   // Nothing runs.
-  void terminate(Duration /*grace*/, bool /*close_connections*/) override { drain(); }
-  void kill() override { drain(); }
-  std::uint64_t active() const noexcept override { return 0; }
+  void terminate(Duration /*grace*/, bool /*close_connections*/) override { kill(); }
+  void kill() override {
+    give_up_newcomers();
+    drain();
+  }
+  std::uint64_t active() const noexcept override { return newcomers(); }
 
   void on_connection(Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
   void on_input(Listener& listener) override;
 
  private:
+  void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local) override;
   Listener::Mode listener_mode(const net::Endpoint& endpoint) const noexcept override;
   void ban(const net::SocketAddress& peer);
 };

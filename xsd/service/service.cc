@@ -15,6 +15,7 @@
 #include "xsd/base/text.h"
 #include "xsd/config/plugins.h"
 #include "xsd/plugin/library.h"
+#include "xsd/service/address_files.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
 #include "xsd/service/sensor_service.h"
@@ -39,6 +40,18 @@ bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
   return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
     return endpoint.transport == net::Transport::Datagram && !endpoint.address.is_ip();
   });
+}
+
+/// Calls `look` with the list and the path of each file that the lists name.
+template <class Look>
+void for_each_file(const config::ClientRules& clients, Look look) {
+  const auto each = [&look](policy::AccessListKind kind, const std::vector<config::AddressRule>& rules) {
+    for (const config::AddressRule& rule : rules) {
+      if (rule.kind == config::AddressRule::Kind::File) look(kind, rule.text);
+    }
+  };
+  if (clients.only_from) each(policy::AccessListKind::OnlyFrom, *clients.only_from);
+  each(policy::AccessListKind::NoAccess, clients.no_access);
 }
 
 // What a user can do about a limit.
@@ -107,6 +120,8 @@ bool ManagedService::can_become(const Prepared& next) const noexcept {
   const config::ServiceDefinition& then = *next.definition;
   return now.kind == then.kind && now.plugin == then.plugin && now.wait == then.wait &&
          now.shards == then.shards && now.settings == then.settings && now.mux_targets == then.mux_targets &&
+         (now.kind == config::ServiceKind::Program ||
+          now.asks_about_clients() == then.asks_about_clients()) &&
          config::is_same_image(prepared_.resolution->plugin_image.get(), next.resolution->plugin_image.get());
 }
 
@@ -123,11 +138,41 @@ void Service::count_in(Counters& cell) noexcept {
   counters_ = &cell;
 }
 
+bool Service::is_making() const noexcept {
+  bool is_awaited = false;
+  if (context_.address_files == nullptr) return is_awaited;
+  for_each_file(*definition().clients, [&](policy::AccessListKind, const std::string& path) {
+    is_awaited = is_awaited || context_.address_files->is_awaited(path);
+  });
+  return is_awaited;
+}
+
+std::string Service::failure() const {
+  std::string why;
+  if (context_.address_files == nullptr) return why;
+  for_each_file(*definition().clients, [&](policy::AccessListKind, const std::string& path) {
+    const bool is_missing =
+        !context_.address_files->is_there(path) && !context_.address_files->is_awaited(path);
+    if (why.empty() && is_missing) why = context_.address_files->fault(path);
+  });
+  return why;
+}
+
+// A file that was never read is waited for by a new one.
+bool Service::can_become(const Prepared& next) const noexcept {
+  bool can = ManagedService::can_become(next);
+  for_each_file(*next.definition->clients, [&](policy::AccessListKind, const std::string& path) {
+    can = can && context_.address_files != nullptr && context_.address_files->is_there(path);
+  });
+  return can;
+}
+
 void Service::apply(Prepared next) {
   const bool same_options =
       definition().backlog == next.definition->backlog && definition().flags == next.definition->flags;
   const bool same_lists = definition().clients->only_from == next.definition->clients->only_from &&
-                          definition().clients->no_access == next.definition->clients->no_access;
+                          definition().clients->no_access == next.definition->clients->no_access &&
+                          prepared_.resolution->networks == next.resolution->networks;
   const bool same_pace = definition().clients->rate == next.definition->clients->rate &&
                          definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
@@ -202,7 +247,8 @@ void Service::on_idle(std::function<void()> handler) {
 }
 
 void Service::check_idle() {
-  if (on_idle_ && listeners_.empty() && active() == 0) idle_timer_.arm(Duration::zero());
+  if (on_idle_ && listeners_.empty() && active() == 0 && turned_away_.empty())
+    idle_timer_.arm(Duration::zero());
 }
 
 std::optional<policy::Reason> Service::find_limit(bool starts_process, std::string_view consequence) {
@@ -250,39 +296,51 @@ void Service::send_banner(const UniqueFd& socket, const config::ClientFiles::Tex
   log::warning("{}: connections do not take a banner of {} bytes at once; it is cut", name(), text->size());
 }
 
-bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
-                    const net::SocketAddress* local, bool starts_process) {
-  auto reason = remote != nullptr ? find_bar(*remote) : std::nullopt;
+bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+                    const net::SocketAddress& local, bool starts_process) {
+  auto reason = find_bar(remote);
   policy::SourceTicket ticket;
-  if (!reason && remote != nullptr) reason = begin_source(*remote, ticket);
+  if (!reason) reason = begin_source(remote, ticket);
   if (!reason) {
     if (sources_) sources_->tickets.emplace(id, ticket);
-    reason = find_limit(starts_process, "refusing connections");
+    reason = find_full(starts_process);
   }
-  const bool refuses = definition().clients->rate && definition().clients->rate->refuses;
-  if (!reason && refuses && is_too_early()) reason = policy::Reason::Rate;
   if (reason) {
-    refuse(*reason, id, remote, local, std::move(socket));
+    turn_away(std::move(socket), *reason, id, remote, local);
     return false;
   }
-  count_pace(!refuses);
-  if (const auto* const files = prepared_.resolution->files.find())
-    send_banner(socket, files->banner_success);
+  if (definition().asks_about_clients() && !ask_about(socket, id, remote, local, starts_process))
+    return false;
+  welcome(socket);
   return true;
 }
 
+std::optional<policy::Reason> Service::find_full(bool starts_process) {
+  auto reason = find_limit(starts_process, "refusing connections");
+  const auto& rate = definition().clients->rate;
+  if (!reason && rate && rate->refuses && is_too_early()) reason = policy::Reason::Rate;
+  return reason;
+}
+
+void Service::welcome(const UniqueFd& socket) {
+  const auto& rate = definition().clients->rate;
+  count_pace(!(rate && rate->refuses));
+  if (const auto* const files = prepared_.resolution->files.find())
+    send_banner(socket, files->banner_success);
+}
+
+policy::Access Service::look_at(const net::SocketAddress& peer) const noexcept {
+  return access_ && peer.is_ip() ? access_->decide(peer).access : policy::Access::Allow;
+}
+
 std::optional<policy::Reason> Service::find_bar(const net::SocketAddress& peer) {
-  if (access_ && !is_in_lists(peer)) return policy::Reason::Address;
+  if (look_at(peer) == policy::Access::Refuse) return policy::Reason::Address;
   if (hours_ && !hours_->open.is_open(context_.loop.clock().wall())) {
     warn_once(policy::Reason::Time, "refusing clients: it is closed at this time (access_times)");
     return policy::Reason::Time;
   }
   if (is_overloaded("refusing clients")) return policy::Reason::Load;
   return std::nullopt;
-}
-
-bool Service::is_in_lists(const net::SocketAddress& peer) const noexcept {
-  return !peer.is_ip() || access_->decide(peer).access == policy::Access::Allow;
 }
 
 bool Service::is_overloaded(std::string_view consequence) {
@@ -298,6 +356,8 @@ bool Service::is_overloaded(std::string_view consequence) {
 
 bool Service::admit_datagram(const net::SocketAddress& sender) {
   auto reason = find_datagram_bar(sender);
+  // Nobody is asked about it, so a name lets nobody in.
+  if (!reason && look_at(sender) != policy::Access::Allow) reason = policy::Reason::Address;
   policy::SourceTicket ticket;
   if (!reason) {
     reason = begin_source(sender, ticket);
@@ -346,15 +406,30 @@ void Service::set_closed(bool closed) {
 void Service::take_address_lists() {
   access_.reset();
   if (!definition().clients->has_lists()) return;
-  const auto set_of = [](const std::vector<config::AddressRule>& rules) {
+  const auto& networks = prepared_.resolution->networks;
+  const auto set_of = [&networks](const std::vector<config::AddressRule>& rules) {
     config::AddressSet set;
-    for (std::size_t i = 0; i < rules.size(); ++i)
-      config::add_rule(rules[i], static_cast<std::uint32_t>(i), set);
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (rules[i].kind == config::AddressRule::Kind::File) continue;
+      const auto network = std::find_if(networks.begin(), networks.end(),
+                                        [&](const auto& known) { return known.first == rules[i].text; });
+      if (network != networks.end()) {
+        set.add(network->second, static_cast<std::uint32_t>(i));
+      } else {
+        config::add_rule(rules[i], static_cast<std::uint32_t>(i), set);
+      }
+    }
     return set;
   };
   std::optional<config::AddressSet> only_from;
   if (definition().clients->only_from) only_from = set_of(*definition().clients->only_from);
-  access_ = std::make_unique<policy::AccessList>(only_from, set_of(definition().clients->no_access));
+  const auto list = std::make_shared<policy::AccessList>(only_from, set_of(definition().clients->no_access));
+  for_each_file(*definition().clients, [&](policy::AccessListKind kind, const std::string& path) {
+    list->add_file(kind, context_.address_files != nullptr
+                             ? context_.address_files->use(path)
+                             : std::make_shared<const policy::AddressFile>(policy::AddressFile{path}));
+  });
+  access_ = list;
 }
 
 void Service::take_pace() {
@@ -454,6 +529,7 @@ std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& re
 }
 
 void Service::release(std::uint64_t id) noexcept {
+  if (!users_.empty()) users_.erase(id);
   if (!sources_) return;
   const auto found = sources_->tickets.find(id);
   if (found == sources_->tickets.end()) return;
@@ -463,10 +539,11 @@ void Service::release(std::uint64_t id) noexcept {
 
 void Service::refuse(policy::Reason reason, std::uint64_t id, const net::SocketAddress* remote,
                      const net::SocketAddress* local, UniqueFd socket) {
-  release(id);
   count_refusal(reason);
-  context_.records.refuse(definition(), {.service = name(), .connection = id, .from = remote, .to = local},
-                          reason);
+  context_.records.refuse(
+      definition(), {.service = name(), .connection = id, .from = remote, .to = local, .user = user_of(id)},
+      reason);
+  release(id);
   const auto* const files = prepared_.resolution->files.find();
   if (!socket || files == nullptr || files->banner_fail == nullptr) return;
   send_banner(socket, files->banner_fail);

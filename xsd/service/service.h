@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@
 #include "xsd/service/context.h"
 #include "xsd/service/listener.h"
 #include "xsd/service/managed_service.h"
+#include "xsd/service/vetting.h"
 
 namespace xsd::service {
 
@@ -46,6 +48,10 @@ class Service : public ManagedService, public ListenerOwner {
   void count_in(Counters& cell) noexcept;
   std::string pause_reason() const override;
 
+  /// While a file of addresses that it names was never read.
+  bool is_making() const noexcept override;
+  std::string failure() const override;
+  bool can_become(const Prepared& next) const noexcept override;
   void apply(Prepared next) override;
   Status listen_on(const std::vector<net::BoundSocket*>& sockets) final;
   bool listens_on(const net::BoundSocket& socket) const noexcept;
@@ -72,10 +78,25 @@ class Service : public ManagedService, public ListenerOwner {
   /// already; otherwise it is sent what all are sent.
   bool greet(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
              const net::SocketAddress* local);
-  /// True if the connection may come in, which it is told then; otherwise it is refused already, and its
-  /// socket taken. One that came in is given back with `release` when it is over.
-  bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress* remote,
-             const net::SocketAddress* local, bool starts_process);
+  /// True if the connection may come in. Otherwise it is refused already, or somebody is asked about it first
+  /// (newcomers.cc): then its socket is taken over, and `on_let_in` follows if it may. One that came in is
+  /// given back with `release` when it is over.
+  bool admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+             const net::SocketAddress& local, bool starts_process);
+  /// A connection that somebody was asked about may come in, as if `admit` had said so.
+  virtual void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
+                         const net::SocketAddress& local) = 0;
+  /// Connections that somebody is asked about; they are active.
+  std::size_t newcomers() const noexcept { return newcomers_.size(); }
+  /// Refuses those.
+  void give_up_newcomers();
+  /// The user that a connection's machine told; empty if none. Until its `release`.
+  std::string_view user_of(std::uint64_t id) const noexcept;
+  void set_user(std::uint64_t id, std::string user);
+  /// What only_from and no_access say of the address.
+  policy::Access look_at(const net::SocketAddress& peer) const noexcept;
+  /// Asks the others about it that the definition names.
+  std::unique_ptr<Vetting> make_vetting(const Vetting::Client& client);
   /// Why this sender is kept out, whoever else is there; nothing: it is not.
   std::optional<policy::Reason> find_datagram_bar(const net::SocketAddress& sender) {
     return is_banned(sender) ? policy::Reason::Banned : find_bar(sender);
@@ -123,11 +144,32 @@ class Service : public ManagedService, public ListenerOwner {
     policy::OpenHours open;
     reactor::Timer look_again;  ///< armed: the listeners are held
   };
+  /// A connection that somebody is asked about.
+  struct Newcomer {
+    UniqueFd socket;
+    std::uint64_t id = 0;
+    net::SocketAddress remote;
+    net::SocketAddress local;
+    bool starts_process = false;
+    std::optional<policy::Reason> refusal{};  ///< it is refused, and its user is asked for the record
+    std::unique_ptr<Vetting> vetting{};
+  };
+  using NewcomerRef = std::list<Newcomer>::iterator;
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
   };
 
+  /// The limit of all clients together that another one would break.
+  std::optional<policy::Reason> find_full(bool starts_process);
+  /// The last step before a connection comes in: it counts, and is told.
+  void welcome(const UniqueFd& socket);
+  bool ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local, bool starts_process);
+  void on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome);
+  /// `refuse`, once its user is known if the record is to say it.
+  void turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id, const net::SocketAddress& remote,
+                 const net::SocketAddress& local);
   void take_address_lists();
   bool is_banned(const net::SocketAddress& peer) noexcept {
     return context_.bans.size() > 0 && context_.bans.is_banned(peer, context_.loop.now());
@@ -135,7 +177,6 @@ class Service : public ManagedService, public ListenerOwner {
   /// By the lists, the time and the load.
   std::optional<policy::Reason> find_bar(const net::SocketAddress& peer);
   void send_banner(const UniqueFd& socket, const config::ClientFiles::Text& text);
-  bool is_in_lists(const net::SocketAddress& peer) const noexcept;
   void take_hours();
   void set_closed(bool closed);
   void take_pace();
@@ -148,8 +189,11 @@ class Service : public ManagedService, public ListenerOwner {
   std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
 
   Counters own_counters_;
-  std::unique_ptr<policy::AccessList> access_;  ///< nothing: everybody may in
+  std::shared_ptr<const policy::AccessList> access_;  ///< nothing: everybody may in
   std::unique_ptr<Hours> hours_;
+  std::list<Newcomer> newcomers_;
+  std::list<Newcomer> turned_away_;                       ///< those with a refusal
+  std::unordered_map<std::uint64_t, std::string> users_;  ///< by connection, of those that have one
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
   bool is_banner_cut_ = false;        ///< a line has told of it

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLongestText = 4096;
 constexpr std::size_t kLongestPath = 4096;
+constexpr std::size_t kLongestUser = 512;
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kLongestVariable = std::size_t{32} * 1024;
 constexpr std::size_t kLargestDefinition = std::size_t{4} * 1024 * 1024;
@@ -140,6 +141,7 @@ void fields(Walk& walk, Command& c) {
     walk.number(c.connection);
     walk.address(c.remote);
     walk.address(c.local);
+    walk.text(c.user, kLongestUser);
   } else if constexpr (kIs<Command, StartProgram>) {
     walk.number(c.service);
     walk.number(c.connection);

@@ -99,6 +99,7 @@ struct Deal {
   std::uint64_t connection = 0;  ///< of the master's own ids: below first_connection
   net::SocketAddress remote;
   net::SocketAddress local;
+  std::string user{};  ///< that the client's machine told; empty: none
 };
 struct Banned {
   policy::Ban ban{};

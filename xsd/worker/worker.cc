@@ -228,7 +228,8 @@ void Worker::obey(const Deal& command, std::span<UniqueFd> fds) {
   if (slot == nullptr) return;
   UniqueFd socket = fds.empty() ? UniqueFd() : std::move(fds[0]);
   if (socket && reserve_.holds(socket.get())) socket.reset();
-  if (!slot->service->take(std::move(socket), command.connection, command.remote, command.local))
+  if (!slot->service->take(std::move(socket), command.connection, command.remote, command.local,
+                           command.user))
     (void)tell(DealEnded{command.service, command.connection});
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,10 @@ class FakeNames final : public NameService {
         if (answer.found()) answer.port = ports.at(key);
         break;
       }
+      case NameQuestion::Kind::Network:
+        found(question.text == "localnet");
+        if (answer.found()) answer.network = net::Prefix::v4(in_addr{htonl(0x0A010000)}, 16);
+        break;
       case NameQuestion::Kind::Host:
         for (const std::string& text : hosts[question.text])
           answer.addresses.push_back(*net::SocketAddress::parse(text, 0));

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -212,6 +214,44 @@ TEST(PrefixMap, needs_at_most_64_bytes_a_network) {
   }
   const PrefixMap pairs(entries);
   EXPECT_LT(pairs.bytes() / pairs.size(), 64U);
+}
+
+std::optional<PrefixMap> viewed(const std::string& bytes) {
+  // At an address that is a multiple of 8, as a mapping is.
+  auto keep = std::make_shared<std::vector<std::uint64_t>>(bytes.size() / sizeof(std::uint64_t) + 1);
+  std::memcpy(keep->data(), bytes.data(), bytes.size());
+  const std::string_view view(reinterpret_cast<const char*>(keep->data()), bytes.size());
+  return PrefixMap::view(view, std::move(keep));
+}
+
+TEST(PrefixMap, can_be_used_where_another_process_has_put_it) {
+  Random random(7);
+  std::vector<Entry> entries;
+  for (std::uint32_t i = 0; i < 2'000; ++i)
+    entries.push_back({far_prefix(random), i});
+  const PrefixMap map(entries);
+  std::string bytes;
+  map.append_to(bytes);
+  const auto view = viewed(bytes);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->size(), map.size());
+  for (const Entry& entry : entries)
+    EXPECT_EQ(view->find(entry.prefix), map.find(entry.prefix));
+  const PrefixMap copy = *view;
+  EXPECT_EQ(copy.find(entries.front().prefix), map.find(entries.front().prefix));
+
+  bytes.clear();
+  PrefixMap().append_to(bytes);
+  EXPECT_EQ(viewed(bytes)->size(), 0U);
+}
+
+TEST(PrefixMap, is_not_made_of_bytes_that_are_not_as_many_as_they_say) {
+  std::string bytes;
+  make({"10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32"}).append_to(bytes);
+  ASSERT_TRUE(viewed(bytes));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(viewed(bytes.substr(0, size))) << size;
+  EXPECT_FALSE(viewed(bytes + "x"));
 }
 
 }  // namespace

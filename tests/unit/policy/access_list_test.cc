@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -275,6 +277,75 @@ TEST(AccessList, agrees_with_a_look_at_every_entry) {
   }
   for (const std::size_t count : counts)
     EXPECT_GT(count, 2000U);
+}
+
+std::shared_ptr<const AddressFile> file(const Strings& entries) {
+  config::AddressSet set;
+  std::uint32_t line = 0;
+  for (const config::AddressRule& rule : rules(entries))
+    config::add_rule(rule, ++line, set);
+  // As it comes from the process that reads it.
+  const std::string bytes = AddressFileRules::encode(set);
+  auto keep = std::make_shared<std::vector<std::uint64_t>>(bytes.size() / sizeof(std::uint64_t) + 1);
+  std::memcpy(keep->data(), bytes.data(), bytes.size());
+  const std::string_view view(reinterpret_cast<const char*>(keep->data()), bytes.size());
+  return std::make_shared<const AddressFile>(AddressFile{"/f", AddressFileRules::view(view, keep)});
+}
+
+TEST(AccessListFiles, count_as_entries_of_their_list) {
+  AccessList list = make(Strings{"10.0.0.0/8"}, {"10.1.0.0/16"});
+  list.add_file(kOnlyFrom, file({"10.1.2.0/24", "192.0.2.7"}));
+  list.add_file(kNoAccess, file({"10.1.2.3", "192.0.2.0/24", "192.0.2.7"}));
+  EXPECT_EQ(ask(list, "10.2.0.1").access, Access::Allow);
+  EXPECT_EQ(ask(list, "10.1.0.1").access, Access::Refuse);
+  EXPECT_EQ(ask(list, "10.1.2.1"), (AccessDecision{Access::Allow, Basis::Network, kOnlyFrom, 1}));
+  EXPECT_EQ(ask(list, "10.1.2.3"), (AccessDecision{Access::Refuse, Basis::Network, kNoAccess, 1}));
+  EXPECT_EQ(ask(list, "192.0.2.7"), (AccessDecision{Access::Refuse, Basis::Network, kNoAccess, 3}));
+  EXPECT_EQ(ask(list, "198.51.100.1").access, Access::Refuse);
+}
+
+TEST(AccessListFiles, may_be_all_of_a_list) {
+  AccessList only = make(std::nullopt);
+  only.add_file(kOnlyFrom, file({}));
+  EXPECT_EQ(ask(only, "192.0.2.7").access, Access::Refuse) << "it is empty";
+  AccessList none = make(std::nullopt);
+  none.add_file(kNoAccess, file({}));
+  EXPECT_EQ(ask(none, "192.0.2.7").access, Access::Allow);
+}
+
+TEST(AccessListFiles, may_hold_names) {
+  AccessList list = make(Strings{}, {});
+  list.add_file(kOnlyFrom, file({".example.org", "friend.example.net"}));
+  list.add_file(kNoAccess, file({"bad.example.org"}));
+  EXPECT_EQ(ask(list, "192.0.2.7").access, Access::AskName);
+  const auto named = [&list](const std::string& name) {
+    const Strings names{name};
+    return list.decide(peer("192.0.2.7"), {true, names}).access;
+  };
+  EXPECT_EQ(named("a.example.org"), Access::Allow);
+  EXPECT_EQ(named("friend.example.net"), Access::Allow);
+  EXPECT_EQ(named("bad.example.org"), Access::Refuse);
+  EXPECT_EQ(named("other.example.net"), Access::Refuse);
+  EXPECT_EQ(list.decide(peer("192.0.2.7"), {}).access, Access::Refuse);
+}
+
+TEST(AccessListFiles, that_were_never_read_let_nobody_in) {
+  AccessList list = make(std::nullopt);
+  list.add_file(kNoAccess, std::make_shared<const AddressFile>(AddressFile{"/f"}));
+  EXPECT_EQ(ask(list, "192.0.2.7"), (AccessDecision{Access::Refuse, Basis::FileUnread, kNoAccess, 0}));
+}
+
+TEST(AddressFileRules, are_not_made_of_bytes_that_make_no_sense) {
+  config::AddressSet set;
+  for (const config::AddressRule& rule : rules({"10.0.0.0/8", "a.example.org"}))
+    config::add_rule(rule, 1, set);
+  const std::string bytes = AddressFileRules::encode(set);
+  auto keep = std::make_shared<std::vector<std::uint64_t>>(bytes.size() / sizeof(std::uint64_t) + 1);
+  std::memcpy(keep->data(), bytes.data(), bytes.size());
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const std::string_view cut(reinterpret_cast<const char*>(keep->data()), size);
+    EXPECT_EQ(AddressFileRules::view(cut, keep), nullptr) << size;
+  }
 }
 
 }  // namespace

@@ -148,6 +148,16 @@ TEST_F(AccessLogTest, leaves_out_addresses_that_are_not_known) {
   EXPECT_EQ(start(kDefaultFields), "finger: start conn=7f3a pid=812\n");
 }
 
+TEST_F(AccessLogTest, names_the_user_that_the_machine_of_the_client_told) {
+  std::string out;
+  RecordSubject subject{.service = "finger", .connection = 1, .user = "it's\nroot"};
+  append_refuse(out, {}, config::kLogHost, subject, Reason::Address);
+  EXPECT_EQ(out, "finger: refuse conn=1 reason=address\n") << "nobody wants to know";
+  out.clear();
+  append_refuse(out, {}, config::kLogUserId, subject, Reason::Address);
+  EXPECT_EQ(out, "finger: refuse conn=1 user='it\\'s\\nroot' reason=address\n");
+}
+
 TEST(ConnectionId, is_hexadecimal_without_zeros) {
   EXPECT_EQ(ConnectionId(1).text(), "1");
   EXPECT_EQ(ConnectionId(~0ULL).text(), "ffffffffffffffff");

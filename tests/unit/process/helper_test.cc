@@ -8,6 +8,7 @@
 #include <optional>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -193,6 +194,24 @@ TEST_P(HelperOn, gives_the_child_nothing_of_ours) {
   EXPECT_EQ(text, "open: blocked:0 ignored:0 helpful");
   (void)signal(SIGUSR1, SIG_DFL);
   sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+TEST_P(HelperOn, has_one_more_descriptor_if_its_task_says_so) {
+  const UniqueFd kept = raise_fd(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)));
+  const UniqueFd other(open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (const int keep : {kept.get(), other.get()}) {
+    const int not_kept = keep == kept.get() ? other.get() : kept.get();
+    text.clear();
+    end.reset();
+    Helper::Task look = task([keep, not_kept](int out) {
+      const bool is_right = fcntl(keep, F_GETFD) >= 0 && fcntl(not_kept, F_GETFD) < 0;
+      (void)write_all(out, is_right ? "right" : "wrong");
+    });
+    look.keep = keep;
+    start(std::move(look));
+    ASSERT_TRUE(turn_until_end());
+    EXPECT_EQ(text, "right");
+  }
 }
 
 TEST_P(HelperOn, dies_with_us) {

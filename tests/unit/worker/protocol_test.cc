@@ -29,7 +29,7 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
                                  .first_connection = 7}));
   append(message, ToWorker(ListenOn{3, {0, 2, 5}}));
   append(message, ToWorker(Terminate{3, std::chrono::seconds(10), true}));
-  append(message, ToWorker(Deal{3, 9, address("192.0.2.7", 40000), address("::1", 7)}));
+  append(message, ToWorker(Deal{3, 9, address("192.0.2.7", 40000), address("::1", 7), "root"}));
   const auto commands = decode_to_worker(message);
   ASSERT_TRUE(commands);
   ASSERT_EQ(commands->size(), 4U);
@@ -43,6 +43,7 @@ TEST(WorkerProtocol, commands_come_back_as_they_were_and_in_order) {
   EXPECT_THAT(std::get<ListenOn>((*commands)[1]).endpoints, ElementsAre(0, 2, 5));
   EXPECT_EQ(std::get<Terminate>((*commands)[2]).grace, std::chrono::seconds(10));
   const auto& deal = std::get<Deal>((*commands)[3]);
+  EXPECT_EQ(deal.user, "root");
   EXPECT_EQ(deal.service, 3U);
   EXPECT_EQ(deal.connection, 9U);
   EXPECT_EQ(deal.remote.to_string(), "192.0.2.7:40000");
