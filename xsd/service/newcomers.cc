@@ -16,10 +16,15 @@ std::unique_ptr<Vetting> Service::make_vetting(const Vetting::Client& client) {
   return std::make_unique<Vetting>(context_, prepared_.definition, access_, client);
 }
 
+Service::Asking& Service::asking() {
+  if (!asking_) asking_ = std::make_unique<Asking>();
+  return *asking_;
+}
+
 /// True if it may in already, and its socket is still the caller's.
 bool Service::ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
                         const net::SocketAddress& local, bool starts_process) {
-  if (newcomers_.size() >= kMostNewcomers) {
+  if (newcomers() >= kMostNewcomers) {
     warn_once(policy::Reason::Resources, "refusing connections: about " + std::to_string(kMostNewcomers) +
                                              " clients somebody is being asked");
     refuse(policy::Reason::Resources, id, &remote, &local, std::move(socket));
@@ -27,7 +32,8 @@ bool Service::ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAdd
   }
   socket = raise_fd(std::move(socket));
   auto vetting = make_vetting({remote, local, socket.get()});
-  const NewcomerRef newcomer = newcomers_.insert(newcomers_.end(), {{}, id, remote, local, starts_process});
+  std::list<Newcomer>& all = asking().newcomers;
+  const NewcomerRef newcomer = all.insert(all.end(), {{}, id, remote, local, starts_process});
   const auto outcome =
       vetting->begin([this, newcomer](const Vetting::Outcome& late) { on_vetted(newcomer, late); });
   if (!outcome) {
@@ -35,14 +41,14 @@ bool Service::ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAdd
     newcomer->vetting = std::move(vetting);
     return false;
   }
-  newcomers_.erase(newcomer);
+  asking_->newcomers.erase(newcomer);
   if (outcome->refusal) turn_away(std::move(socket), *outcome->refusal, id, remote, local);
   return !outcome->refusal;
 }
 
 void Service::on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome) {
   Newcomer client = std::move(*newcomer);
-  newcomers_.erase(newcomer);
+  asking_->newcomers.erase(newcomer);
   set_user(client.id, outcome.user);
   auto reason = outcome.refusal;
   if (!reason) reason = find_full(client.starts_process);  // it may be another definition by now
@@ -61,15 +67,15 @@ void Service::turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id
                         const net::SocketAddress& remote, const net::SocketAddress& local) {
   const bool is_wanted = (definition().log_on_failure & config::kLogUserId) != 0 &&
                          reason != policy::Reason::Ident && user_of(id).empty();
-  if (!is_wanted || turned_away_.size() >= kMostNewcomers || !socket)
+  if (!is_wanted || asking().turned_away.size() >= kMostNewcomers || !socket)
     return refuse(reason, id, &remote, &local, std::move(socket));
   socket = raise_fd(std::move(socket));
   auto vetting = make_vetting({remote, local, socket.get()});
-  const NewcomerRef client =
-      turned_away_.insert(turned_away_.end(), {std::move(socket), id, remote, local, false, reason});
+  const NewcomerRef client = asking_->turned_away.insert(
+      asking_->turned_away.end(), {std::move(socket), id, remote, local, false, reason});
   const auto outcome = vetting->begin_with_user([this, client](const Vetting::Outcome& late) {
     Newcomer told = std::move(*client);
-    turned_away_.erase(client);
+    asking_->turned_away.erase(client);
     set_user(told.id, late.user);
     refuse(*told.refusal, told.id, &told.remote, &told.local, std::move(told.socket));
     check_idle();
@@ -80,27 +86,28 @@ void Service::turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id
     return;
   }
   socket = std::move(client->socket);
-  turned_away_.erase(client);
+  asking_->turned_away.erase(client);
   refuse(reason, id, &remote, &local, std::move(socket));
 }
 
 void Service::give_up_newcomers() {
-  auto turned_away = std::exchange(turned_away_, {});
+  if (!asking_) return;
+  auto turned_away = std::exchange(asking_->turned_away, {});
   for (Newcomer& client : turned_away)
     refuse(*client.refusal, client.id, &client.remote, &client.local, std::move(client.socket));
-  auto newcomers = std::exchange(newcomers_, {});
+  auto newcomers = std::exchange(asking_->newcomers, {});
   for (Newcomer& client : newcomers)
     refuse(policy::Reason::Draining, client.id, &client.remote, &client.local, std::move(client.socket));
 }
 
 std::string_view Service::user_of(std::uint64_t id) const noexcept {
-  if (users_.empty()) return {};
-  const auto found = users_.find(id);
-  return found == users_.end() ? std::string_view() : found->second;
+  if (!asking_) return {};
+  const auto found = asking_->users.find(id);
+  return found == asking_->users.end() ? std::string_view() : found->second;
 }
 
 void Service::set_user(std::uint64_t id, std::string user) {
-  if (!user.empty()) users_[id] = std::move(user);
+  if (!user.empty()) asking().users[id] = std::move(user);
 }
 
 }  // namespace xsd::service

@@ -77,7 +77,7 @@ void ProgramService::adopt_listener(Listener& listener) {
 }
 
 void ProgramService::release_listener(Listener& listener) {
-  asked_.erase(&listener);
+  if (asked_) asked_->erase(&listener);
   for (Instance& instance : instances_) {
     if (instance.waiting_listener != &listener) continue;
     // Its socket changed or went: without TERM it would go on serving the old port for ever.
@@ -242,16 +242,17 @@ void ProgramService::drop_sender(Listener& listener, const net::SocketAddress& s
 // The datagram stays where it is, and its listener is not watched, until there is an answer. What is in front
 // of the queue then is asked about if it is another one.
 bool ProgramService::is_vetted(Listener& listener, const QueueHead& head) {
-  auto asked = asked_.find(&listener);
-  if (asked != asked_.end() && !(asked->second.head == head)) {
-    asked_.erase(asked);
-    asked = asked_.end();
+  if (!asked_) asked_ = std::make_unique<AskedHeads>();
+  auto asked = asked_->find(&listener);
+  if (asked != asked_->end() && !(asked->second.head == head)) {
+    asked_->erase(asked);
+    asked = asked_->end();
   }
-  if (asked == asked_.end()) {
-    asked = asked_.emplace(&listener, AskedHead{head, make_vetting({head.sender, {}, -1}), {}}).first;
+  if (asked == asked_->end()) {
+    asked = asked_->emplace(&listener, AskedHead{head, make_vetting({head.sender, {}, -1}), {}}).first;
     asked->second.outcome =
         asked->second.vetting->begin([this, heard = &listener](const Vetting::Outcome& outcome) {
-          asked_.at(heard).outcome = outcome;
+          asked_->at(heard).outcome = outcome;
           if (!back_off_.armed() && !is_taken(*heard)) heard->resume();
         });
   }
@@ -260,7 +261,7 @@ bool ProgramService::is_vetted(Listener& listener, const QueueHead& head) {
     return false;
   }
   const auto refusal = asked->second.outcome->refusal;
-  asked_.erase(asked);
+  asked_->erase(asked);
   if (refusal) drop_sender(listener, head.sender, *refusal);
   return !refusal;
 }

@@ -130,8 +130,9 @@ class ProgramService final : public Service {
   std::list<Instance> instances_;
   std::unique_ptr<StderrPipe> stderr_pipe_;
   std::optional<Retry> retry_;
-  std::unordered_map<const Listener*, AskedHead> asked_;  ///< of a `wait` service
-  unsigned failures_ = 0;                                 ///< in a row
+  using AskedHeads = std::unordered_map<const Listener*, AskedHead>;
+  std::unique_ptr<AskedHeads> asked_;  ///< of a `wait` service; nothing until somebody was asked
+  unsigned failures_ = 0;              ///< in a row
   /// Of a `wait` server that left what it was started for in the queue, or may have done so; in a row.
   unsigned unread_starts_ = 0;
   unsigned empty_wakes_ = 0;  ///< of a socket that is ready although there is nothing in it, in a row

@@ -247,7 +247,7 @@ void Service::on_idle(std::function<void()> handler) {
 }
 
 void Service::check_idle() {
-  if (on_idle_ && listeners_.empty() && active() == 0 && turned_away_.empty())
+  if (on_idle_ && listeners_.empty() && active() == 0 && (!asking_ || asking_->turned_away.empty()))
     idle_timer_.arm(Duration::zero());
 }
 
@@ -529,7 +529,7 @@ std::optional<policy::Reason> Service::begin_source(const net::SocketAddress& re
 }
 
 void Service::release(std::uint64_t id) noexcept {
-  if (!users_.empty()) users_.erase(id);
+  if (asking_) asking_->users.erase(id);
   if (!sources_) return;
   const auto found = sources_->tickets.find(id);
   if (found == sources_->tickets.end()) return;

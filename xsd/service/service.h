@@ -87,7 +87,7 @@ class Service : public ManagedService, public ListenerOwner {
   virtual void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                          const net::SocketAddress& local) = 0;
   /// Connections that somebody is asked about; they are active.
-  std::size_t newcomers() const noexcept { return newcomers_.size(); }
+  std::size_t newcomers() const noexcept { return asking_ ? asking_->newcomers.size() : 0; }
   /// Refuses those.
   void give_up_newcomers();
   /// The user that a connection's machine told; empty if none. Until its `release`.
@@ -155,6 +155,11 @@ class Service : public ManagedService, public ListenerOwner {
     std::unique_ptr<Vetting> vetting{};
   };
   using NewcomerRef = std::list<Newcomer>::iterator;
+  struct Asking {
+    std::list<Newcomer> newcomers{};
+    std::list<Newcomer> turned_away{};                       ///< those with a refusal
+    std::unordered_map<std::uint64_t, std::string> users{};  ///< by connection, of those that have one
+  };
   struct Sources {
     policy::SourceTable table;
     std::unordered_map<std::uint64_t, policy::SourceTicket> tickets{};  ///< by connection
@@ -166,6 +171,7 @@ class Service : public ManagedService, public ListenerOwner {
   void welcome(const UniqueFd& socket);
   bool ask_about(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
                  const net::SocketAddress& local, bool starts_process);
+  Asking& asking();
   void on_vetted(NewcomerRef newcomer, const Vetting::Outcome& outcome);
   /// `refuse`, once its user is known if the record is to say it.
   void turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id, const net::SocketAddress& remote,
@@ -191,9 +197,7 @@ class Service : public ManagedService, public ListenerOwner {
   Counters own_counters_;
   std::shared_ptr<const policy::AccessList> access_;  ///< nothing: everybody may in
   std::unique_ptr<Hours> hours_;
-  std::list<Newcomer> newcomers_;
-  std::list<Newcomer> turned_away_;                       ///< those with a refusal
-  std::unordered_map<std::uint64_t, std::string> users_;  ///< by connection, of those that have one
+  std::unique_ptr<Asking> asking_;  ///< nothing until somebody was asked about a client
   std::unique_ptr<Pace> pace_;
   std::unique_ptr<Sources> sources_;  ///< nothing while no key has asked for it
   bool is_banner_cut_ = false;        ///< a line has told of it
