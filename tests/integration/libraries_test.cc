@@ -381,22 +381,22 @@ TEST_F(Libraries, are_listed) {
   EXPECT_EQ(text.status, 0);
   EXPECT_EQ(text.err, "");
   const auto lines = split_lines(text.out);
-  ASSERT_EQ(lines.size(), 8U) << text.out;
+  ASSERT_EQ(lines.size(), 10U) << text.out;
   EXPECT_THAT(lines[3], testing::MatchesRegex("echo +built-in +- +tcp udp +sends back what it gets.*"));
-  EXPECT_THAT(lines[5],
-              testing::MatchesRegex("abort_in_data +" + plugins + "/abort_in_data.so +- +tcp +a bad plugin"));
-  EXPECT_THAT(lines[6],
-              testing::MatchesRegex("no_entry +" + plugins + "/no_entry.so +error: has no entry .*"));
   EXPECT_THAT(lines[7],
+              testing::MatchesRegex("abort_in_data +" + plugins + "/abort_in_data.so +- +tcp +a bad plugin"));
+  EXPECT_THAT(lines[8],
+              testing::MatchesRegex("no_entry +" + plugins + "/no_entry.so +error: has no entry .*"));
+  EXPECT_THAT(lines[9],
               testing::MatchesRegex("told +" + plugins + "/told.so +1.0 +tcp +says what it is told"));
 
   const auto json = split_lines(list({"--log-format", "json"}).out);
-  ASSERT_EQ(json.size(), 8U);
+  ASSERT_EQ(json.size(), 10U);
   EXPECT_EQ(json[3], R"j({"name":"echo","builtin":true,"transports":["tcp","udp"],)j"
                      R"j("description":"sends back what it gets (RFC 862)"})j");
-  EXPECT_EQ(json[6], R"j({"name":"no_entry","builtin":false,"path":")j" + plugins +
+  EXPECT_EQ(json[8], R"j({"name":"no_entry","builtin":false,"path":")j" + plugins +
                          R"j(/no_entry.so","error":"has no entry function xsd_plugin_entry_v1"})j");
-  EXPECT_EQ(json[7], R"j({"name":"told","builtin":false,"path":")j" + plugins +
+  EXPECT_EQ(json[9], R"j({"name":"told","builtin":false,"path":")j" + plugins +
                          R"j(/told.so","version":"1.0","transports":["tcp"],)j"
                          R"j("description":"says what it is told"})j");
 

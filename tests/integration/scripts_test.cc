@@ -115,6 +115,7 @@ TEST_F(Scripts, a_challenge_is_kept_within_its_limits) {
         "rlimit_cpu: 1\nmax_duration: 20s\nper_source: 2\nbanner_fail: " + folder_.string("sorry") + "\n");
   Daemon daemon(folder_);
   EXPECT_EQ(ask(port_, "hello\n"), "you said hello\n");
+  EXPECT_TRUE(daemon.wait_log("script: end"));  // its place is free again
   Client burning(port_);
   ASSERT_TRUE(burning.send("burn\n"));
   Client waiting(port_);

@@ -35,6 +35,15 @@ pid_t Side::pid() const {
   return xinetd_ ? xinetd_->pid() : xsd_->pid();
 }
 
+void Side::terminate() {
+  if (xsd_) {
+    EXPECT_EQ(xsd_->stop(), 0);
+    return;
+  }
+  EXPECT_TRUE(xinetd_->signal(SIGTERM));
+  EXPECT_EQ(xinetd_->wait(), 0);
+}
+
 void Side::reload() {
   if (xsd_) {
     EXPECT_NE(xsd_->hup_and_wait(), "");

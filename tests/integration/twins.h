@@ -27,6 +27,8 @@ class Side {
   std::uint16_t port(int number) const { return ports_.at(static_cast<std::size_t>(number) - 1); }
   const TempFolder& folder() const noexcept { return folder_; }
   pid_t pid() const;
+  /// TERM, and waits for the end.
+  void terminate();
   /// HUP, and waits until it was taken.
   void reload();
 

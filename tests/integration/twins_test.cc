@@ -297,13 +297,107 @@ TEST_F(TwinsTest, bear_too_many_clients_a_second) {
     EXPECT_TRUE(eventually([&] { return try_cat(side->port(1)) == "served"; })) << side->name();
 }
 
+TEST_F(TwinsTest, show_the_same_banners) {
+  twins_.write_file("always", "welcome to all\n");
+  twins_.write_file("in", "come in\n");
+  twins_.write_file("out", "stay out\n");
+  const std::string banners =
+      " banner = @FOLDER@/always\n banner_success = @FOLDER@/in\n banner_fail = @FOLDER@/out\n";
+  start(external("some", 1, "/bin/cat", banners + " no_access = 127.0.0.2\n") +
+        external("few", 2, "/bin/cat", banners + " instances = 1\n") +
+        external("none", 3, "/bin/cat", " banner_fail = @FOLDER@/missing\n"));
+  const auto served = [](int number) {
+    return [number](Side& side) { return talk(side.port(number), "x\n"); };
+  };
+  twins_.expect_same("served", served(1));
+  twins_.expect_same("without its file", served(3));
+  twins_.expect_same("refused by its address",
+                     [](Side& side) { return Client(side.port(1), {.source = kFirst}).receive_until_eof(); });
+  twins_.expect_same("refused by the limit", [](Side& side) {
+    Client first(side.port(2));
+    EXPECT_EQ(first.receive_line(), "welcome to all");
+    EXPECT_EQ(first.receive_line(), "come in");
+    return Client(side.port(2)).receive_until_eof();
+  });
+}
+
+TEST_F(TwinsTest, are_closed_at_the_same_times) {
+  const std::time_t now = wall_seconds();
+  std::tm local{};
+  ASSERT_NE(localtime_r(&now, &local), nullptr);
+  const std::string other = local.tm_hour < 12 ? "14:00-15:00" : "8:00-9:00";
+  start(external("closed", 1, "/bin/cat", " access_times = " + other + "\n") +
+        external("open", 2, "/bin/cat", " access_times = 0:00-11:59 12:00-23:59\n"));
+  for (const int number : {1, 2})
+    twins_.expect_same("times", [number](Side& side) { return try_cat(side.port(number)); });
+}
+
+TEST_F(TwinsTest, pass_connections_on_alike) {
+  start(external("cat", 1, "/bin/cat") +
+        "service passed\n{\n type = UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n user = "
+        "nobody\n"
+        " port = @2@\n redirect = 127.0.0.1 @1@\n}\n"
+        "service nowhere\n{\n type = UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n user = "
+        "nobody\n"
+        " port = @3@\n redirect = 127.0.0.1 @9@\n}\n");
+  twins_.expect_same("passed on", [](Side& side) { return try_cat(side.port(2)); });
+  twins_.expect_same("nobody there", [](Side& side) { return try_cat(side.port(3)); });
+  twins_.expect_difference("A redirected client may end its direction first", "|closed", "all of it\n|closed",
+                           [](Side& side) { return talk(side.port(2), "all of it\n"); });
+}
+
+TEST_F(TwinsTest, ban_who_comes_to_a_trap) {
+  start(internal("trap", 1, true, " flags = SENSOR\n deny_time = 10\n") + external("cat", 2, "/bin/cat"));
+  twins_.expect_same("before", [](Side& side) { return try_cat(side.port(2), kFirst); });
+  twins_.expect_same("the trap",
+                     [](Side& side) { return Client(side.port(1), {.source = kFirst}).receive_until_eof(); });
+  twins_.expect_same("afterwards", [](Side& side) {
+    EXPECT_TRUE(eventually([&] { return try_cat(side.port(2), kFirst) == "refused"; }));
+    return try_cat(side.port(2), kFirst) + " " + try_cat(side.port(2), kSecond);
+  });
+}
+
+TEST_F(TwinsTest, give_services_by_name_alike) {
+  start(internal("tcpmux", 1) +
+        "service shout\n{\n type = TCPMUXPLUS UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n"
+        " user = nobody\n server = /bin/cat\n}\n" +
+        external("secret", 2, "/bin/cat"));
+  twins_.expect_difference("tcpmux answers with lines alone", "+Go not served", "+Go served", [](Side& side) {
+    Client client(side.port(1));
+    EXPECT_TRUE(client.send("shout\r\n"));
+    const std::string answer = client.receive_line();
+    return answer + (client.send("x\n") && client.receive(2) == "x\n" ? " served" : " not served");
+  });
+  const auto first = [](const std::string& name) {
+    return [name](Side& side) {
+      Client client(side.port(1));
+      EXPECT_TRUE(client.send(name + "\r\n"));
+      return client.receive(1) + " " + name_of(client.wait_end());
+    };
+  };
+  twins_.expect_same("another service", first("secret"));
+  twins_.expect_same("no service", first("nonsense"));
+  twins_.expect_difference("tcpmux lists its services", "-Service name not found", "shout", [](Side& side) {
+    Client client(side.port(1));
+    EXPECT_TRUE(client.send("help\r\n"));
+    return client.receive_line();
+  });
+  twins_.expect_difference(
+      "tcpmux leaves to a service what is behind its name", "| not served", "+Go| served", [](Side& side) {
+        Client client(side.port(1));
+        EXPECT_TRUE(client.send("shout\r\nx\n"));
+        const std::string answer = client.receive_line();
+        return answer + (client.receive(2, Milliseconds(1000)) == "x\n" ? "| served" : "| not served");
+      });
+}
+
 TEST_F(TwinsTest, end_alike) {
   start(external("cat", 1, "/bin/cat"));
   twins_.expect_difference("A stop ends the programs", "alive", "closed", [](Side& side) {
     Client client(side.port(1));
     EXPECT_TRUE(client.send("x\n"));
     EXPECT_EQ(client.receive(2), "x\n");
-    EXPECT_EQ(kill(side.pid(), SIGTERM), 0);
+    side.terminate();
     EXPECT_TRUE(eventually([&] { return is_refused(side.port(1)); }));
     return client.send("y\n") && client.receive(2, Milliseconds(2000)) == "y\n" ? std::string("alive")
                                                                                 : name_of(client.wait_end());

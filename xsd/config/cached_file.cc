@@ -2,8 +2,10 @@
 #include "xsd/config/cached_file.h"
 
 #include "xsd/config/file_list.h"
+#include "xsd/config/inetd_reader.h"
 #include "xsd/config/settings_table.h"
 #include "xsd/config/xinetd_reader.h"
+#include "xsd/config/xinetd_service.h"
 #include "xsd/config/yaml_reader.h"
 #include "xsd/config/yaml_writer.h"
 
@@ -42,10 +44,15 @@ bool inherits_environment(const Inherited& inherited) {
   return origin == nullptr || origin->where.line == 0;
 }
 
-void settle(YamlNode& root, bool inherits_all) {
+// What xinetd makes of its services that their words alone do not say.
+void settle(YamlNode& root, bool inherits_all, DiagnosticSink& sink) {
   for (YamlNode::Member& part : root.members) {
+    if (part.key == "defaults") adapt_xinetd_defaults(part.value, sink);
     if (part.key != "services") continue;
+    for (YamlNode& service : part.value.items)
+      (void)adapt_xinetd_service(service, sink);  // what has no equivalent is faulty by the error about it
     name_programs(part.value);
+    ask_libwrap(part.value);
     if (!inherits_all) continue;
     for (YamlNode& service : part.value.items) {
       std::erase_if(service.members, [](const auto& member) { return member.key == "passenv-"; });
@@ -66,14 +73,22 @@ void CachedMain::parse(SourceFormat format, const DecodeRules& rules, const std:
       readable = true;
       decoded = decode_main(*root, rules, sink);
     }
+  } else if (format == SourceFormat::Inetd) {
+    const YamlNode root = read_inetd_file(text, sink);
+    readable = true;
+    DecodeRules of_main = rules;
+    of_main.errors_of_services = sink.error_count();
+    decoded = decode_main(root, of_main, sink);
+    decoded.include.clear();
   } else {
     XinetdFile file = read_xinetd_file(text, sink);
     readable = true;
     has_defaults = file.has_defaults;
     const Inherited& others = elsewhere != nullptr ? *elsewhere : inherited_without_defaults();
-    settle(file.root, has_defaults ? !file.has_passenv : inherits_environment(others));
+    const std::size_t errors = sink.error_count();
+    settle(file.root, has_defaults ? !file.has_passenv : inherits_environment(others), sink);
     DecodeRules of_main = rules;
-    of_main.errors_of_services = file.faulty ? 0 : sink.error_count();
+    of_main.errors_of_services = file.faulty ? sink.error_count() - errors : sink.error_count();
     decoded = decode_main(file.root, of_main, sink, has_defaults ? Inherited{} : others);
     decoded.include = patterns_of(file.includes);
   }
@@ -96,7 +111,7 @@ void CachedFile::parse(SourceFormat format, const DecodeRules& rules, const std:
     XinetdFile read = read_xinetd_file(text, sink);
     include = patterns_of(read.includes);
     root = std::move(read.root);
-    settle(*root, inherits_environment(main.decoded.inherited));
+    settle(*root, inherits_environment(main.decoded.inherited), sink);
     if (read.has_defaults) {
       YamlNode own;
       own.kind = YamlNode::Kind::Map;

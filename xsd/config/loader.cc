@@ -15,9 +15,9 @@ Loader::Impl::Impl(LoadOptions options, std::unique_ptr<NameService> names)
     : options_(std::move(options)),
       machine_(std::move(names)),
       names_(answers_.names, *machine_),
-      resolver_(
-          names_, answers_.plugins,
-          ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins, options_.only_checks}),
+      resolver_(names_, answers_.plugins,
+                ResolveRules{options_.as_root, options_.port_offset, options_.known_plugins,
+                             options_.only_checks, options_.format != SourceFormat::Yaml}),
       daemon_names_(options_.as_root, options_.only_checks) {
   while (options_.path.size() > 1 && options_.path.ends_with('/'))
     options_.path.pop_back();
@@ -98,7 +98,8 @@ std::shared_ptr<const Resolution> Loader::Impl::resolve(const ServiceDefinition&
   std::vector<MachineFault> faults;
   auto resolution = resolver.resolve(definition, main_path(), faults);
   for (MachineFault& fault : faults) {
-    diagnostics.push_back(diagnose(Severity::Error, definition.file, fault.where, std::move(fault.message)));
+    const Severity severity = fault.is_warning ? Severity::Warning : Severity::Error;
+    diagnostics.push_back(diagnose(severity, definition.file, fault.where, std::move(fault.message)));
   }
   shown_.forget();
   return resolution;
@@ -198,11 +199,10 @@ void Loader::Impl::check_service(std::size_t index) {
   }
   const auto show = [this](std::size_t owner) { return shown_owner(owner); };
   if (resolution != nullptr) index_.check(definition, *resolution, options_.port_offset, show, faults);
-  if (!faults.empty()) {
-    for (MachineFault& fault : faults)
-      add_fault(index, Severity::Error, std::move(fault));
-    return;
-  }
+  const bool can_run = std::all_of(faults.begin(), faults.end(), [](const auto& f) { return f.is_warning; });
+  for (MachineFault& fault : faults)
+    add_fault(index, fault.is_warning ? Severity::Warning : Severity::Error, std::move(fault));
+  if (!can_run) return;
   index_.add(*resolution, index);
   service.resolution = std::move(resolution);
 }

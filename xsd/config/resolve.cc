@@ -124,7 +124,9 @@ class Resolver::Work {
     if (rules_.only_checks) check_files();
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
-    if (faults_.size() > before) return nullptr;
+    const auto first = faults_.begin() + static_cast<std::ptrdiff_t>(before);
+    if (!std::all_of(first, faults_.end(), [](const auto& fault) { return fault.is_warning; }))
+      return nullptr;
     resolution_.endpoints.shrink_to_fit();
     return std::make_shared<const Resolution>(std::move(resolution_));
   }
@@ -317,7 +319,10 @@ class Resolver::Work {
   }
 
   void read_banner(std::string_view key, const std::string& path, ClientFiles::Text ClientFiles::*which) {
-    if (!path.empty()) read_file(resolver_.files_.banner(path), key, key, path, which);
+    if (path.empty()) return;
+    const std::size_t before = faults_.size();
+    read_file(resolver_.files_.banner(path), key, key, path, which);
+    if (faults_.size() > before && rules_.can_lack_banners) faults_.back().is_warning = true;
   }
 
   void read_file(const Result<ClientFiles::Text>& text, std::string_view key, std::string_view what,

@@ -22,6 +22,7 @@ namespace xsd::config {
 struct MachineFault {
   Position where;  ///< in the service's own file
   std::string message;
+  bool is_warning = false;  ///< the service can do without
 };
 
 /// A plugin that is part of the program.
@@ -34,7 +35,8 @@ struct ResolveRules {
   bool as_root = false;
   unsigned port_offset = 0;
   std::vector<KnownPlugin> known_plugins;  ///< sorted by name
-  bool only_checks = false;  ///< nothing will be started, so whether we may change users does not matter
+  bool only_checks = false;       ///< nothing will be started, so whether we may change users does not matter
+  bool can_lack_banners = false;  ///< as with xinetd, whose services run without them
 };
 
 class Resolver {

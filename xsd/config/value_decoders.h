@@ -104,8 +104,11 @@ inline constexpr Word kFlagWords[] = {
     {"SENSOR", kFlagSensor},
     {"NOLIBWRAP", kFlagNoLibwrap},
     {"IDONLY", kFlagIdOnly},
-    {"INTERCEPT", 0, Availability::Later},
-    {"LABELED", 0, Availability::Later},
+    {"INTERCEPT", 0, Availability::Never,
+     "nothing can stand between clients and a program that takes them itself (with xinetd it never worked): "
+     "take the flag away"},
+    {"LABELED", 0, Availability::Never,
+     "programs do not run in the SELinux context of their clients: take the flag away"},
 };
 inline constexpr Word kTypeWords[] = {
     {"INTERNAL", kTypeInternal},

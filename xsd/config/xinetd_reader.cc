@@ -352,6 +352,22 @@ void name_programs(YamlNode& services) {
   }
 }
 
+void ask_libwrap(YamlNode& services) {
+  const auto is_word = [](const YamlNode* node, std::string_view word) {
+    return node != nullptr && equals_ignoring_case(node->scalar, word);
+  };
+  for (YamlNode& service : services.items) {
+    if (!service.is_map() || service.find("libwrap") != nullptr || has_word(service, "flags", "SENSOR"))
+      continue;
+    const bool is_datagram =
+        is_word(service.find("socket_type"), "dgram") || is_word(service.find("protocol"), "udp");
+    const bool waits = is_word(service.find("wait"), "yes");
+    const bool is_internal = has_word(service, "type", "INTERNAL");
+    if (is_internal ? is_datagram : waits && !is_datagram) continue;
+    put(service, "libwrap", {}, scalar("true", {}));
+  }
+}
+
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {
   XinetdFile file;
   file.root = container(YamlNode::Kind::Map, {1, 1});

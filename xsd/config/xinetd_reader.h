@@ -44,6 +44,11 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink);
 /// with NAMEINARGS.
 void name_programs(YamlNode& services);
 
+/// xinetd asks hosts.allow and hosts.deny about every client that it accepts, and about the sender for whom
+/// it starts a datagram server: says so in each of these services. (They are not asked for a SENSOR, nor for
+/// the datagrams of an internal service.)
+void ask_libwrap(YamlNode& services);
+
 /// What xinetd itself takes for granted, for `defaults` of a file that has none.
 YamlNode xinetd_defaults();
 

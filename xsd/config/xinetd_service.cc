@@ -49,27 +49,13 @@ class Adapter {
 
  private:
   bool has_equivalent() {
-    bool has = true;
-    if (const YamlNode* const flag = find_word(service_, "flags", "INTERCEPT")) {
-      sink_.error(
-          flag->where,
-          "'INTERCEPT' has no equivalent: nothing stands between clients and a program that waits for "
-          "them itself");
-      has = false;
-    }
-    if (const YamlNode* const flag = find_word(service_, "flags", "LABELED")) {
-      sink_.error(flag->where, "'LABELED' has no equivalent: programs do not take over a client's label");
-      has = false;
-    }
     const YamlNode* const internal = find_word(service_, "type", "INTERNAL");
-    if (internal == nullptr || is_sensor()) return has;
+    if (internal == nullptr || is_sensor()) return true;
     const YamlNode* const name = service_.find("service");
-    if (name == nullptr || !is_internal_service(name->scalar)) {
-      sink_.error(internal->where,
-                  quoted(name == nullptr ? std::string() : name->scalar) + " is no internal service of xsd");
-      has = false;
-    }
-    return has;
+    if (name != nullptr && is_internal_service(name->scalar)) return true;
+    sink_.error(internal->where,
+                quoted(name == nullptr ? std::string() : name->scalar) + " is no internal service of xsd");
+    return false;
   }
 
   bool is_sensor() const { return has_word(service_, "flags", "SENSOR"); }

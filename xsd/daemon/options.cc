@@ -27,6 +27,7 @@ po::options_description describe_options() {
   add("config,c", text("PATH"),
       "main configuration file, or a folder of service files (default: /etc/xsd/xsd.yaml)");
   add("xinetd", text("FILE"), "run from a configuration of xinetd, in place of --config");
+  add("inetd", text("FILE"), "the same from an inetd.conf");
   add("check", "load and validate the configuration, print every problem, exit with 0 or 78");
   add("dump-config", "print the effective configuration with the origin of each value");
   add("plugins", "list the plugins that services can use");
@@ -105,17 +106,21 @@ std::variant<Options, Farewell> interpret(const po::variables_map& given) {
   if (given.contains("foreground") && given.contains("daemon"))
     return usage_error("--foreground and --daemon exclude each other");
   options.detach = given.contains("daemon");
-  for (const char* const name : {"config", "xinetd", "pid-file", "control-socket", "log-file"}) {
+  for (const char* const name : {"config", "xinetd", "inetd", "pid-file", "control-socket", "log-file"}) {
     if (const auto path = value(name); path && path->empty())
       return usage_error(bad_value(name, *path, "a path"));
   }
-  if (given.contains("config") && given.contains("xinetd"))
-    return usage_error("--config and --xinetd exclude each other");
-  options.config_given = given.contains("config") || given.contains("xinetd");
+  const auto sources = given.count("config") + given.count("xinetd") + given.count("inetd");
+  if (sources > 1) return usage_error("--config, --xinetd and --inetd exclude each other");
+  options.config_given = sources > 0;
   if (const auto path = value("config")) options.config = make_absolute(*path);
   if (const auto path = value("xinetd")) {
     options.config = make_absolute(*path);
     options.format = config::SourceFormat::Xinetd;
+  }
+  if (const auto path = value("inetd")) {
+    options.config = make_absolute(*path);
+    options.format = config::SourceFormat::Inetd;
   }
   if (const auto path = value("pid-file")) options.pid_file = make_absolute(*path);
   if (const auto path = value("control-socket")) options.control_socket = make_absolute(*path);

@@ -95,6 +95,7 @@ void Inquirer::on_message(std::string_view bytes, std::vector<UniqueFd> fds) {
   auto read = decode_question(bytes);
   if (!read || fds.size() > 1) return loop_.stop();
   const Question::Kind kind = read->question.kind;
+  if (kind == Question::Kind::Libwrap) load_libwrap();
   waiting_of(kind).push_back({read->number, std::move(read->question),
                               fds.empty() ? UniqueFd() : raise_fd(std::move(fds.front())),
                               loop_.now() + limit_of(kind)});

@@ -24,6 +24,7 @@
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
 #include "xsd/service/drained_close.h"
+#include "xsd/service/hosts_files.h"
 #include "xsd/service/load_meter.h"
 
 namespace xsd::logger {
@@ -140,6 +141,7 @@ struct ServiceContext {
   ProcessBudget processes;
   OwnAddresses own_addresses;
   LoadMeter load;
+  HostsFiles hosts_files;
   plugin::BlockingPool blocking_pool;
   std::uint64_t last_connection = 0;
   const policy::HashSeed hash_seed = draw_hash_seed();

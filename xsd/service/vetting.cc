@@ -80,6 +80,7 @@ std::optional<Vetting::Outcome> Vetting::take_names(bool are_known, const std::v
 
 std::optional<Vetting::Outcome> Vetting::ask_libwrap() {
   if (definition_->clients->libwrap.empty() || !client_.remote.is_ip()) return std::nullopt;
+  if (!context_.hosts_files.have_rules()) return std::nullopt;
   if (context_.inquirer == nullptr) return refuse(policy::Reason::Libwrap);
   ask(Question::Kind::Libwrap, [this](const Answer& answer) -> std::optional<Outcome> {
     if (answer.state == Answer::State::Yes) return std::nullopt;

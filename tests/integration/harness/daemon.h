@@ -19,7 +19,7 @@
 namespace xsd::test {
 
 struct DaemonOptions {
-  std::filesystem::path config{};        ///< main file or folder; empty: `conf.d` in the test's folder
+  std::filesystem::path config{};  ///< main file or folder; empty: `conf.d` in the test's folder
   std::string config_option = "--config";
   std::vector<std::string> arguments{};  ///< more options
   bool log_to_file = true;  ///< false: the configuration or `arguments` say where the log goes; log() then

@@ -181,6 +181,57 @@ TEST_F(XinetdLoader, adds_variables_to_what_defaults_name_or_to_none) {
   EXPECT_THAT(only(loader_->load()).passenv, IsEmpty());
 }
 
+TEST_F(XinetdLoader, has_hosts_allow_asked_where_xinetd_does) {
+  const auto internal = [](const std::string& id, const std::string& socket, int port) {
+    return "service echo\n{\n id = " + id + "\n type = INTERNAL UNLISTED\n socket_type = " + socket +
+           "\n wait = " + (socket == "dgram" ? "yes" : "no") + "\n port = " + std::to_string(port) + "\n}\n";
+  };
+  const auto waiting = [](const std::string& name, const std::string& socket, int port) {
+    return "service " + name + "\n{\n type = UNLISTED\n socket_type = " + socket +
+           "\n wait = yes\n user = nobody\n server = /bin/cat\n port = " + std::to_string(port) + "\n}\n";
+  };
+  write("xinetd.conf", cat("program", 1) + cat("not", 2, " flags = NOLIBWRAP\n") +
+                           cat("named", 3, " libwrap = other\n") + internal("tcp", "stream", 4) +
+                           internal("udp", "dgram", 5) + waiting("server", "stream", 6) +
+                           waiting("datagrams", "dgram", 7));
+  const Snapshot snapshot = loader_->load();
+  EXPECT_EQ(said(snapshot), "");
+  std::vector<std::string> names;
+  for (const LoadedService& service : snapshot.services)
+    names.push_back(service.definition ? service.definition->clients->libwrap : "faulty");
+  EXPECT_THAT(names, ElementsAre("cat", "", "other", "echo", "", "", "cat"));
+}
+
+TEST_F(XinetdLoader, does_without_a_banner_that_is_missing) {
+  write("xinetd.conf", cat("main", 1, " banner_fail = /does/not/exist\n"));
+  const Snapshot snapshot = loader_->load();
+  EXPECT_EQ(snapshot.errors, 0U);
+  EXPECT_THAT(said(snapshot), HasSubstr("banner_fail '/does/not/exist' not found"));
+  ASSERT_EQ(snapshot.services.size(), 1U);
+  EXPECT_NE(snapshot.services[0].resolution, nullptr);
+}
+
+TEST(InetdLoader, reads_the_file_alone) {
+  const TestFolder folder;
+  const std::string path = folder.write("inetd.conf",
+                                        "# a comment\n"
+                                        "telnet stream tcp nowait nobody /bin/cat cat -u\n"
+                                        "finger stream tcp nowait nobody\n"
+                                        "echo dgram udp wait root internal\n");
+  folder.write("conf.d/other.yaml", "service: other\n");
+  LoadOptions options = load_options(path);
+  options.format = SourceFormat::Inetd;
+  Loader loader(std::move(options), std::make_unique<FakeNames>());
+  const Snapshot snapshot = loader.load();
+  EXPECT_FALSE(snapshot.rejected);
+  ASSERT_EQ(snapshot.services.size(), 3U);
+  ASSERT_NE(snapshot.services[0].definition, nullptr);
+  EXPECT_EQ(snapshot.services[0].definition->server, "/bin/cat");
+  EXPECT_EQ(snapshot.services[1].definition, nullptr);
+  ASSERT_NE(snapshot.services[2].definition, nullptr);
+  EXPECT_EQ(snapshot.services[2].definition->plugin, "echo");
+}
+
 TEST_F(XinetdLoader, can_be_dumped_and_read_back) {
   write("xinetd.conf",
         "defaults\n{\n instances = 5\n}\n" + cat("main", 1, " rlimit_files = 99\n") + cat("other", 2));
