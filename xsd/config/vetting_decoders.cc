@@ -27,7 +27,7 @@ void libwrap(DecodeInput& in, const YamlNode& value) {
   if (!text) return;
   for (const std::string_view word : {"true", "yes"}) {
     if (!equals_ignoring_case(*text, word)) continue;
-    in.draft->clients.edit().libwrap = kUsualLibwrapName;
+    in.draft->clients.edit().libwrap = std::string(kUsualLibwrapName);
     return;
   }
   for (const std::string_view word : {"false", "no"}) {

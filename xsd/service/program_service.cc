@@ -196,7 +196,7 @@ void ProgramService::on_input(Listener& listener) {
   empty_wakes_ = 0;
   if (!is_welcome(listener, head)) return;
   if (!has_room(listener)) return;
-  if (head && definition().asks_about_clients() && !is_vetted(listener, *head)) return;
+  if (head && asks() && !is_vetted(listener, *head)) return;
   const std::uint64_t id = ++context_.last_connection;
   const unsigned clients = datagram ? 0 : queued_clients(fd);
   std::optional<ClientQueue> queue;

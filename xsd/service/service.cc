@@ -106,7 +106,10 @@ Result<std::unique_ptr<Service>> Service::create(ServiceContext& context, Prepar
 }
 
 Service::Service(ServiceContext& context, Prepared prepared)
-    : ManagedService(std::move(prepared)), context_(context), idle_timer_(context.loop, [this] {
+    : ManagedService(std::move(prepared)),
+      context_(context),
+      asks_(definition().asks_about_clients()),
+      idle_timer_(context.loop, [this] {
         if (on_idle_) std::exchange(on_idle_, nullptr)();
       }) {
   take_address_lists();
@@ -176,6 +179,7 @@ void Service::apply(Prepared next) {
   const bool same_pace = definition().clients->rate == next.definition->clients->rate &&
                          definition().clients->cps == next.definition->clients->cps;
   prepared_ = std::move(next);
+  asks_ = definition().asks_about_clients();
   told_ = 0;
   is_banner_cut_ = false;
   if (!same_lists) take_address_lists();
@@ -309,7 +313,7 @@ bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress
     turn_away(std::move(socket), *reason, id, remote, local);
     return false;
   }
-  if (definition().asks_about_clients() && !ask_about(socket, id, remote, local, starts_process))
+  if (asks_ && !ask_about(socket, id, remote, local, starts_process))
     return false;
   welcome(socket);
   return true;

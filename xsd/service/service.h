@@ -86,6 +86,8 @@ class Service : public ManagedService, public ListenerOwner {
   /// A connection that somebody was asked about may come in, as if `admit` had said so.
   virtual void on_let_in(UniqueFd socket, std::uint64_t id, const net::SocketAddress& remote,
                          const net::SocketAddress& local) = 0;
+  /// Others are asked about clients: the definition says so. (To ask it is to look at all of its lists.)
+  bool asks() const noexcept { return asks_; }
   /// Connections that somebody is asked about; they are active.
   std::size_t newcomers() const noexcept { return asking_ ? asking_->newcomers.size() : 0; }
   /// Refuses those.
@@ -194,6 +196,7 @@ class Service : public ManagedService, public ListenerOwner {
   /// The limit of the source that is reached; otherwise it is counted in `ticket`.
   std::optional<policy::Reason> begin_source(const net::SocketAddress& remote, policy::SourceTicket& ticket);
 
+  bool asks_;
   Counters own_counters_;
   std::shared_ptr<const policy::AccessList> access_;  ///< nothing: everybody may in
   std::unique_ptr<Hours> hours_;
