@@ -75,10 +75,10 @@ class Collector {
 
   void read_file(const std::string& path, const Asker* asker) {
     if (files_.size() >= kMaxFiles) {
-      if (!std::exchange(is_full_, true) && !files_.empty())
-        files_.back()->sink.error({}, "more than " + std::to_string(kMaxFiles) +
-                                          " files: those behind this one "
-                                          "are not read");
+      if (!std::exchange(is_full_, true) && !files_.empty()) {
+        files_.back()->sink.error(
+            {}, "more than " + std::to_string(kMaxFiles) + " files: those behind this one are not read");
+      }
       return;
     }
     auto source = read_source_file(path, "", TrustRules{}, folders_);
@@ -126,8 +126,10 @@ class Collector {
                   is_missing ? "not found; nothing is read from there" : names.error().text());
     }
     if (!passed_over.empty()) tell(Severity::Note, path, &asker, describe(std::move(passed_over)));
+    const std::string folder = path.ends_with('/') ? path : path + "/";
     for (const std::string& name : *names) {
-      const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
+      std::string file = folder;
+      file += name;
       struct stat info {};
       if (stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
         read_file(file, &asker);

@@ -40,10 +40,11 @@ class Adapter {
 
   static void tell_of_pause(const YamlNode& map, DiagnosticSink& sink) {
     for (const YamlNode::Member& member : map.members) {
-      if (member.key == "cps" && member.where != Position{})
+      if (member.key == "cps" && member.where != Position{}) {
         sink.note(member.where,
                   "in the pause of 'cps' the port stays open here: clients wait instead of being "
                   "turned away");
+      }
     }
   }
 
