@@ -165,7 +165,7 @@ class Entry {
     const std::string_view wanted = type_ == "stream" ? "tcp" : "udp";
     const std::string_view rest = protocol.substr(std::min<std::size_t>(protocol.size(), 3));
     const bool is_known = protocol.starts_with("tcp") || protocol.starts_with("udp");
-    if (!is_known || (rest != "" && rest != "4" && rest != "6" && rest != "46" && rest != "64")) {
+    if (!is_known || (!rest.empty() && rest != "4" && rest != "6" && rest != "46" && rest != "64")) {
       fault(word,
             quoted(protocol) + " is no protocol, known are tcp and udp, with 4, 6 or 46 behind, and unix");
       return false;
