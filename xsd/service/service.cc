@@ -313,8 +313,7 @@ bool Service::admit(UniqueFd& socket, std::uint64_t id, const net::SocketAddress
     turn_away(std::move(socket), *reason, id, remote, local);
     return false;
   }
-  if (asks_ && !ask_about(socket, id, remote, local, starts_process))
-    return false;
+  if (asks_ && !ask_about(socket, id, remote, local, starts_process)) return false;
   welcome(socket);
   return true;
 }
