@@ -101,15 +101,14 @@ void CachedFile::parse(SourceFormat format, const DecodeRules& rules, const std:
   DiagnosticSink sink(file, text);
   const std::string stem = stem_of(file);
   services.clear();
-  include.clear();
-  defaults.reset();
-  has_faulty_defaults = false;
+  foreign.reset();
   std::optional<YamlNode> root;
   if (format == SourceFormat::Yaml) {
     root = read_yaml(text, sink);
   } else {
     XinetdFile read = read_xinetd_file(text, sink);
-    include = patterns_of(read.includes);
+    auto parts = std::make_unique<ForeignParts>();
+    parts->include = patterns_of(read.includes);
     root = std::move(read.root);
     settle(*root, inherits_environment(main.decoded.inherited), sink);
     if (read.has_defaults) {
@@ -120,10 +119,11 @@ void CachedFile::parse(SourceFormat format, const DecodeRules& rules, const std:
       DecodeRules of_defaults = rules;
       of_defaults.errors_of_services = read.faulty ? 0 : sink.error_count();
       DecodedMain decoded = decode_main(own, of_defaults, sink);
-      has_faulty_defaults = decoded.faulty;
-      defaults = std::move(decoded.inherited);
-      defaults_text = write_yaml(own);
+      parts->has_faulty_defaults = decoded.faulty;
+      parts->defaults = std::move(decoded.inherited);
+      parts->defaults_text = write_yaml(own);
     }
+    foreign = std::move(parts);
   }
   if (root) {
     services = decode_service_file(*root, stem, main.decoded.inherited, rules, sink);

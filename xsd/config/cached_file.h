@@ -7,6 +7,7 @@
 // count, wherever they stand.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,17 +31,22 @@ struct CachedMain {
              const Inherited* elsewhere);
 };
 
+/// What only a file of xinetd's has.
+struct ForeignParts {
+  std::vector<IncludePattern> include;
+  std::optional<Inherited> defaults;
+  std::string defaults_text;  ///< what says whether they are still the same
+  bool has_faulty_defaults = false;
+};
+
 struct CachedFile {
   bool is_decoded = false;
   TextMark mark;
   FileFolders folders;
   std::vector<DecodedService> services;
-  std::vector<Diagnostic> text_diagnostics;  ///< of its content
-  std::vector<Diagnostic> file_diagnostics;  ///< of its owner and mode
-  std::vector<IncludePattern> include;       ///< of xinetd's
-  std::optional<Inherited> defaults;         ///< of xinetd's
-  std::string defaults_text;                 ///< what says whether they are still the same
-  bool has_faulty_defaults = false;
+  std::vector<Diagnostic> text_diagnostics;     ///< of its content
+  std::vector<Diagnostic> file_diagnostics;     ///< of its owner and mode
+  std::unique_ptr<const ForeignParts> foreign;  ///< nullptr: it is none of xinetd's
 
   /// Services and diagnostics of this text; a text that makes no tree is one faulty service.
   void parse(SourceFormat format, const DecodeRules& rules, const std::string& text, const CachedMain& main);

@@ -177,24 +177,26 @@ void Loader::Impl::add_file(const IncludedFile& job, const CachedFile& file) {
                             file.text_diagnostics.end());
   reports_.push_back(std::move(report));
   add_services(file.services, reports_.size() - 1);
-  if (options_.format != SourceFormat::Yaml) take_foreign_parts(job, file);
+  if (file.foreign) take_foreign_parts(*file.foreign);
 }
 
-void Loader::Impl::take_foreign_parts(const IncludedFile& job, const CachedFile& file) {
+// Of the file that was reported last.
+void Loader::Impl::take_foreign_parts(const ForeignParts& parts) {
   const std::size_t report = reports_.size() - 1;
-  include_all(file.include, report);
-  if (!file.defaults) return;
-  if (file.has_faulty_defaults) {
+  include_all(parts.include, report);
+  if (!parts.defaults) return;
+  if (parts.has_faulty_defaults) {
     snapshot_.rejected = true;
     return;
   }
+  Report& in = reports_[report];
   if (main_.has_defaults || std::exchange(elsewhere_seen_, true)) {
-    reports_[report].diagnostics.push_back(diagnose(
-        Severity::Warning, job.path, {}, "'defaults' stand in another file already; these have no effect"));
+    in.diagnostics.push_back(diagnose(Severity::Warning, in.path, {},
+                                      "'defaults' stand in another file already; these have no effect"));
     return;
   }
-  if (elsewhere_ && elsewhere_->file == job.path && elsewhere_->text == file.defaults_text) return;
-  restart_with(ElsewhereDefaults{job.path, file.defaults_text, *file.defaults});
+  if (elsewhere_ && elsewhere_->file == in.path && elsewhere_->text == parts.defaults_text) return;
+  restart_with(ElsewhereDefaults{in.path, parts.defaults_text, *parts.defaults});
 }
 
 // What was decoded with other defaults is decoded again.

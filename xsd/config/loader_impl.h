@@ -94,7 +94,7 @@ class Loader::Impl {
   void add_file(const IncludedFile& job, const CachedFile& file);
   void add_services(const std::vector<DecodedService>& services, std::size_t report);
   void give_own_id(LoadedService& service) const;
-  void take_foreign_parts(const IncludedFile& job, const CachedFile& file);
+  void take_foreign_parts(const ForeignParts& parts);
   void restart_with(std::optional<ElsewhereDefaults> defaults);
 
   // --- checks across services, and what depends on the machine ---

@@ -172,6 +172,24 @@ TEST_F(XinetdLoader, takes_defaults_from_where_they_stand) {
   EXPECT_TRUE(loader_->load().rejected);
 }
 
+TEST_F(XinetdLoader, takes_defaults_of_a_file_that_includes_others) {
+  std::string includes;
+  for (int i = 1; i <= 9; ++i) {
+    const std::string name = "part-with-a-name-of-some-length-" + std::to_string(i);
+    write(name, cat("service-" + std::to_string(i), i));
+    includes += include_line(name);
+  }
+  write("file-with-a-name-of-some-length", includes + "defaults\n{\n instances = 5\n}\n");
+  write("xinetd.conf", include_line("file-with-a-name-of-some-length"));
+  for (int load = 0; load < 2; ++load) {
+    const Snapshot snapshot = loader_->load();
+    EXPECT_EQ(said(snapshot), "");
+    ASSERT_EQ(snapshot.services.size(), 9U);
+    EXPECT_EQ(snapshot.services[8].definition->instances.value, 5U);
+    EXPECT_THAT(dump_config(snapshot), HasSubstr("file-with-a-name-of-some-length:12 (defaults)"));
+  }
+}
+
 TEST_F(XinetdLoader, adds_variables_to_what_defaults_name_or_to_none) {
   write("xinetd.conf", cat("main", 1, " passenv += TERM\n"));
   EXPECT_THAT(only(loader_->load()).passenv, ElementsAre("TERM"));
