@@ -172,6 +172,17 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
+std::string_view next_line(std::string_view& text) noexcept {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.size(), line.size() + 1));
+  return line;
+}
+
+void skip_byte_order_mark(std::string_view& text) noexcept {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+}
+
 std::string_view trim(std::string_view text) noexcept {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   while (!text.empty() && is_blank(text.front()))

@@ -36,6 +36,11 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 std::string to_lower(std::string_view text);
 std::string_view trim(std::string_view text) noexcept;
 
+/// Takes the first line off `text` and gives it without its end; text that does not end a line is one too.
+std::string_view next_line(std::string_view& text) noexcept;
+/// Takes off the mark that some editors put before UTF-8.
+void skip_byte_order_mark(std::string_view& text) noexcept;
+
 /// The word of `known` nearest to `word` by edits of a letter, if it is near enough to be meant; empty if
 /// none is.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known) noexcept;

@@ -345,15 +345,13 @@ void parse_address_file(std::string_view text, std::uint32_t base, AddressSet& s
     sink.error({}, "a file of addresses has at most " + format_size(kMaxAddressFileSize) + " bytes");
     return;
   }
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  skip_byte_order_mark(text);
   AddressRule rule;
   std::size_t doubts = 0;
   const std::size_t had = set.size();
   const std::size_t had_names = set.names().size();
   for (std::uint32_t line = 1; !text.empty(); ++line) {
-    const auto end = text.find('\n');
-    std::string_view rest = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    std::string_view rest = next_line(text);
     if (rest.ends_with('\r')) rest.remove_suffix(1);
     const std::string_view whole = rest.substr(0, rest.find('#'));
     const auto begin = whole.find_first_not_of(kBlanks);

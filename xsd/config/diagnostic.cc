@@ -46,7 +46,7 @@ std::string_view shown(std::string_view text, std::size_t& length) {
 
 /// Line `number` (from 1) of `text` without its end.
 std::string_view line_of(std::string_view text, std::uint32_t number) noexcept {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  skip_byte_order_mark(text);
   for (std::uint32_t i = 1; i < number; ++i) {
     const std::size_t end = text.find('\n');
     if (end == std::string_view::npos) return {};

@@ -144,14 +144,11 @@ class Reader {
 }  // namespace
 
 std::vector<InetdLine> read_inetd(std::string_view text, DiagnosticSink& sink) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  skip_byte_order_mark(text);
   Reader reader(sink);
   std::uint32_t number = 0;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    reader.read_line(text.substr(0, end), ++number);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  while (!text.empty())
+    reader.read_line(next_line(text), ++number);
   return reader.finish();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/reactor/memory_kills.h"
+#include "xsd/base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -18,12 +19,6 @@ using Buffer = std::array<char, 4096>;
 std::string_view read_file(int fd, Buffer& buffer) noexcept {
   const ssize_t length = pread(fd, buffer.data(), buffer.size(), 0);
   return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0U};
-}
-
-std::string_view next_line(std::string_view& text) noexcept {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.size(), line.size() + 1));
-  return line;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "xsd/base/text.h"
 #include "xsd/base/unique_fd.h"
 
 namespace xsd::service {
@@ -19,8 +20,7 @@ constexpr std::size_t kMostRead = 65536;
 
 bool says_something(std::string_view text) noexcept {
   while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const std::string_view line = next_line(text);
     const auto first = line.find_first_not_of(" \t\r");
     if (first != std::string_view::npos && line[first] != '#') return true;
   }

@@ -87,6 +87,25 @@ TEST(NearestWord, finds_what_was_meant_and_nothing_else) {
   EXPECT_EQ(nearest_word(std::string(1000, 'x'), kKnown), "");
 }
 
+TEST(NextLine, takes_one_line_after_the_other) {
+  std::string_view text = "one\n\ntwo\r\nthree";
+  EXPECT_EQ(next_line(text), "one");
+  EXPECT_EQ(next_line(text), "");
+  EXPECT_EQ(next_line(text), "two\r");
+  EXPECT_EQ(next_line(text), "three");
+  EXPECT_TRUE(text.empty());
+  EXPECT_EQ(next_line(text), "");
+}
+
+TEST(ByteOrderMark, is_skipped_once) {
+  std::string_view text = "\xEF\xBB\xBF\xEF\xBB\xBFx";
+  skip_byte_order_mark(text);
+  EXPECT_EQ(text, "\xEF\xBB\xBFx");
+  std::string_view plain = "\xEF\xBBx";
+  skip_byte_order_mark(plain);
+  EXPECT_EQ(plain, "\xEF\xBBx");
+}
+
 TEST(Trim, takes_blanks_off_both_ends) {
   EXPECT_EQ(trim(" \t a b \r\n"), "a b");
   EXPECT_EQ(trim(" \n"), "");
