@@ -18,6 +18,7 @@
 #include "xsd/inquirer/question.h"
 #include "xsd/process/channel.h"
 #include "xsd/process/helper.h"
+#include "xsd/process/role.h"
 #include "xsd/process/sandbox.h"
 #include "xsd/reactor/child_watcher.h"
 #include "xsd/reactor/event_loop.h"
@@ -151,19 +152,10 @@ void Inquirer::finish(WorkingRef working) {
   start_some(kind);
 }
 
-/// What ends the others is not for us: we end after them.
-void block_signals() noexcept {
-  sigset_t blocked;
-  sigemptyset(&blocked);
-  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE})
-    sigaddset(&blocked, number);
-  (void)sigprocmask(SIG_BLOCK, &blocked, nullptr);
-}
-
 }  // namespace
 
 int run_inquirer(UniqueFd channel) {
-  block_signals();
+  process::block_ending_signals();
   if (!process::drop_capabilities()) return 1;
   const SystemClock clock;
   auto loop = reactor::EventLoop::create(reactor::PollerKind::Epoll, clock);

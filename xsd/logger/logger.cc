@@ -18,6 +18,7 @@
 #include "xsd/logger/pipe_reader.h"
 #include "xsd/logger/protocol.h"
 #include "xsd/process/channel.h"
+#include "xsd/process/role.h"
 #include "xsd/process/sandbox.h"
 #include "xsd/reactor/event_loop.h"
 
@@ -266,19 +267,10 @@ void Logger::give_up(const std::string& why) {
   loop_.stop();
 }
 
-/// What ends the others is not for us: we end after them.
-void block_signals() noexcept {
-  sigset_t blocked;
-  sigemptyset(&blocked);
-  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE})
-    sigaddset(&blocked, number);
-  (void)sigprocmask(SIG_BLOCK, &blocked, nullptr);
-}
-
 }  // namespace
 
 int run_logger(UniqueFd channel) {
-  block_signals();
+  process::block_ending_signals();
   const auto fail = [&](const Error& error) {
     const std::string text = encode({.say = Say::Failed, .text = error.text()});
     (void)send(channel.get(), text.data(), text.size(),

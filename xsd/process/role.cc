@@ -84,4 +84,12 @@ Result<UniqueFd> enter_role(const char* title) {
   return channel;
 }
 
+void block_ending_signals() noexcept {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE})
+    sigaddset(&blocked, number);
+  (void)sigprocmask(SIG_BLOCK, &blocked, nullptr);
+}
+
 }  // namespace xsd::process

@@ -62,4 +62,8 @@ Result<std::optional<Credentials>> role_credentials(const config::DaemonSettings
 /// daemon has started.
 Result<UniqueFd> enter_role(const char* title);
 
+/// In a role that serves the others until they have ended: what ends them, often the whole session, is not
+/// for it.
+void block_ending_signals() noexcept;
+
 }  // namespace xsd::process
