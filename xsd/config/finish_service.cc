@@ -56,10 +56,7 @@ class Finisher {
 
  private:
   // The origin of a key that this service itself has; nullptr if it has not.
-  const ValueOrigin* own(std::string_view key) const {
-    const ValueOrigin* const origin = origin_of(draft_.origins, key);
-    return origin != nullptr && !origin->from_defaults ? origin : nullptr;
-  }
+  const ValueOrigin* own(std::string_view key) const { return own_origin_of(draft_.origins, key); }
 
   bool is_internal() const { return (draft_.types & kTypeInternal) != 0; }
   bool is_mux() const { return (draft_.types & (kTypeMux | kTypeMuxPlus)) != 0; }

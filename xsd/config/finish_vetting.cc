@@ -12,12 +12,6 @@
 namespace xsd::config {
 namespace {
 
-// The origin of a key that this service itself has; nullptr if it has not.
-const ValueOrigin* own_origin(const Draft& draft, std::string_view key) {
-  const ValueOrigin* const origin = origin_of(draft.origins, key);
-  return origin != nullptr && !origin->from_defaults ? origin : nullptr;
-}
-
 std::string usual_libwrap_name(const Draft& draft) {
   if (draft.kind != ServiceKind::Program) return draft.service;
   const bool is_named = (draft.flags & kFlagNameInArgs) != 0 && !draft.server_args.empty();
@@ -27,7 +21,7 @@ std::string usual_libwrap_name(const Draft& draft) {
 }
 
 void refuse_vetting(const Draft& draft, DiagnosticSink& sink, std::string_view key, std::string_view what) {
-  const ValueOrigin* const origin = own_origin(draft, key);
+  const ValueOrigin* const origin = own_origin_of(draft.origins, key);
   sink.error(origin != nullptr ? origin->where : draft.where,
              std::string(what) +
                  (draft.kind != ServiceKind::Program
@@ -42,7 +36,7 @@ void drop_user_id(Draft& draft, DiagnosticSink& sink) {
   for (const auto& [key, bits] : {std::pair{std::string_view("log_on_success"), &draft.log_on_success},
                                   std::pair{std::string_view("log_on_failure"), &draft.log_on_failure}}) {
     if ((*bits & kLogUserId) == 0) continue;
-    if (const ValueOrigin* const origin = own_origin(draft, key)) {
+    if (const ValueOrigin* const origin = own_origin_of(draft.origins, key)) {
       sink.warning(origin->where, "'USERID' in " + quoted(key) +
                                       " has no effect: it is for connections that xsd accepts, of services "
                                       "without datagrams");

@@ -289,4 +289,9 @@ const ValueOrigin* origin_of(std::span<const ValueOrigin> origins, std::string_v
   return nullptr;
 }
 
+const ValueOrigin* own_origin_of(std::span<const ValueOrigin> origins, std::string_view key) noexcept {
+  const ValueOrigin* const origin = origin_of(origins, key);
+  return origin != nullptr && !origin->from_defaults ? origin : nullptr;
+}
+
 }  // namespace xsd::config

@@ -81,5 +81,7 @@ std::string_view suggest_daemon_key(std::string_view name, std::string_view pref
 
 /// Where the value of `key` was written; nullptr if it was not.
 const ValueOrigin* origin_of(std::span<const ValueOrigin> origins, std::string_view key) noexcept;
+/// The same, of a key that the service itself has: nullptr for an inherited one.
+const ValueOrigin* own_origin_of(std::span<const ValueOrigin> origins, std::string_view key) noexcept;
 
 }  // namespace xsd::config
