@@ -50,21 +50,9 @@ TEST(Names, keep_no_client_waiting_during_a_reload) {
   ASSERT_TRUE(daemon.signal(SIGHUP));
   ASSERT_TRUE(resolver.is_asked());
 
-  std::vector<Milliseconds> answers;
-  const auto is_over = [&daemon] { return !daemon.log_lines("reload: started").empty(); };
-  for (const auto begin = steady_clock::now(); !is_over() && elapsed(begin) < kDeadline;) {
-    const auto asked = steady_clock::now();
-    ASSERT_TRUE(echoes(port));
-    answers.push_back(elapsed(asked));
-  }
-  ASSERT_GE(answers.size(), 100U);
-  std::sort(answers.begin(), answers.end());
-  const Milliseconds p99 = answers[answers.size() * 99 / 100];
-  RecordProperty("answers", static_cast<int>(answers.size()));
-  RecordProperty("p99_ms", static_cast<int>(p99.count()));
-  RecordProperty("longest_ms", static_cast<int>(answers.back().count()));
-  EXPECT_LT(p99, Milliseconds(100));
-  EXPECT_LT(answers.back(), Milliseconds(500));
+  const SteadyTime begin = steady_clock::now();
+  ASSERT_NO_FATAL_FAILURE(expect_prompt_echoes(
+      port, [&] { return !daemon.log_lines("reload: started").empty() || elapsed(begin) >= kDeadline; }));
 
   EXPECT_THAT(daemon.log(), HasSubstr("reload: started 1, stopped 0, changed 0, kept 1, failed 1"));
   EXPECT_THAT(daemon.log(), HasSubstr("host 'nobody-answers.example' not found (no answer"));

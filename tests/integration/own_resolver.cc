@@ -2,9 +2,12 @@
 #include "tests/integration/own_resolver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <vector>
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -150,6 +153,23 @@ std::string OwnResolver::answer_to(std::string_view question) {
     }
     return head;
   }
+}
+
+void expect_prompt_echoes(std::uint16_t port, const std::function<bool()>& is_over) {
+  std::vector<Milliseconds> answers;
+  while (!is_over()) {
+    const SteadyTime asked = std::chrono::steady_clock::now();
+    ASSERT_TRUE(echoes(port));
+    answers.push_back(elapsed(asked));
+  }
+  ASSERT_GE(answers.size(), 100U);
+  std::sort(answers.begin(), answers.end());
+  const Milliseconds p99 = answers[answers.size() * 99 / 100];
+  testing::Test::RecordProperty("answers", static_cast<int>(answers.size()));
+  testing::Test::RecordProperty("p99_ms", static_cast<int>(p99.count()));
+  testing::Test::RecordProperty("longest_ms", static_cast<int>(answers.back().count()));
+  EXPECT_LT(p99, Milliseconds(100));
+  EXPECT_LT(answers.back(), Milliseconds(500));
 }
 
 }  // namespace xsd::test

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -59,5 +61,10 @@ class OwnResolver {
   std::atomic<std::size_t> questions_ = 0;
   std::thread thread_;
 };
+
+/// Asks an echo service, one client after the other, until it is over: at least a hundred are answered,
+/// nearly all of them within 100 ms and none after more than 500 (row sys_3 of reliability.md). The figures
+/// become properties of the test.
+void expect_prompt_echoes(std::uint16_t port, const std::function<bool()>& is_over);
 
 }  // namespace xsd::test
