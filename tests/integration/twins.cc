@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "tests/ignore_signal.h"
+
 namespace xsd::test {
 namespace {
 
@@ -72,14 +74,23 @@ void Twins::write_file(const std::string& name, const std::string& text) {
 }
 
 void Twins::start() {
+  // Whatever the tests' own caller ignores: both start with the same two, as under many a supervisor.
+  const StartOptions signals{.in_child = [] {
+    for (int number = 1; number < _NSIG; ++number)
+      set_signal(number, 0);
+    ignore_signal(32);
+    ignore_signal(33);
+  }};
   const std::string log = xinetd_.folder_.string("xinetd.log");
   xinetd_.xinetd_ = std::make_unique<Process>(
       std::vector<std::string>{XSD_XINETD, "-dontfork", "-f", xinetd_.folder_.string("xinetd.conf"),
-                               "-pidfile", xinetd_.folder_.string("xinetd.pid"), "-filelog", log});
+                               "-pidfile", xinetd_.folder_.string("xinetd.pid"), "-filelog", log},
+      signals);
   ASSERT_TRUE(eventually([&] { return contains(read_file(log), "Started working: "); })) << read_file(log);
-  xsd_.xsd_ = std::make_unique<Daemon>(
-      xsd_.folder_,
-      DaemonOptions{.config = xsd_.folder_ / "xinetd.conf", .config_option = "--xinetd", .arguments = {}});
+  xsd_.xsd_ = std::make_unique<Daemon>(xsd_.folder_, DaemonOptions{.config = xsd_.folder_ / "xinetd.conf",
+                                                                   .config_option = "--xinetd",
+                                                                   .arguments = {},
+                                                                   .start = signals});
 }
 
 void Twins::reload() {

@@ -144,11 +144,14 @@ TEST_F(TwinsTest, give_a_program_the_same_world) {
       return out;
     };
   };
-  const std::vector<std::string> keys = {
-      "fds",   "blocking", "uids", "gids",   "groups", "nofile",  "core",         "fsize",
-      "umask", "nice",     "cwd",  "SigBlk", "SigIgn", "blocked", "dispositions", "NoNewPrivs"};
-  for (int number = 1; number <= 4; ++number)
+  const std::vector<std::string> keys = {"fds",    "blocking", "uids",    "gids",         "groups",
+                                         "nofile", "core",     "fsize",   "umask",        "nice",
+                                         "cwd",    "SigBlk",   "blocked", "dispositions", "NoNewPrivs"};
+  for (int number = 1; number <= 4; ++number) {
     twins_.expect_same("world " + std::to_string(number), observe(number, keys));
+    twins_.expect_difference("No signal is ignored", "0000000180000000", "0000000000000000",
+                             [&](Side& side) { return ask_world(side.port(number))["SigIgn"]; });
+  }
   const auto variables = [](Side& side) {
     std::string out;
     for (auto [name, value] : ask_world(side.port(3)).environment) {
