@@ -69,6 +69,7 @@ bench: build
 	$(BUILD)/tests/bench/micro/bench_reactor --benchmark_min_time=0.1
 	$(BUILD)/tests/bench/micro/bench_access --benchmark_min_time=0.1
 	$(BUILD)/tests/bench/micro/bench_policy --benchmark_min_time=0.1
+	$(BUILD)/tests/bench/micro/bench_decision --benchmark_min_time=0.1
 
 clean:
 	rm -rf $(BUILD)
