@@ -116,6 +116,96 @@ TEST_P(AddressFiles, come_and_go_with_a_reload) {
   EXPECT_TRUE(serves(kSecond));
 }
 
+class AddressFilesOfSenders : public testing::TestWithParam<std::string> {
+ protected:
+  void write_echo(const std::string& more) const {
+    const std::string listen = GetParam().starts_with("beside_streams") ? ", " + tcp(port_) : "";
+    folder_.write("conf.d/echo.yaml",
+                  "service: echo\nplugin: echo\nlisten: [" + udp(port_) + listen + "]\n" + more + "\n");
+  }
+  DaemonOptions options() const {
+    DaemonOptions options;
+    if (GetParam() == "in_the_daemon") options.arguments = {"--workers", "0"};
+    return options;
+  }
+  std::string entry(std::string_view name) const { return "\"file:" + folder_.string(name) + "\""; }
+  bool is_answered(const std::string& source, Milliseconds deadline = kDeadline) const {
+    UdpClient client(port_, {.source = source});
+    return client.send("x") && client.receive(deadline) == "x";
+  }
+  /// It is dropped: one that is sent after it has an answer, and it has none.
+  bool is_dropped(const std::string& source, const std::string& listed) const {
+    UdpClient client(port_, {.source = source});
+    return client.send("x") && is_answered(listed) && !client.receive(Milliseconds(0));
+  }
+
+  TempFolder folder_;
+  std::uint16_t port_ = free_port();
+};
+
+INSTANTIATE_TEST_SUITE_P(, AddressFilesOfSenders,
+                         testing::Values("in_a_worker", "beside_streams", "in_the_daemon"), name_of_kind);
+
+TEST_P(AddressFilesOfSenders, let_in_whom_they_name) {
+  folder_.write("allow", "127.0.0.0/24\n");
+  folder_.write("deny", "127.0.0.3\n");
+  write_echo("only_from: [127.1.0.0/16, " + entry("allow") + "]\nno_access: " + entry("deny"));
+  Daemon daemon(folder_, options());
+  EXPECT_TRUE(is_answered(kFirst));
+  EXPECT_TRUE(is_answered("127.1.0.3"));
+  EXPECT_TRUE(is_dropped(kSecond, kFirst));
+  EXPECT_TRUE(is_dropped("127.2.0.1", kFirst));
+}
+
+TEST_P(AddressFilesOfSenders, are_read_anew_when_they_change) {
+  folder_.write("allow", "127.0.0.2\n");
+  write_echo("only_from: " + entry("allow"));
+  Daemon daemon(folder_, options());
+  EXPECT_TRUE(is_answered(kFirst));
+  EXPECT_TRUE(is_dropped(kSecond, kFirst));
+  folder_.write("allow", "127.0.0.3\n");
+  EXPECT_TRUE(daemon.wait_log("allow: changed, and in force"));
+  EXPECT_TRUE(eventually([this] { return is_answered(kSecond, Milliseconds(100)); }));
+  EXPECT_TRUE(is_dropped(kFirst, kSecond));
+  folder_.write("allow", "127.0.0.256\n");
+  EXPECT_TRUE(daemon.wait_log("what was read before stays in force"));
+  EXPECT_TRUE(is_answered(kSecond));
+}
+
+TEST_P(AddressFilesOfSenders, come_and_go_with_a_reload_and_are_waited_for) {
+  write_echo("");
+  Daemon daemon(folder_, options());
+  EXPECT_TRUE(is_answered(kSecond));
+  folder_.write("allow", "127.0.0.2\n");
+  write_echo("only_from: " + entry("allow"));
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
+  EXPECT_TRUE(is_answered(kFirst));
+  EXPECT_TRUE(is_dropped(kSecond, kFirst));
+  write_echo("only_from: " + entry("missing"));
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("failed 1"));
+  EXPECT_TRUE(is_answered(kFirst)) << "the old definition stays";
+  EXPECT_TRUE(is_dropped(kSecond, kFirst));
+  write_echo("");
+  EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("changed 1"));
+  EXPECT_TRUE(is_answered(kSecond));
+}
+
+TEST_P(AddressFilesOfSenders, are_shared_by_any_number_of_services) {
+  folder_.write("allow", "127.0.0.2\n");
+  const std::vector<std::uint16_t> ports = free_ports(40);
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    folder_.write("conf.d/e" + std::to_string(i) + ".yaml", "service: echo\nid: e" + std::to_string(i) +
+                                                                "\nplugin: echo\nlisten: " + udp(ports[i]) +
+                                                                "\nonly_from: " + entry("allow") + "\n");
+  }
+  Daemon daemon(folder_, options());
+  for (const std::uint16_t port : ports) {
+    UdpClient client(port, {.source = kFirst});
+    EXPECT_TRUE(client.send("x") && client.receive() == "x");
+  }
+  EXPECT_LT(fd_count(daemon.pid()), 40U + ports.size());
+}
+
 TEST(AddressFile, is_looked_at_by_check) {
   TempFolder folder;
   folder.write("allow", "127.0.0.2\nnonsense!\n");

@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"a_program_without_descriptor", "without 1 id", "it sent a message without its descriptors"},
         Lie{"a_service_it_may_not_name", "over 1 secret",
             "it handed a connection over to a service that it may not name"},
+        Lie{"names_that_no_list_of_its_service_has", "names", "it asked for names that it has no use for"},
         Lie{"a_closed_channel", "close", "it closed its channel"}),
     [](const auto& one) { return std::string(one.param.name); });
 

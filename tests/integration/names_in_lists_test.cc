@@ -293,27 +293,6 @@ TEST_F(NamesForOthers, do_not_read_a_datagram_before_its_sender_may) {
   EXPECT_TRUE(friendly.receive().has_value());
 }
 
-TEST_F(NamesForOthers, are_not_for_datagrams_of_a_plugin) {
-  folder_.write("conf.d/echo.yaml", echo_service("echo", port_, "only_from: [friend.example.org]\n"));
-  const RunResult result = run_xsd({"--check", "-c", folder_.string("conf.d")});
-  EXPECT_EQ(result.status, 78);
-  EXPECT_THAT(result.out, HasSubstr("'friend.example.org' in 'only_from' is for connections only"));
-}
-
-TEST_F(NamesForOthers, let_no_datagram_in_where_nobody_is_asked) {
-  folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: " + udp(port_) +
-                                        "\nonly_from: [friend.example.org, 127.0.0.9]\n");
-  Daemon daemon(folder_);
-  EXPECT_TRUE(daemon.wait_log("those whom a name would decide about are dropped"));
-  UdpClient listed(port_, {.source = "127.0.0.9"});
-  UdpClient named(port_, {.source = "127.0.0.2"});
-  ASSERT_TRUE(named.send("x"));
-  ASSERT_TRUE(listed.send("x"));
-  EXPECT_EQ(listed.receive().value_or(""), "x");
-  EXPECT_TRUE(
-      eventually([&] { return contains(daemon.state("state: echo:").front(), "refused: address=1"); }));
-}
-
 TEST_F(NamesForOthers, are_given_up_when_nobody_answers_for_the_process_that_asks) {
   folder_.write("conf.d/named.yaml", program_service("named", port_, {"/bin/cat"},
                                                      "only_from: [friend.example.org, .inside.example]\n"));

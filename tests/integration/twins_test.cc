@@ -123,6 +123,22 @@ TEST_F(TwinsTest, answer_datagrams_alike_but_xinetd_loses_what_is_queued) {
   twins_.expect_difference("Datagrams that wait are answered", "1", "5", burst);
 }
 
+TEST_F(TwinsTest, go_by_the_name_of_who_sends_a_datagram) {
+  start(internal("echo", 1, false, " flags = IPv4\n only_from = localhost\n"));
+  const auto first_answer = [](Side& side) {
+    UdpClient client(side.port(1));
+    EXPECT_TRUE(client.send("first"));
+    std::optional<std::string> answer = client.receive(Milliseconds(500));
+    EXPECT_TRUE(eventually([&] {
+      if (!answer && client.send("second")) answer = client.receive(Milliseconds(100));
+      return answer.has_value();
+    }));
+    return answer.value_or("nothing");
+  };
+  twins_.expect_difference("The first datagram of who goes by a name is dropped", "first", "second",
+                           first_answer);
+}
+
 TEST_F(TwinsTest, give_a_program_the_same_world) {
   const std::string shows = program("show_world");
   start(external("world", 1, shows, " server_args = -w one two\n groups = yes\n") +

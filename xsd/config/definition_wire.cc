@@ -18,10 +18,20 @@ constexpr std::size_t kLongestPath = 4096;
 constexpr std::size_t kSmallestEndpoint = 9;
 constexpr std::size_t kSmallestMuxTarget = 2 * sizeof(std::uint32_t) + 1;
 
-void put_rules(std::string& out, const std::vector<AddressRule>& rules) {
+/// Words that are networks on this machine go as such: the receiver asks nobody.
+void put_rules(std::string& out, const std::vector<AddressRule>& rules, const Resolution& resolution) {
+  const auto& networks = resolution.networks;
   put_number(out, static_cast<std::uint32_t>(rules.size()));
-  for (const AddressRule& rule : rules)
-    put_text(out, to_string(rule));
+  for (const AddressRule& rule : rules) {
+    const auto network = std::find_if(networks.begin(), networks.end(),
+                                      [&](const auto& known) { return known.first == rule.text; });
+    put_text(out, network != networks.end() ? network->second.to_string() : to_string(rule));
+  }
+}
+
+bool takes_datagrams(const Resolution& resolution) {
+  return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(),
+                     [](const auto& endpoint) { return endpoint.transport == net::Transport::Datagram; });
 }
 
 /// False if one makes no sense: nobody is to be let in by a list that was misunderstood.
@@ -118,12 +128,13 @@ std::string encode_definition(const ServiceDefinition& definition, const Resolut
   put_number(out, definition.flags);
   put_number(out, definition.backlog);
   put_number(out, definition.instances.value);
-  // Where somebody is asked about clients the master lets them in (manager::ShardedService).
-  const bool has_lists = !definition.asks_about_clients();
+  // Where somebody is asked about clients the master lets in those who connect (manager::ShardedService).
+  const bool has_lists = !definition.asks_about_clients() || takes_datagrams(resolution);
   put_number(out, static_cast<std::uint8_t>(has_lists && clients.only_from ? 1 : 0));
   put_rules(out,
-            has_lists ? clients.only_from.value_or(std::vector<AddressRule>()) : std::vector<AddressRule>());
-  put_rules(out, has_lists ? clients.no_access : std::vector<AddressRule>());
+            has_lists ? clients.only_from.value_or(std::vector<AddressRule>()) : std::vector<AddressRule>(),
+            resolution);
+  put_rules(out, has_lists ? clients.no_access : std::vector<AddressRule>(), resolution);
   put_number(out, definition.per_source.value);
   put_number(out, clients.source_prefix.v4);
   put_number(out, clients.source_prefix.v6);

@@ -35,11 +35,6 @@ bool ClientRules::has_names() const noexcept {
 }
 
 bool ServiceDefinition::asks_about_clients() const noexcept {
-  const auto is_datagram = [](const ListenSpec& spec) { return spec.transport == net::Transport::Datagram; };
-  // About the senders of datagrams that a plugin answers nobody is.
-  if (kind == ServiceKind::Plugin && !listen.empty() &&
-      std::all_of(listen.begin(), listen.end(), is_datagram))
-    return false;
   return (flags & kFlagIdOnly) != 0 || ((log_on_success | log_on_failure) & kLogUserId) != 0 ||
          !clients->libwrap.empty() || clients->has_names();
 }

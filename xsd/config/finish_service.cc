@@ -328,7 +328,6 @@ class Finisher {
                     "'redirect' passes each connection on by itself: 'wait: true' makes no sense with it");
       }
       if (draft_.shards > 1 && datagram) check_shards();
-      if (datagram) check_datagram_names(stream);
       draft_.wait = false;
       return;
     }
@@ -405,31 +404,6 @@ class Finisher {
       draft_.times.edit().max_duration.reset();
     } else {
       draft_.times.edit().lingering = Duration::zero();
-    }
-  }
-
-  // They are answered at once, where they come in; nobody is asked about them. A service for datagrams alone
-  // drops those about which somebody would have to be asked.
-  void check_datagram_names(bool has_streams) {
-    using Kind = AddressRule::Kind;
-    const ClientRules& clients = *draft_.clients;
-    for (const std::string_view key : {"only_from", "no_access"}) {
-      auto list =
-          key == "no_access" ? clients.no_access : clients.only_from.value_or(std::vector<AddressRule>());
-      std::erase_if(list, [](const AddressRule& rule) { return rule.kind == Kind::Network; });
-      if (list.empty()) continue;
-      const auto file =
-          std::find_if(list.begin(), list.end(), [](const auto& rule) { return rule.kind == Kind::File; });
-      const bool is_error = has_streams || file != list.end();
-      const ValueOrigin* const origin = own(key);
-      std::string text =
-          quoted(to_string(file != list.end() ? *file : list.front())) + " in " + quoted(key) +
-          " is for connections only, and the plugin takes datagrams: " +
-          (is_error ? "give it addresses and networks, or let the datagrams be another service's"
-                    : "those whom a name would decide about are dropped") +
-          (origin != nullptr ? "" : "; it stands in 'defaults'");
-      const Position where = origin != nullptr ? origin->where : draft_.where;
-      is_error ? sink_.error(where, std::move(text)) : sink_.warning(where, std::move(text));
     }
   }
 

@@ -128,6 +128,9 @@ void Daemon::prepare_roles() {
     inquirer_ = std::make_unique<inquirer::InquirerProcess>(*loop_, context_->children, context_->roles,
                                                             *user, context_->hash_seed);
     context_->inquirer = inquirer_.get();
+    sender_names_ = std::make_unique<service::SenderNames>(
+        context_->hash_seed, [this](const net::SocketAddress& peer) { return ask_sender_names(peer); });
+    context_->sender_names = sender_names_.get();
   }
   if (!has_roles()) return;
   if (!user) {
@@ -144,6 +147,14 @@ void Daemon::prepare_roles() {
   manager_->use_workers(std::move(*user));
   context_->logger = logger_.get();
   service_logs_->use_logger(logger_.get());
+}
+
+inquirer::Asked Daemon::ask_sender_names(const net::SocketAddress& peer) {
+  return inquirer_->ask({.kind = inquirer::Question::Kind::Names, .peer = peer}, -1,
+                        [this, peer](const inquirer::Answer& answer) {
+                          const bool are_known = answer.state != inquirer::Answer::State::Unknown;
+                          sender_names_->learn(peer, {are_known, answer.texts}, loop_->now());
+                        });
 }
 
 void Daemon::adjust_roles(const config::DaemonSettings& next) {

@@ -25,6 +25,7 @@
 #include "xsd/reactor/signal_source.h"
 #include "xsd/service/address_files.h"
 #include "xsd/service/context.h"
+#include "xsd/service/sender_names.h"
 
 namespace xsd::daemon {
 
@@ -56,6 +57,7 @@ class Daemon {
   void reap_orphans();
   void tell_ready();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
+  inquirer::Asked ask_sender_names(const net::SocketAddress& peer);
   void on_settings(const config::Snapshot& snapshot);
   void on_signal(int number);
   void watch_folders(const config::Snapshot& snapshot);
@@ -81,6 +83,7 @@ class Daemon {
   std::unique_ptr<logger::LoggerProcess> logger_;  ///< goes after all who log
   std::unique_ptr<ServiceLogs> service_logs_;
   std::unique_ptr<inquirer::InquirerProcess> inquirer_;
+  std::unique_ptr<service::SenderNames> sender_names_;
   std::unique_ptr<service::AddressFiles> address_files_;
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;

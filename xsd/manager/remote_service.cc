@@ -42,7 +42,12 @@ RemoteService::~RemoteService() {
 void RemoteService::define(const std::string& definition) {
   ++unanswered_;
   is_told_of_sockets_ = false;  // it counts them by their place in the definition
+  support();
   host_.define(number_, definition);
+}
+
+void RemoteService::support() {
+  if (reads_datagrams()) host_.support(*definition().clients);
 }
 
 bool RemoteService::can_become(const service::Prepared& next) const noexcept {

@@ -79,6 +79,9 @@ class RemoteService final : public service::ManagedService {
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
+  /// Has its worker get what the lists need for datagrams.
+  void support();
+
   // For the host. Those that follow first are false for what no worker that is in order would ask.
   bool take_deal(std::uint64_t id);
   bool end_deal(std::uint64_t id);

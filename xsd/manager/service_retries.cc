@@ -146,6 +146,7 @@ void ServiceManager::on_made(const std::string& id) {
 }
 
 void ServiceManager::on_addresses_read() {
+  if (workers_) workers_->lend_files();
   if (phase_ == Phase::Preparing && !starting_) step_later();
   std::vector<std::string> coming;
   for (const auto& [id, entry] : entries_) {

@@ -54,7 +54,7 @@ std::string ShardedService::failure() const {
 
 void ShardedService::tell_made() {
   if (is_making()) return;
-  if (!has_listeners()) return events_.on_made();
+  if (!has_sockets_) return events_.on_made();
   if (const std::string why = failure(); !why.empty()) events_.on_failed(*this, why);
 }
 
@@ -66,6 +66,17 @@ void ShardedService::apply(service::Prepared next) {
   for (const auto& shard : shards_)
     shard->apply(next);
   Service::apply(std::move(next));
+}
+
+Status ShardedService::listen_on(const std::vector<net::BoundSocket*>& sockets) {
+  std::vector<net::BoundSocket*> streams;
+  std::vector<net::BoundSocket*> datagrams;
+  for (net::BoundSocket* const socket : sockets)
+    (socket->endpoint().transport == net::Transport::Datagram ? datagrams : streams).push_back(socket);
+  if (Status status = Service::listen_on(streams); !status) return status;
+  has_sockets_ = !sockets.empty();
+  // Several shards have none of them: the configuration sees to that.
+  return shards_.size() == 1 ? shards_.front()->listen_on(datagrams) : Status();
 }
 
 void ShardedService::terminate(Duration grace, bool close_connections) {
@@ -101,7 +112,7 @@ void ShardedService::adopt_listener(service::Listener& listener) {
 }
 
 void ShardedService::on_input(service::Listener& /*listener*/) {
-  XSD_ASSERT(false);  // the configuration allows no datagrams
+  XSD_ASSERT(false);  // datagrams are read by the shard
 }
 
 void ShardedService::on_connection(service::Listener& listener, UniqueFd socket,
@@ -178,6 +189,10 @@ service::Counters ShardedService::counters() const noexcept {
     sum += shard->counters();
   sum.active = active();
   return sum;
+}
+
+std::optional<plugin::DatagramCounters> ShardedService::datagrams() const noexcept {
+  return shards_.front()->datagrams();
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> ShardedService::metrics() const {

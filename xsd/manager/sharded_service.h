@@ -4,7 +4,8 @@
 // to the one that it shares, since others are asked about its clients (Vetting) and workers cannot ask. It
 // accepts here, so that limits are kept here and stay exact, and never reads from what it has accepted: the
 // socket goes to the shard that has the fewest connections, which says when one is over. Each shard is a
-// RemoteService without sockets.
+// RemoteService without sockets; the sockets for datagrams of a service that is not dealt out are its one
+// shard's, which reads them and asks by itself (service/sender_names.h).
 //
 // A shard whose process has died loses what it had taken; the others go on, and get what comes, and what it
 // had not taken, until there is a new one. While no shard is ready (none runs, or none takes what it is told)
@@ -39,11 +40,13 @@ class ShardedService final : public service::Service {
   std::string failure() const override;
   bool can_become(const service::Prepared& next) const noexcept override;
   void apply(service::Prepared next) override;
+  Status listen_on(const std::vector<net::BoundSocket*>& sockets) override;
   void terminate(Duration grace, bool close_connections) override;
   void kill() override;
   std::string pause_reason() const override;
   std::uint64_t active() const noexcept override;
   service::Counters counters() const noexcept override;
+  std::optional<plugin::DatagramCounters> datagrams() const noexcept override;
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
 
   void on_connection(service::Listener& listener, UniqueFd socket, const net::SocketAddress& remote) override;
@@ -69,6 +72,7 @@ class ShardedService final : public service::Service {
   std::list<Dealt> waiting_;
   std::size_t next_ = 0;  ///< the first of those that have equally few
   bool holds_ = false;
+  bool has_sockets_ = false;
 };
 
 }  // namespace xsd::manager

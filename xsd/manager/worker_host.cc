@@ -9,6 +9,8 @@
 #include "xsd/base/number.h"
 #include "xsd/manager/remote_service.h"
 #include "xsd/process/helper.h"
+#include "xsd/service/address_files.h"
+#include "xsd/service/sender_names.h"
 
 namespace xsd::manager {
 namespace {
@@ -154,6 +156,18 @@ void WorkerHost::define(worker::ServiceNumber number, const std::string& definit
   flush_later();
 }
 
+void WorkerHost::support(const config::ClientRules& lists) {
+  if (!is_running() || !lists.has_names()) return;
+  may_ask_names_ = true;
+  service::for_each_file(lists, [this](policy::AccessListKind, const std::string& path) {
+    service::AddressFileSource* const files = setup_.context.address_files;
+    if (files == nullptr || !files->is_there(path)) return;  // it comes before its service gets sockets
+    auto file = files->use(path);
+    if (std::find(lent_.begin(), lent_.end(), file) == lent_.end()) lent_.push_back(std::move(file));
+    flush_later();
+  });
+}
+
 void WorkerHost::say(const worker::ToWorker& command, std::vector<int> fds) {
   if (!is_running()) return;
   if (outgoing_fds_.size() + fds.size() > process::kMaxMessageFds || outgoing_.size() > kFullMessage) flush();
@@ -173,6 +187,7 @@ void WorkerHost::tell_change() {
 }
 
 void WorkerHost::forget_unsaid() noexcept {
+  lent_.clear();
   definitions_.clear();
   outgoing_.clear();
   outgoing_fds_.clear();
@@ -182,10 +197,21 @@ void WorkerHost::flush_later() {
   if (!flusher_.armed()) flusher_.arm(Duration::zero());
 }
 
-// Definitions first: what else was said may be about services that are new in them.
+void WorkerHost::flush_files() {
+  for (const auto& file : lent_) {
+    std::string message;
+    worker::append(message, worker::LentFile{file->path, file->version});
+    const int fd = file->memory->get();
+    channel_->send(message, {&fd, 1});
+  }
+}
+
+// Files before the services that name them, and definitions before what else was said, which may be about
+// services that are new in them.
 void WorkerHost::flush() {
   flusher_.cancel();
   if (!is_running()) return;
+  flush_files();
   if (!definitions_.empty()) {
     const auto memory = seal_bytes("xsd definitions", std::exchange(definitions_, {}));
     if (!memory) return distrust("cannot be told of services: " + memory.error().text());
@@ -200,6 +226,12 @@ void WorkerHost::flush() {
 
 void WorkerHost::set_udp_ports() {
   say(worker::UdpPorts{setup_.udp_ports});
+}
+
+void WorkerHost::lend_files() {
+  for (const auto& [number, member] : members_) {
+    if (member.service != nullptr) member.service->support();
+  }
 }
 
 void WorkerHost::tell_ban(const policy::Ban& ban, const policy::BanChange& change) {
@@ -273,6 +305,7 @@ Status WorkerHost::try_start() {
   child_ = std::move(*child);
   started_ = setup_.context.loop.clock().monotonic();
   forget_unsaid();
+  may_ask_names_ = false;
 
   if (Status status = greet(); !status) return status;
   if (!setup_.udp_ports.empty()) set_udp_ports();
@@ -378,6 +411,7 @@ void WorkerHost::bury(const std::string& how) {
   child_ = {};
   stopped_.cancel();
   parting_.cancel();
+  asked_.clear();
   forget_unsaid();
   end_fences();
   std::uint64_t lost = 0;
@@ -498,6 +532,20 @@ void WorkerHost::hear(const worker::DealEnded& event, std::span<UniqueFd> /*fds*
   RemoteService* const service = find(event.service);
   if (service != nullptr && !service->end_deal(event.connection))
     distrust("ended a connection that it does not have");
+}
+
+void WorkerHost::hear(const worker::AskNames& event, std::span<UniqueFd> /*fds*/) {
+  if (!may_ask_names_ || !event.peer.is_ip() || asked_.size() == service::SenderNames::kMostAsked)
+    return distrust("asked for names that it has no use for");
+  inquirer::InquirerProcess* const inquirer = setup_.context.inquirer;
+  if (inquirer == nullptr) return say(worker::NamesOf{event.peer});
+  const auto place = asked_.emplace(asked_.end());
+  *place = inquirer->ask({.kind = inquirer::Question::Kind::Names, .peer = event.peer}, -1,
+                         [this, place, peer = event.peer](const inquirer::Answer& answer) {
+                           const bool are_known = answer.state != inquirer::Answer::State::Unknown;
+                           say(worker::NamesOf{peer, are_known, answer.texts});
+                           asked_.erase(place);
+                         });
 }
 
 }  // namespace xsd::manager

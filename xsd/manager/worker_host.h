@@ -20,6 +20,7 @@
 
 #include <array>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +29,9 @@
 
 #include "xsd/base/shared_memory.h"
 #include "xsd/config/plugins.h"
+#include "xsd/inquirer/inquirer_process.h"
 #include "xsd/logger/feed.h"
+#include "xsd/policy/address_file.h"
 #include "xsd/process/channel.h"
 #include "xsd/process/role.h"
 #include "xsd/reactor/child_watcher.h"
@@ -88,6 +91,9 @@ class WorkerHost {
   /// The service object goes; what the worker has of it is killed.
   void leave(worker::ServiceNumber number);
   void define(worker::ServiceNumber number, const std::string& definition);
+  /// What the lists of a service with datagrams need besides its definition: their files, and that the worker
+  /// may ask for names.
+  void support(const config::ClientRules& lists);
   /// The descriptors are borrowed until `flush`.
   void say(const worker::ToWorker& command, std::vector<int> fds = {});
   /// Why there is no process at the moment; empty if there is one, or one is wanted by nobody.
@@ -106,6 +112,8 @@ class WorkerHost {
   void fence(std::function<void()> done);
   void set_udp_ports();
   void tell_ban(const policy::Ban& ban, const policy::BanChange& change);
+  /// Some file of addresses may be another one.
+  void lend_files();
   void set_log();
   /// Sends what was said in this turn.
   void flush();
@@ -136,6 +144,8 @@ class WorkerHost {
   void hear(const worker::DropProgram& event, std::span<UniqueFd> fds);
   void hear(const worker::DealTaken& event, std::span<UniqueFd> fds);
   void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
+  void hear(const worker::AskNames& event, std::span<UniqueFd> fds);
+  void flush_files();
   RemoteService* find(worker::ServiceNumber number);
   void end_fences();
   void on_exit(const reactor::ChildExit& exit);
@@ -157,6 +167,9 @@ class WorkerHost {
   SharedPage page_;
   std::unique_ptr<logger::LineFeed> log_;  ///< what the worker logs; nullptr if we log by ourselves
   std::unique_ptr<process::Channel> channel_;
+  std::vector<std::shared_ptr<const policy::AddressFile>> lent_;  ///< but not sent yet
+  bool may_ask_names_ = false;
+  std::list<inquirer::Asked> asked_;  ///< what the worker wants to know
   std::string definitions_;
   std::string outgoing_;
   std::vector<int> outgoing_fds_;

@@ -62,6 +62,11 @@ std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared)
   return made;
 }
 
+void Workers::lend_files() {
+  for (const auto& host : hosts_)
+    host->lend_files();
+}
+
 void Workers::set_log() {
   for (const auto& host : hosts_)
     host->set_log();

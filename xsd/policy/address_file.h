@@ -4,7 +4,8 @@
 // process and used where it lies: the networks are taken over as they are, and of names there are few.
 //
 // AddressFile: one file in use. Its rules are exchanged when it has been read anew, for all services that
-// name it at once; who asks looks at them anew each time.
+// name it at once; who asks looks at them anew each time. The memory that they lie in can be lent to other
+// processes.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "xsd/base/unique_fd.h"
 #include "xsd/config/address_set.h"
 #include "xsd/net/prefix_map.h"
 #include "xsd/policy/name_rules.h"
@@ -50,6 +52,8 @@ class AddressFileRules {
 struct AddressFile {
   std::string path;
   std::shared_ptr<const AddressFileRules> rules{};  ///< nullptr: it was never read
+  std::shared_ptr<const UniqueFd> memory{};         ///< sealed; nullptr: it is not to be lent
+  std::uint64_t version = 0;                        ///< of the rules
 };
 
 }  // namespace xsd::policy

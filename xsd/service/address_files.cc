@@ -40,6 +40,21 @@ class Mapping {
   std::size_t size_;
 };
 
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+
+bool seal(const UniqueFd& memory) noexcept {
+  return fcntl(memory.get(), F_ADD_SEALS, kSeals) == 0;
+}
+
+/// What a helper has left there; nullptr if there is no room for it, or it is not sealed.
+std::shared_ptr<const policy::AddressFileRules> view_sealed(const UniqueFd& memory) {
+  struct stat info {};
+  if (fcntl(memory.get(), F_GET_SEALS) != kSeals || fstat(memory.get(), &info) != 0) return nullptr;
+  const auto mapping = std::make_shared<const Mapping>(memory.get(), static_cast<std::size_t>(info.st_size));
+  if (!mapping->is_there()) return nullptr;
+  return policy::AddressFileRules::view(mapping->bytes(), mapping);
+}
+
 // ---- in the helper
 
 /// With the words that are networks by the networks database as such. A word about which nobody can say is
@@ -187,8 +202,10 @@ void AddressFiles::take(const std::string& why) {
     slot.fault = !why.empty() || said_.empty()
                      ? path + ": cannot be read: " + (why.empty() ? "no answer" : why)
                      : said_;
-  } else if (auto rules = adopt()) {
+  } else if (auto rules = seal(memory_) ? view_sealed(memory_) : nullptr) {
     slot.file->rules = std::move(rules);
+    slot.file->memory = std::make_shared<const UniqueFd>(std::move(memory_));
+    slot.file->version = ++last_version_;
     if (was_there) log::info("{}: changed, and in force", path);
   } else {
     slot.fault = path + ": cannot be read: " + errno_text(ENOMEM);
@@ -200,14 +217,32 @@ void AddressFiles::take(const std::string& why) {
   if (on_read_) on_read_();
 }
 
-// nullptr if there is no room for it.
-std::shared_ptr<const policy::AddressFileRules> AddressFiles::adopt() {
-  struct stat info {};
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  if (fcntl(memory_.get(), F_ADD_SEALS, kSeals) != 0 || fstat(memory_.get(), &info) != 0) return nullptr;
-  const auto mapping = std::make_shared<const Mapping>(memory_.get(), static_cast<std::size_t>(info.st_size));
-  if (!mapping->is_there()) return nullptr;
-  return policy::AddressFileRules::view(mapping->bytes(), mapping);
+// ---- in a worker
+
+std::shared_ptr<const policy::AddressFile> LentAddressFiles::use(const std::string& path) {
+  auto& file = files_[path];
+  if (!file) file = std::make_shared<policy::AddressFile>(policy::AddressFile{path});
+  return file;
+}
+
+bool LentAddressFiles::is_there(const std::string& path) const noexcept {
+  const auto found = files_.find(path);
+  return found != files_.end() && found->second->rules;
+}
+
+bool LentAddressFiles::take(const std::string& path, std::uint64_t version, const UniqueFd& memory) {
+  auto& file = files_[path];
+  if (!file) file = std::make_shared<policy::AddressFile>(policy::AddressFile{path});
+  if (file->rules && file->version == version) return true;
+  auto rules = view_sealed(memory);
+  if (!rules) return false;
+  file->rules = std::move(rules);
+  file->version = version;
+  return true;
+}
+
+void LentAddressFiles::tidy() {
+  std::erase_if(files_, [](const auto& one) { return one.second.use_count() == 1; });
 }
 
 }  // namespace xsd::service

@@ -10,6 +10,9 @@
 //
 // Who may have written a file is judged as with the files of the configuration. Owned by the daemon, borrowed
 // by services.
+//
+// LentAddressFiles: the same files in a worker, which has them from its master: the memory is shared, however
+// many workers use it. A file that was not lent yet decides against everybody.
 #pragma once
 
 #include <functional>
@@ -19,8 +22,10 @@
 #include <string>
 
 #include "xsd/base/unique_fd.h"
+#include "xsd/config/definitions.h"
 #include "xsd/config/file_stamp.h"
 #include "xsd/config/source_file.h"
+#include "xsd/policy/access_list.h"
 #include "xsd/policy/address_file.h"
 #include "xsd/process/helper.h"
 #include "xsd/reactor/child_watcher.h"
@@ -28,7 +33,33 @@
 
 namespace xsd::service {
 
-class AddressFiles {
+/// Calls `look` with the list and the path of each file that the lists name.
+template <class Look>
+void for_each_file(const config::ClientRules& clients, Look look) {
+  const auto each = [&look](policy::AccessListKind kind, const std::vector<config::AddressRule>& rules) {
+    for (const config::AddressRule& rule : rules) {
+      if (rule.kind == config::AddressRule::Kind::File) look(kind, rule.text);
+    }
+  };
+  if (clients.only_from) each(policy::AccessListKind::OnlyFrom, *clients.only_from);
+  each(policy::AccessListKind::NoAccess, clients.no_access);
+}
+
+/// Where services have their files from.
+class AddressFileSource {
+ public:
+  virtual ~AddressFileSource() = default;
+  /// The file; if it has no rules yet it is read.
+  virtual std::shared_ptr<const policy::AddressFile> use(const std::string& path) = 0;
+  /// It has rules.
+  virtual bool is_there(const std::string& path) const noexcept = 0;
+  /// It is being read and has no rules yet.
+  virtual bool is_awaited(const std::string& path) const noexcept = 0;
+  /// What is wrong with it, as it was read last; empty if nothing is.
+  virtual std::string fault(const std::string& path) const = 0;
+};
+
+class AddressFiles final : public AddressFileSource {
  public:
   /// Both are borrowed.
   AddressFiles(reactor::EventLoop& loop, reactor::ChildWatcher& children);
@@ -39,14 +70,10 @@ class AddressFiles {
   /// Called from the loop when a file has been read, or could not be.
   void on_read(std::function<void()> handler) { on_read_ = std::move(handler); }
 
-  /// The file; if it has no rules yet it is read.
-  std::shared_ptr<const policy::AddressFile> use(const std::string& path);
-  /// It has rules.
-  bool is_there(const std::string& path) const noexcept;
-  /// It is being read and has no rules yet.
-  bool is_awaited(const std::string& path) const noexcept;
-  /// What is wrong with it, as it was read last; empty if nothing is.
-  std::string fault(const std::string& path) const;
+  std::shared_ptr<const policy::AddressFile> use(const std::string& path) override;
+  bool is_there(const std::string& path) const noexcept override;
+  bool is_awaited(const std::string& path) const noexcept override;
+  std::string fault(const std::string& path) const override;
   /// Reads those that have changed, and forgets those that nobody uses.
   void look();
 
@@ -61,7 +88,6 @@ class AddressFiles {
   void read_next();
   /// The file has been read, or not: `why`.
   void take(const std::string& why);
-  std::shared_ptr<const policy::AddressFileRules> adopt();
 
   reactor::EventLoop& loop_;
   reactor::ChildWatcher& children_;
@@ -72,8 +98,25 @@ class AddressFiles {
   std::string said_;     ///< by the helper
   UniqueFd memory_;      ///< what it fills
   std::unique_ptr<process::Helper> helper_;
+  std::uint64_t last_version_ = 0;
   reactor::Timer next_;
   reactor::Timer look_;
+};
+
+class LentAddressFiles final : public AddressFileSource {
+ public:
+  std::shared_ptr<const policy::AddressFile> use(const std::string& path) override;
+  bool is_there(const std::string& path) const noexcept override;
+  bool is_awaited(const std::string& path) const noexcept override { return !is_there(path); }
+  std::string fault(const std::string& /*path*/) const override { return {}; }
+
+  /// What the file is from now on. False if that makes no sense.
+  bool take(const std::string& path, std::uint64_t version, const UniqueFd& memory);
+  /// Forgets those that nobody uses.
+  void tidy();
+
+ private:
+  std::map<std::string, std::shared_ptr<policy::AddressFile>> files_;
 };
 
 }  // namespace xsd::service

@@ -36,9 +36,10 @@ class InquirerProcess;
 
 namespace xsd::service {
 
-class AddressFiles;
+class AddressFileSource;
 class Listener;
 class PluginRequests;
+class SenderNames;
 
 /// Sends records to the log, or where the service has them go (`log_type`). A write costs as much as half a
 /// short connection, so those of a millisecond or two leave in one.
@@ -159,7 +160,9 @@ struct ServiceContext {
   /// no.
   inquirer::InquirerProcess* inquirer = nullptr;
   /// nullptr: files of addresses cannot be read here.
-  AddressFiles* address_files = nullptr;
+  AddressFileSource* address_files = nullptr;
+  /// The names of senders of datagrams; nullptr: they cannot be found out.
+  SenderNames* sender_names = nullptr;
 };
 
 }  // namespace xsd::service

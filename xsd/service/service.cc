@@ -18,6 +18,7 @@
 #include "xsd/service/address_files.h"
 #include "xsd/service/plugin_service.h"
 #include "xsd/service/program_service.h"
+#include "xsd/service/sender_names.h"
 #include "xsd/service/sensor_service.h"
 
 namespace xsd::service {
@@ -40,18 +41,6 @@ bool has_unix_datagrams(const config::Resolution& resolution) noexcept {
   return std::any_of(resolution.endpoints.begin(), resolution.endpoints.end(), [](const auto& endpoint) {
     return endpoint.transport == net::Transport::Datagram && !endpoint.address.is_ip();
   });
-}
-
-/// Calls `look` with the list and the path of each file that the lists name.
-template <class Look>
-void for_each_file(const config::ClientRules& clients, Look look) {
-  const auto each = [&look](policy::AccessListKind kind, const std::vector<config::AddressRule>& rules) {
-    for (const config::AddressRule& rule : rules) {
-      if (rule.kind == config::AddressRule::Kind::File) look(kind, rule.text);
-    }
-  };
-  if (clients.only_from) each(policy::AccessListKind::OnlyFrom, *clients.only_from);
-  each(policy::AccessListKind::NoAccess, clients.no_access);
 }
 
 // What a user can do about a limit.
@@ -357,10 +346,17 @@ bool Service::is_overloaded(std::string_view consequence) {
   return true;
 }
 
+policy::Access Service::look_at_sender(const net::SocketAddress& sender) const {
+  const policy::Access access = look_at(sender);
+  if (access != policy::Access::AskName || context_.sender_names == nullptr) return access;
+  const auto* const known = context_.sender_names->find(sender, context_.loop.now());
+  if (known == nullptr) return access;
+  return access_->decide(sender, {known->are_known, known->names}).access;
+}
+
 bool Service::admit_datagram(const net::SocketAddress& sender) {
   auto reason = find_datagram_bar(sender);
-  // Nobody is asked about it, so a name lets nobody in.
-  if (!reason && look_at(sender) != policy::Access::Allow) reason = policy::Reason::Address;
+  if (!reason && look_at_sender(sender) != policy::Access::Allow) reason = policy::Reason::Address;
   policy::SourceTicket ticket;
   if (!reason) {
     reason = begin_source(sender, ticket);

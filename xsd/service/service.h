@@ -53,7 +53,7 @@ class Service : public ManagedService, public ListenerOwner {
   std::string failure() const override;
   bool can_become(const Prepared& next) const noexcept override;
   void apply(Prepared next) override;
-  Status listen_on(const std::vector<net::BoundSocket*>& sockets) final;
+  Status listen_on(const std::vector<net::BoundSocket*>& sockets) override;
   bool listens_on(const net::BoundSocket& socket) const noexcept;
   bool has_listeners() const noexcept { return !listeners_.empty(); }
   void drain() final;
@@ -107,7 +107,8 @@ class Service : public ManagedService, public ListenerOwner {
   bool wait_until_open();
   /// The load of the machine is too high; a line tells of it, with what follows for clients.
   bool is_overloaded(std::string_view consequence);
-  /// `admit` for a datagram, which is over at once.
+  /// `admit` for a datagram, which is over at once: where the sender's name decides and is not known yet
+  /// (sender_names.h), it is refused.
   bool admit_datagram(const net::SocketAddress& sender);
   /// Counts one that came in for `rate` and `cps`: the listeners may be held then. `waits`: the next one is
   /// to wait until the rate allows it.
@@ -179,6 +180,8 @@ class Service : public ManagedService, public ListenerOwner {
   void turn_away(UniqueFd socket, policy::Reason reason, std::uint64_t id, const net::SocketAddress& remote,
                  const net::SocketAddress& local);
   void take_address_lists();
+  /// What the lists say of a sender that nobody waits for.
+  policy::Access look_at_sender(const net::SocketAddress& sender) const;
   bool is_banned(const net::SocketAddress& peer) noexcept {
     return context_.bans.size() > 0 && context_.bans.is_banned(peer, context_.loop.now());
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "xsd/base/wire.h"
+#include "xsd/inquirer/question.h"
 #include "xsd/net/address_wire.h"
 
 namespace xsd::worker {
@@ -125,6 +126,15 @@ void fields(Walk& walk, Command& c) {
     walk.time(c.ban.until);
   } else if constexpr (kIs<Command, Unbanned>) {
     walk.source(c.source);
+  } else if constexpr (kIs<Command, LentFile>) {
+    walk.text(c.path, kLongestPath);
+    walk.number(c.version);
+  } else if constexpr (kIs<Command, NamesOf>) {
+    walk.address(c.peer);
+    walk.flag(c.are_known);
+    walk.texts(c.names, inquirer::kLongestText);
+  } else if constexpr (kIs<Command, AskNames>) {
+    walk.address(c.peer);
   } else if constexpr (kIs<Command, Up>) {
     walk.text(c.error, kLongestText);
   } else if constexpr (kIs<Command, Answer>) {
@@ -191,7 +201,10 @@ std::size_t descriptors_of(const ToWorker& command) noexcept {
   if (const auto* const hello = std::get_if<Hello>(&command))
     return 1U + (hello->has_log ? 1U : 0U) + (hello->plugin.empty() ? 0U : 1U);
   if (const auto* const sockets = std::get_if<Sockets>(&command)) return sockets->endpoints.size();
-  return std::holds_alternative<Definitions>(command) || std::holds_alternative<Deal>(command) ? 1 : 0;
+  return std::holds_alternative<Definitions>(command) || std::holds_alternative<Deal>(command) ||
+                 std::holds_alternative<LentFile>(command)
+             ? 1
+             : 0;
 }
 
 std::size_t descriptors_of(const FromWorker& command) noexcept {

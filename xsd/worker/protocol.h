@@ -20,6 +20,8 @@
 //   LogSettings   have changed
 //   Banned        a source that no service is there for; at the start of a worker all of them
 //   Unbanned      one that has made room for another
+//   LentFile      a file of addresses that services with datagrams name; [sealed memory]
+//   NamesOf       the answer to each AskNames
 // worker -> master
 //   Up            it has made itself safe and loaded its plugin; or why not
 //   Answer        about a definition: it is at work, or why not
@@ -30,6 +32,7 @@
 //   DropProgram   nobody waits for it any more
 //   DealTaken     a connection that was dealt has come, and the master need not keep it
 //   DealEnded     it is over
+//   AskNames      of the sender of a datagram, who goes by his names
 #pragma once
 
 #include <cstdint>
@@ -107,8 +110,17 @@ struct Banned {
 struct Unbanned {
   policy::SourceKey source{};
 };
+struct LentFile {
+  std::string path;
+  std::uint64_t version = 0;  ///< of what is in it: no two of a path have the same
+};
+struct NamesOf {
+  net::SocketAddress peer;
+  bool are_known = false;  ///< if not, it could not be found out whether there are any
+  std::vector<std::string> names{};
+};
 using ToWorker = std::variant<Hello, Definitions, Sockets, ListenOn, Drain, Terminate, Kill, ProgramEnded,
-                              Fence, UdpPorts, LogSettings, Deal, Banned, Unbanned>;
+                              Fence, UdpPorts, LogSettings, Deal, Banned, Unbanned, LentFile, NamesOf>;
 
 struct Up {
   std::string error;  ///< empty: all is well
@@ -149,8 +161,11 @@ struct DealEnded {
   ServiceNumber service = 0;
   std::uint64_t connection = 0;
 };
-using FromWorker =
-    std::variant<Up, Answer, Ended, Fenced, HandOver, StartProgram, DropProgram, DealTaken, DealEnded>;
+struct AskNames {
+  net::SocketAddress peer;
+};
+using FromWorker = std::variant<Up, Answer, Ended, Fenced, HandOver, StartProgram, DropProgram, DealTaken,
+                                DealEnded, AskNames>;
 
 /// How many descriptors go with a command.
 std::size_t descriptors_of(const ToWorker& command) noexcept;

@@ -20,9 +20,11 @@
 #include "xsd/process/descriptor_reserve.h"
 #include "xsd/process/sandbox.h"
 #include "xsd/reactor/event_loop.h"
+#include "xsd/service/address_files.h"
 #include "xsd/service/context.h"
 #include "xsd/service/plugin_requests.h"
 #include "xsd/service/plugin_service.h"
+#include "xsd/service/sender_names.h"
 #include "xsd/worker/page.h"
 #include "xsd/worker/protocol.h"
 #include "xsd/worker/watchdog.h"
@@ -44,6 +46,11 @@ class Worker final : public service::PluginRequests {
         plugin_(plugin),
         loop_(std::move(loop)),
         context_(*loop_, process::Inheritance::capture()),
+        sender_names_(context_.hash_seed,
+                      [this](const net::SocketAddress& peer) {
+                        (void)tell(AskNames{peer});
+                        return inquirer::Asked();
+                      }),
         log_retry_(*loop_, [this] {
           if (!log::flush_backlog()) log_retry_.arm(kLogRetry);
         }) {
@@ -51,6 +58,8 @@ class Worker final : public service::PluginRequests {
     context_.last_connection = hello_.first_connection;
     context_.sockets_come_prepared = true;
     context_.plugin_requests = this;
+    context_.address_files = &files_;
+    context_.sender_names = &sender_names_;
     context_.busy_with = &this->page().busy_with;
   }
 
@@ -85,6 +94,8 @@ class Worker final : public service::PluginRequests {
   void obey(const LogSettings& command, std::span<UniqueFd> fds);
   void obey(const Banned& command, std::span<UniqueFd> fds);
   void obey(const Unbanned& command, std::span<UniqueFd> fds);
+  void obey(const LentFile& command, std::span<UniqueFd> fds);
+  void obey(const NamesOf& command, std::span<UniqueFd> fds);
 
   void define(const DefinitionEntry& entry);
   Status make(const DefinitionEntry& entry, service::Prepared prepared);
@@ -106,6 +117,8 @@ class Worker final : public service::PluginRequests {
   const plugin::PluginEntry* plugin_;  ///< that was loaded; nullptr: the built-in ones
   std::unique_ptr<reactor::EventLoop> loop_;
   service::ServiceContext context_;
+  service::LentAddressFiles files_;
+  service::SenderNames sender_names_;
   reactor::Timer log_retry_;
   std::unique_ptr<process::Channel> channel_;
   std::unordered_map<ServiceNumber, Slot> slots_;
@@ -180,6 +193,7 @@ void Worker::obey(const Definitions& /*command*/, std::span<UniqueFd> fds) {
   if (!entries) return stop("the definitions make no sense");
   for (const DefinitionEntry& entry : *entries)
     define(entry);
+  files_.tidy();
 }
 
 void Worker::define(const DefinitionEntry& entry) {
@@ -297,6 +311,7 @@ void Worker::end_when_idle(ServiceNumber number) {
 
 void Worker::forget(ServiceNumber number) {
   slots_.erase(number);
+  files_.tidy();
   free_metrics(number);
   (void)tell(Ended{number});
 }
@@ -329,6 +344,14 @@ void Worker::obey(const Banned& command, std::span<UniqueFd> /*fds*/) {
 
 void Worker::obey(const Unbanned& command, std::span<UniqueFd> /*fds*/) {
   (void)context_.bans.remove(command.source);
+}
+
+void Worker::obey(const LentFile& command, std::span<UniqueFd> fds) {
+  if (!files_.take(command.path, command.version, fds[0])) stop("a file of addresses makes no sense");
+}
+
+void Worker::obey(const NamesOf& command, std::span<UniqueFd> /*fds*/) {
+  sender_names_.learn(command.peer, {command.are_known, command.names}, loop_->now());
 }
 
 // ---- what it tells

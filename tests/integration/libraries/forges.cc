@@ -8,6 +8,7 @@
 //   program NUMBER NAME    a program for that service
 //   without NUMBER NAME    the same without the descriptor that belongs to it
 //   over NUMBER NAME       a connection of that service for another one
+//   names                  a look-up of somebody's names
 //   drop NUMBER            that nobody waits for a program of that service any more, which is no lie
 //   flood NUMBER           the same for ever, from a thread
 //   close                  nothing: they are closed
@@ -111,6 +112,8 @@ bool obey(const std::string& line) {
     say(xsd::worker::StartProgram{number, 1, name, {}, ""});
   } else if (what == "over") {
     say(xsd::worker::HandOver{number, 1, somewhere, somewhere, name}, make_socket());
+  } else if (what == "names") {
+    say(xsd::worker::AskNames{somewhere});
   } else if (what == "drop") {
     say(xsd::worker::DropProgram{number, 1});
   } else if (what == "flood") {

@@ -70,6 +70,27 @@ TEST(WorkerProtocol, bans_come_back_with_their_time) {
   EXPECT_FALSE(decode_to_worker(message));
 }
 
+TEST(WorkerProtocol, files_and_names_come_back_as_they_were) {
+  std::string message;
+  append(message, ToWorker(LentFile{"/etc/xsd/allow", 7}));
+  append(message, ToWorker(NamesOf{address("192.0.2.7", 40000), true, {"a.example", "b.example"}}));
+  const auto commands = decode_to_worker(message);
+  ASSERT_TRUE(commands);
+  ASSERT_EQ(commands->size(), 2U);
+  EXPECT_EQ(std::get<LentFile>(commands->front()).path, "/etc/xsd/allow");
+  EXPECT_EQ(std::get<LentFile>(commands->front()).version, 7U);
+  EXPECT_EQ(descriptors_of(commands->front()), 1U);
+  const auto& names = std::get<NamesOf>(commands->back());
+  EXPECT_EQ(names.peer.to_string(), "192.0.2.7:40000");
+  EXPECT_TRUE(names.are_known);
+  EXPECT_THAT(names.names, ElementsAre("a.example", "b.example"));
+  message.clear();
+  append(message, FromWorker(AskNames{address("2001:db8::1", 9)}));
+  const auto events = decode_from_worker(message);
+  ASSERT_TRUE(events);
+  EXPECT_EQ(std::get<AskNames>(events->front()).peer.to_string(), "[2001:db8::1]:9");
+}
+
 TEST(WorkerProtocol, what_a_worker_tells_comes_back_with_its_addresses) {
   std::string message;
   append(message, FromWorker(HandOver{3, 9, address("192.0.2.7", 40000), address("::1", 7), "cat"}));
@@ -190,6 +211,25 @@ TEST(WorkerProtocol, definitions_carry_what_clients_are_asked_and_told) {
   EXPECT_EQ(next->resolution->files->banner_fail, wired->resolution->files->banner_fail) << "they share it";
   clients.access_times->front().begin = config::kMinutesOfDay;
   EXPECT_FALSE(config::decode_definition(config::encode_definition(definition, resolution)));
+}
+
+TEST(WorkerProtocol, lists_with_names_go_with_datagrams_only_and_without_words_that_are_networks) {
+  config::ServiceDefinition definition;
+  definition.id = "echo";
+  definition.clients.edit().only_from = {*config::parse_address_rule("file:/etc/xsd/allow"),
+                                         *config::parse_address_rule("ours"),
+                                         *config::parse_address_rule(".example.org")};
+  config::Resolution resolution;
+  resolution.endpoints = {{net::Transport::Stream, address("127.0.0.1", 7), {}}};
+  resolution.networks = {{"ours", *net::Prefix::of(address("192.0.2.7", 0))}};
+  const auto streams = config::decode_definition(config::encode_definition(definition, resolution));
+  ASSERT_TRUE(streams);
+  EXPECT_FALSE(streams->definition->clients->only_from);
+  resolution.endpoints.push_back({net::Transport::Datagram, address("127.0.0.1", 7), {}});
+  const auto both = config::decode_definition(config::encode_definition(definition, resolution));
+  ASSERT_TRUE(both);
+  definition.clients.edit().only_from->at(1) = *config::parse_address_rule("192.0.2.7");
+  EXPECT_EQ(both->definition->clients->only_from, definition.clients->only_from);
 }
 
 TEST(WorkerProtocol, a_list_that_lets_nobody_in_is_not_one_that_is_missing) {
