@@ -122,7 +122,6 @@ class Translator {
     for (const XinetdAttribute& attribute : item_.attributes)
       take(attribute);
     if (!is_defaults()) add_group();
-    if (has_word(map_, "type", "INTERNAL")) drop_program_keys();
     return std::move(map_);
   }
 
@@ -291,14 +290,6 @@ class Translator {
     const YamlNode* const user = map_.find("user");
     if (user == nullptr || map_.find("group") != nullptr || !is_digits(user->scalar)) return;
     put(map_, "group", user->where, scalar(user->scalar, user->where));
-  }
-
-  // xinetd wants a user of every service; one that runs no program does nothing with it.
-  void drop_program_keys() {
-    std::erase_if(map_.members, [](const YamlNode::Member& member) {
-      constexpr std::string_view kKeys[] = {"user", "group", "groups", "umask", "nice"};
-      return std::find(std::begin(kKeys), std::end(kKeys), member.key) != std::end(kKeys);
-    });
   }
 
   void unknown(const XinetdAttribute& attribute) {

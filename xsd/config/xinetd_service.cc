@@ -40,7 +40,9 @@ class Adapter {
 
   static void tell_of_pause(const YamlNode& map, DiagnosticSink& sink) {
     for (const YamlNode::Member& member : map.members) {
-      if (member.key == "cps" && member.where != Position{}) {
+      const auto& limit = member.value.items;
+      const bool is_off = !limit.empty() && parse_unsigned(limit.front().scalar) == 0U;
+      if (member.key == "cps" && member.where != Position{} && !is_off) {
         sink.note(member.where,
                   "in the pause of 'cps' the port stays open here: clients wait instead of being "
                   "turned away");

@@ -47,6 +47,30 @@ TEST(Import, takes_the_first_defaults_of_all_files) {
   EXPECT_TRUE(out.import.is_complete());
 }
 
+TEST(Import, says_what_an_internal_service_does_not_use) {
+  const TestFolder folder;
+  folder.write("main",
+               "service echo\n{\ntype = INTERNAL\nsocket_type = stream\nuser = root\ngroup = 0\ngroups = "
+               "yes\numask = 022\nnice = 1\nwait = no\n}\n");
+  const Imported out = import_from(folder, {"main"});
+  EXPECT_TRUE(out.import.is_complete());
+  int line = 5;
+  for (const std::string key : {"user", "group", "groups", "umask", "nice"}) {
+    EXPECT_THAT(out.yaml, Not(HasSubstr(key + ":")));
+    EXPECT_THAT(out.said, HasSubstr("main:" + std::to_string(line++) + ":1: note: '" + key +
+                                    "' is left out: no program is started for this service\n"));
+  }
+}
+
+TEST(Import, tells_of_the_pause_of_a_limit_that_is_not_switched_off) {
+  const TestFolder folder;
+  folder.write("off", "defaults\n{\ncps = 0 0\n}\n" + service("a") + service("b", "cps = 0 0\n"));
+  EXPECT_THAT(import_from(folder, {"off"}).said, Not(HasSubstr("cps")));
+  folder.write("on", "defaults\n{\ncps = 0 0\n}\n" + service("a", "cps = 1 0\n"));
+  EXPECT_THAT(import_from(folder, {"on"}).said,
+              HasSubstr("on:11:1: note: in the pause of 'cps' the port stays open here"));
+}
+
 TEST(Import, finds_the_ids_of_disabled_in_all_files) {
   const TestFolder folder;
   folder.write("main", "defaults\n{\ndisabled = A nobody\n}\nincludedir " + folder.path("conf.d") + "\n");

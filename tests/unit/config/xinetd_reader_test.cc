@@ -117,15 +117,6 @@ TEST(XinetdReader, tells_programs_their_names_as_xinetd_does) {
             "{service: d, type: [INTERNAL]}]\n");
 }
 
-TEST(XinetdReader, leaves_out_what_an_internal_service_does_not_use) {
-  const Read out = read(
-      "service echo\n{\n type = INTERNAL\n user = root\n group = 0\n groups = yes\n umask = 022\n nice = 1\n"
-      " wait = no\n}\n");
-  EXPECT_EQ(out.said, "");
-  EXPECT_EQ(write_yaml(out.file.root.find("services")->items[0]),
-            "service: echo\ntype: [INTERNAL]\nwait: no\n");
-}
-
 TEST(XinetdReader, applies_a_limit_with_a_comment_behind_it) {
   EXPECT_EQ(members_of("per_source = 10 # the most of one address\n"), "per_source: 10\n");
   EXPECT_EQ(said_of("per_source = 10 # the most of one address\n"),
