@@ -76,6 +76,19 @@ TEST_F(ReloadFaults, of_many_faults_in_a_file_the_log_shows_ten) {
   (void)daemon.hup_and_wait();
   EXPECT_THAT(daemon.log_lines("unknown key"), SizeIs(10));
   EXPECT_THAT(daemon.log(), HasSubstr("bad.yaml: 40 more; xsd --check shows them"));
+  EXPECT_THAT(daemon.log_lines("40 more").at(0), HasSubstr(" error: "));
+}
+
+TEST_F(ReloadFaults, notes_that_the_log_does_not_show_are_no_errors) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) {
+    text += "service echo\n{\n id = e" + std::to_string(i) +
+            "\n type = INTERNAL UNLISTED\n socket_type = stream\n wait = no\n user = root\n port = " +
+            std::to_string(free_port()) + "\n}\n";
+  }
+  Daemon daemon(folder_, {.config = folder_.write("xinetd.conf", text), .config_option = "--xinetd"});
+  EXPECT_THAT(daemon.log_lines("'user' is left out"), SizeIs(10));
+  EXPECT_THAT(daemon.log_lines("2 more; xsd --check shows them").at(0), HasSubstr(" info: "));
 }
 
 TEST_F(ReloadFaults, changes_nothing_while_the_service_folder_is_away) {

@@ -8,11 +8,15 @@
 namespace xsd::manager {
 namespace {
 
+log::Level level_of(const config::Diagnostic& diagnostic) noexcept {
+  return diagnostic.severity == config::Severity::Error     ? log::Level::Error
+         : diagnostic.severity == config::Severity::Warning ? log::Level::Warning
+                                                            : log::Level::Info;
+}
+
 void write(const config::Diagnostic& diagnostic) {
   const std::string text = config::format_diagnostic(diagnostic);
-  const log::Level level = diagnostic.severity == config::Severity::Error     ? log::Level::Error
-                           : diagnostic.severity == config::Severity::Warning ? log::Level::Warning
-                                                                              : log::Level::Info;
+  const log::Level level = level_of(diagnostic);
   std::string_view rest = text;
   if (log::is_json()) {  // a line and a caret are for people
     log::message(level, rest.substr(0, rest.find('\n')));
@@ -35,7 +39,12 @@ bool DiagnosticLog::step(const Clock& clock, Duration budget) {
     const std::size_t shown = std::min(count, kShownOfFile);
     for (const config::Diagnostic& diagnostic : rest_.first(shown))
       write(diagnostic);
-    if (count > shown) log::error("{}: {} more; xsd --check shows them", file, count - shown);
+    if (const auto others = rest_.first(count).subspan(shown); !others.empty()) {
+      const auto worst = std::min_element(
+          others.begin(), others.end(), [](const auto& a, const auto& b) { return a.severity < b.severity; });
+      log::message(level_of(*worst),
+                   file + ": " + std::to_string(others.size()) + " more; xsd --check shows them");
+    }
     rest_ = rest_.subspan(count);
     if (clock.monotonic() >= end) break;
   }
