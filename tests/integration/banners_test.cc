@@ -41,6 +41,18 @@ TEST_P(BannerTest, greets_everybody_and_says_who_may_stay) {
   EXPECT_TRUE(daemon.wait_log("echo: refuse"));
 }
 
+TEST_P(BannerTest, of_defaults_can_be_switched_off_by_a_service) {
+  folder_.write("xsd.yaml", "defaults:\n  banner: " + folder_.string("always") + "\n  banner_success: " +
+                                folder_.string("success") + "\ninclude: [conf.d/*.yaml]\n");
+  DaemonOptions with_main = options();
+  with_main.config = folder_.string("xsd.yaml");
+  write_echo("banner_success: \"\"");
+  Daemon daemon(folder_, with_main);
+  Client client = connect(kFirst);
+  ASSERT_TRUE(client.send("x\n"));
+  EXPECT_EQ(client.receive(8), "hello\nx\n");
+}
+
 // A close with unread input would reset the connection, and what was said would be lost.
 TEST_P(BannerTest, reaches_a_refused_client_that_talks_first) {
   write_echo(banners() + "only_from: []");

@@ -113,7 +113,9 @@ void deny_time(DecodeInput& in, const YamlNode& value) {
 }
 
 void banner_path(DecodeInput& in, const YamlNode& value, std::string Banners::*which) {
-  path(in, value, in.draft->clients.edit().banners.*which);
+  std::string& path_of = in.draft->clients.edit().banners.*which;
+  if (!value.is_scalar() || !value.scalar.empty()) return path(in, value, path_of);
+  path_of.clear();  // none, whatever `defaults` say
 }
 
 }  // namespace xsd::config::decoders
