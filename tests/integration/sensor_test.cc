@@ -172,6 +172,40 @@ TEST_F(SensorAndWorkers, a_new_worker_knows_who_is_banned) {
   EXPECT_THAT(daemon.state("bans").back(), HasSubstr(", 3000 bans"));
 }
 
+// The bound is documented with deny_time; the ban that ends soonest goes, the new one included.
+TEST_F(SensorAndWorkers, a_full_list_of_bans_keeps_the_longest) {
+  constexpr int kMost = 10'240;
+  const std::uint16_t brief = free_port();
+  folder_.write("conf.d/brief.yaml",
+                "service: brief\nflags: [SENSOR]\nlisten: " + tcp(brief) + "\ndeny_time: 1h\n");
+  Daemon daemon(folder_);
+  const auto source = [](int i) {
+    return "127.1." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
+  };
+  // Whoever bans for less comes first, and makes room.
+  (void)Client(brief, {.source = kFirst}).wait_end();
+  EXPECT_TRUE(daemon.wait_log("brief: 127.0.0.2 is banned for 1h"));
+  EXPECT_TRUE(eventually([&] { return !echoes(port_, {.source = kFirst}); }));
+  for (int i = 0; i < kMost; ++i)
+    fall_in(source(i));
+  EXPECT_TRUE(eventually([&] { return contains(daemon.state("bans").back(), ", 10240 bans"); }));
+  EXPECT_TRUE(eventually([&] { return echoes(port_, {.source = kFirst}); }));
+  EXPECT_FALSE(echoes(port_, {.source = source(0)}));
+  // Nobody is added who would be the first to go, and one line says so.
+  for (const char* const late : {kFirst, kSecond})
+    (void)Client(brief, {.source = late}).wait_end();
+  EXPECT_TRUE(daemon.wait_log("brief: the list of bans is full of longer ones; nobody is added"));
+  EXPECT_TRUE(daemon.wait_log("brief: refuse", 3));
+  EXPECT_TRUE(echoes(port_, {.source = kFirst}));
+  // Of bans that are equally long the oldest goes.
+  fall_in(source(kMost));
+  EXPECT_TRUE(eventually([&] { return !echoes(port_, {.source = source(kMost)}); }));
+  EXPECT_TRUE(eventually([&] { return echoes(port_, {.source = source(0)}); }));
+  EXPECT_FALSE(echoes(port_, {.source = source(1)}));
+  EXPECT_THAT(daemon.state("bans").back(), HasSubstr(", 10240 bans"));
+  EXPECT_THAT(daemon.log_lines("the list of bans is full"), SizeIs(1));
+}
+
 // Datagrams of who is banned are not answered, and start nothing.
 TEST_F(SensorAndWorkers, datagrams_are_dropped_too) {
   const std::uint16_t wait_port = free_port();

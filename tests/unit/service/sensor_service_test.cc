@@ -105,6 +105,21 @@ TEST_F(SensorServiceTest, bans_for_ever_or_not_at_all) {
   EXPECT_EQ(bans_.size(), 1U);
 }
 
+TEST_F(SensorServiceTest, adds_nobody_to_a_list_that_is_full_of_longer_bans) {
+  const auto source = [](std::size_t i) {
+    return *policy::SourceKey::whole(
+        *net::SocketAddress::parse("10.1." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250), 0));
+  };
+  for (std::size_t i = 0; i < policy::kMaxBans; ++i)
+    ASSERT_TRUE(context_.bans.add({source(i), policy::kForever}, loop_->now()).added);
+  start();
+  const UniqueFd one = connect_from("127.0.0.2", SOCK_STREAM);
+  EXPECT_TRUE(turn_until([&] { return refused() == 1; }));
+  EXPECT_TRUE(bans_.empty()) << "nobody else is told";
+  EXPECT_FALSE(context_.bans.is_banned(*net::SocketAddress::parse("127.0.0.2", 1), loop_->now()));
+  EXPECT_EQ(context_.bans.size(), policy::kMaxBans);
+}
+
 // What any service does: a connection that takes only a part of a banner is not waited for.
 TEST_F(SensorServiceTest, cuts_a_banner_that_does_not_fit) {
   constexpr std::size_t kSize = std::size_t{64} << 10;
