@@ -38,7 +38,7 @@ TEST(Import, writes_a_file_that_is_served) {
   EXPECT_THAT(result.err, HasSubstr("'not.this'"));
   EXPECT_THAT(result.err, HasSubstr("xinetd.d/twice:1:1: note: the id 'hello' is taken, this service gets "
                                     "'hello-2'\n"));
-  EXPECT_THAT(result.err, EndsWith("2 services, 4 notes, 0 warnings, 0 not translated\n"));
+  EXPECT_THAT(result.err, EndsWith("2 services, 5 notes, 0 warnings, 0 not translated\n"));
 
   folder.write("conf.d/xinetd.yaml", result.out);
   const RunResult checked = run_xsd({"--check", "-c", folder.string("conf.d")});

@@ -52,7 +52,8 @@ void settle(YamlNode& root, bool inherits_all, DiagnosticSink& sink) {
     for (YamlNode& service : part.value.items)
       (void)adapt_xinetd_service(service, sink);  // what has no equivalent is faulty by the error about it
     name_programs(part.value);
-    ask_libwrap(part.value);
+    for (YamlNode& service : part.value.items)
+      (void)ask_libwrap(service);  // it is none that xinetd asks about: then nobody does
     if (!inherits_all) continue;
     for (YamlNode& service : part.value.items) {
       std::erase_if(service.members, [](const auto& member) { return member.key == "passenv-"; });

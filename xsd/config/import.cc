@@ -91,6 +91,12 @@ class Importer {
                               "services without 'cps' get what xinetd takes for it, [50, 10]; in the pause "
                               "the port stays open here: clients wait instead of being turned away");
     }
+    if (with_libwrap_ != nullptr) {
+      with_libwrap_->sink.note({},
+                               "xinetd asks hosts.allow and hosts.deny about clients (unless it was built "
+                               "without libwrap): 'libwrap: true' keeps that, and does nothing where these "
+                               "files have no rules");
+    }
     for (const auto& file : files_)
       report(*file);
     return std::move(import_);
@@ -150,6 +156,7 @@ class Importer {
       const bool is_implied = cps != nullptr && cps->where == Position{};
       if (is_implied && without_cps_ == nullptr && service.find("cps")->where == service.where)
         without_cps_ = &file;
+      if (ask_libwrap(service) && with_libwrap_ == nullptr) with_libwrap_ = &file;
       apply_lists(service, file);
     }
     looked_at_ += count_nodes(service);
@@ -289,7 +296,8 @@ class Importer {
   std::size_t bytes_ = 256;                               ///< for the head of the file
   bool is_full_ = false;
   bool has_told_of_names_ = false;
-  ForeignFile* without_cps_ = nullptr;  ///< the first with a service that has what xinetd takes for 'cps'
+  ForeignFile* without_cps_ = nullptr;   ///< the first with a service that has what xinetd takes for 'cps'
+  ForeignFile* with_libwrap_ = nullptr;  ///< the first with a service whose clients these files decide about
   Import import_;
 };
 

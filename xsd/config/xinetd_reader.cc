@@ -343,20 +343,20 @@ void name_programs(YamlNode& services) {
   }
 }
 
-void ask_libwrap(YamlNode& services) {
+bool ask_libwrap(YamlNode& service) {
   const auto is_word = [](const YamlNode* node, std::string_view word) {
     return node != nullptr && equals_ignoring_case(node->scalar, word);
   };
-  for (YamlNode& service : services.items) {
-    if (!service.is_map() || service.find("libwrap") != nullptr || has_word(service, "flags", "SENSOR"))
-      continue;
-    const bool is_datagram =
-        is_word(service.find("socket_type"), "dgram") || is_word(service.find("protocol"), "udp");
-    const bool waits = is_word(service.find("wait"), "yes");
-    const bool is_internal = has_word(service, "type", "INTERNAL");
-    if (is_internal ? is_datagram : waits && !is_datagram) continue;
-    put(service, "libwrap", {}, scalar("true", {}));
-  }
+  if (!service.is_map() || service.find("libwrap") != nullptr || has_word(service, "flags", "SENSOR") ||
+      has_word(service, "flags", "NOLIBWRAP"))
+    return false;
+  const bool is_datagram =
+      is_word(service.find("socket_type"), "dgram") || is_word(service.find("protocol"), "udp");
+  const bool waits = is_word(service.find("wait"), "yes");
+  const bool is_internal = has_word(service, "type", "INTERNAL");
+  if (is_internal ? is_datagram : waits && !is_datagram) return false;
+  put(service, "libwrap", {}, scalar("true", {}));
+  return true;
 }
 
 XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink) {

@@ -45,9 +45,9 @@ XinetdFile read_xinetd_file(std::string_view text, DiagnosticSink& sink);
 void name_programs(YamlNode& services);
 
 /// xinetd asks hosts.allow and hosts.deny about every client that it accepts, and about the sender for whom
-/// it starts a datagram server: says so in each of these services. (They are not asked for a SENSOR, nor for
-/// the datagrams of an internal service.)
-void ask_libwrap(YamlNode& services);
+/// it starts a datagram server: says so in such a service. (They are not asked for a SENSOR, with NOLIBWRAP,
+/// nor for the datagrams of an internal service.) False if it is none.
+bool ask_libwrap(YamlNode& service);
 
 /// What xinetd itself takes for granted, for `defaults` of a file that has none.
 YamlNode xinetd_defaults();

@@ -71,6 +71,23 @@ TEST(Import, tells_of_the_pause_of_a_limit_that_is_not_switched_off) {
               HasSubstr("on:11:1: note: in the pause of 'cps' the port stays open here"));
 }
 
+TEST(Import, keeps_hosts_allow_for_whom_xinetd_asks_it_about) {
+  const TestFolder folder;
+  folder.write("main", service("a") + service("b", "flags = NOLIBWRAP\n") +
+                           "service echo\n{\ntype = INTERNAL\nsocket_type = dgram\nwait = yes\n}\n");
+  const Imported out = import_from(folder, {"main"});
+  const auto& services = out.import.root.find("services")->items;
+  ASSERT_EQ(services.size(), 3U);
+  ASSERT_NE(services[0].find("libwrap"), nullptr);
+  EXPECT_EQ(services[0].find("libwrap")->scalar, "true");
+  EXPECT_EQ(services[1].find("libwrap"), nullptr);
+  EXPECT_EQ(services[2].find("libwrap"), nullptr);
+  constexpr const char* kNote = "main: note: xinetd asks hosts.allow and hosts.deny about clients";
+  EXPECT_THAT(out.said, HasSubstr(kNote));
+  folder.write("none", service("b", "flags = NOLIBWRAP\n"));
+  EXPECT_THAT(import_from(folder, {"none"}).said, Not(HasSubstr("hosts.allow")));
+}
+
 TEST(Import, finds_the_ids_of_disabled_in_all_files) {
   const TestFolder folder;
   folder.write("main", "defaults\n{\ndisabled = A nobody\n}\nincludedir " + folder.path("conf.d") + "\n");
@@ -99,7 +116,7 @@ TEST(Import, is_not_complete_without_a_file) {
   EXPECT_FALSE(out.import.is_complete());
   EXPECT_THAT(out.yaml, HasSubstr("- service: good\n"));
   EXPECT_THAT(out.said, HasSubstr("gone: error: cannot open: No such file or directory\n"));
-  EXPECT_THAT(out.said, HasSubstr("1 service, 2 notes, 0 warnings, 0 not translated\n"));
+  EXPECT_THAT(out.said, HasSubstr("1 service, 3 notes, 0 warnings, 0 not translated\n"));
 }
 
 TEST(Import, writes_no_more_than_can_be_read) {
