@@ -52,7 +52,7 @@ TEST(Import, writes_a_file_that_is_served) {
 TEST(Import, exits_with_1_if_something_is_left_out) {
   const TempFolder folder;
   folder.write("inetd.conf",
-               "echo stream tcp6 nowait root internal\nrstatd/1-3 dgram rpc/udp wait root /x x\nprose\n");
+               "echo stream tcp4 nowait root internal\nrstatd/1-3 dgram rpc/udp wait root /x x\nprose\n");
   const RunResult result = run_xsd({"--import", "inetd", folder.string("inetd.conf")});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.out, HasSubstr("services:\n  - service: echo\n"));
@@ -78,7 +78,7 @@ TEST(Import, says_what_is_missing) {
 
 TEST(Import, fails_if_the_file_cannot_be_written) {
   const TempFolder folder;
-  folder.write("inetd.conf", "echo stream tcp6 nowait root internal\n");
+  folder.write("inetd.conf", "echo stream tcp4 nowait root internal\n");
   const RunResult result = run({"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh", xsd_binary(), "--import",
                                 "inetd", folder.string("inetd.conf")});
   EXPECT_EQ(result.status, 1);

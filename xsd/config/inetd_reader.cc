@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,8 @@ constexpr std::string_view kMuxPrefix = "tcpmux/";
 /// What one entry leaves for those behind it.
 struct Context {
   std::vector<std::string> hosts;  ///< where entries without a host listen; empty: everywhere
-  bool told_of_family = false;
+  bool told_of_both = false;       ///< families
+  bool told_of_v6 = false;
   bool told_of_names = false;
   Position unlimited;  ///< of the first entry whose programs are not counted here
 };
@@ -164,8 +166,9 @@ class Entry {
     }
     const std::string_view wanted = type_ == "stream" ? "tcp" : "udp";
     const std::string_view rest = protocol.substr(std::min<std::size_t>(protocol.size(), 3));
-    const bool is_known = protocol.starts_with("tcp") || protocol.starts_with("udp");
-    if (!is_known || (!rest.empty() && rest != "4" && rest != "6" && rest != "46" && rest != "64")) {
+    constexpr std::string_view kFamilies[] = {"", "4", "6", "46", "64", "6only"};
+    if ((!protocol.starts_with("tcp") && !protocol.starts_with("udp")) ||
+        std::find(std::begin(kFamilies), std::end(kFamilies), rest) == std::end(kFamilies)) {
       fault(word,
             quoted(protocol) + " is no protocol, known are tcp and udp, with 4, 6 or 46 behind, and unix");
       return false;
@@ -174,8 +177,8 @@ class Entry {
       fault(word, quoted(type_) + " goes with " + std::string(wanted) + ", not " + quoted(protocol));
       return false;
     }
-    family_ = rest == "6" ? Family::V6 : rest.size() == 2 ? Family::Any : Family::V4;
-    is_family_written_ = !rest.empty();
+    family_ = rest == "4" ? Family::V4 : rest.starts_with("6") && rest != "64" ? Family::V6 : Family::Any;
+    spelling_ = protocol;
     return true;
   }
 
@@ -191,6 +194,11 @@ class Entry {
     const auto add = [&](std::string text) {
       listen.items.push_back(scalar(std::move(text), word.where, true));
     };
+    // Two sockets where an entry takes both families: a later entry may have one of them.
+    const auto add_both = [&](const std::string& host) {
+      if (family_ != Family::V6) add(address_of(host, "4"));
+      if (family_ != Family::V4) add(address_of(host, "6"));
+    };
     if (family_ == Family::Unix) {
       if (name_.starts_with(':')) {
         return fault(
@@ -200,8 +208,14 @@ class Entry {
       add((type_ == "stream" ? "unix://" : type_ == "dgram" ? "unix-dgram://" : "unix-seqpacket://") + name_);
     } else {
       if (name_.starts_with('/')) return fault(word, "a path goes with the protocol 'unix'");
-      for (const std::string& host : usable_hosts())
-        add(address_of(host));
+      for (const std::string& host : usable_hosts()) {
+        if (is_literal_of_family(host)) {
+          add(address_of(host, ""));
+        } else {
+          tell_of_family();
+          add_both(host);
+        }
+      }
     }
     put(map_, "listen", word.where, std::move(listen));
   }
@@ -225,21 +239,33 @@ class Entry {
     return usable;
   }
 
-  std::string address_of(const std::string& host) {
-    const bool is_literal = is_v4(host) || is_v6(host);
-    if (!is_literal && family_ == Family::V4 && !is_family_written_) tell_of_family();
-    const std::string protocol = type_ == "stream" ? "tcp" : "udp";
-    const std::string family = family_ == Family::V4 ? "4" : family_ == Family::V6 ? "6" : "";
-    const std::string shown = is_v6(host) && !host.starts_with('[') ? "[" + host + "]" : host;
-    return protocol + family + "://" + (shown.empty() ? "*" : shown) + ":" + name_;
+  bool is_literal_of_family(const std::string& host) const noexcept {
+    return (is_v4(host) && family_ != Family::V6) || (is_v6(host) && family_ != Family::V4);
   }
 
+  std::string address_of(const std::string& host, std::string_view family) const {
+    std::string protocol = type_ == "stream" ? "tcp" : "udp";
+    const std::string shown = is_v6(host) && !host.starts_with('[') ? "[" + host + "]" : host;
+    return protocol.append(family) + "://" + (shown.empty() ? "*" : shown) + ":" + name_;
+  }
+
+  // What inetds do not agree upon.
   void tell_of_family() {
-    if (std::exchange(context_.told_of_family, true)) return;
-    sink_.note(words_[2].where,
-               "'" + std::string(type_ == "stream" ? "tcp" : "udp") +
-                   "' is IPv4 alone in this file, as most inetds have it; that of GNU inetutils "
-                   "takes IPv6 too");
+    if (spelling_ == "tcp" || spelling_ == "udp") {
+      if (std::exchange(context_.told_of_both, true)) return;
+      sink_.note(words_[2].where,
+                 quoted(spelling_) +
+                     " is IPv4 and IPv6 in this file, as with Debian's inetd; for those of BSD, GNU and "
+                     "busybox it is IPv4 alone: here that is " +
+                     quoted(spelling_ + "4"));
+    } else if (spelling_ == "tcp6" || spelling_ == "udp6") {
+      if (std::exchange(context_.told_of_v6, true)) return;
+      sink_.note(words_[2].where,
+                 quoted(spelling_) +
+                     " is IPv6 alone in this file, as with the inetds of BSD and Debian; those of GNU and "
+                     "busybox take IPv4 too: here that is " +
+                     quoted(spelling_.substr(0, 3) + "46"));
+    }
   }
 
   // USER[:GROUP][/CLASS], USER.GROUP
@@ -404,10 +430,10 @@ class Entry {
   DiagnosticSink& sink_;
   YamlNode map_;
   std::vector<std::string> hosts_;
-  std::string name_;  ///< of the service: a name, a port, a path
-  std::string type_;  ///< of the socket
+  std::string name_;      ///< of the service: a name, a port, a path
+  std::string type_;      ///< of the socket
+  std::string spelling_;  ///< of the protocol: "tcp", "udp46"
   Family family_ = Family::Any;
-  bool is_family_written_ = false;
   bool is_internal_ = false;
   bool waits_ = false;
   bool is_mux_ = false;
@@ -424,14 +450,66 @@ bool take_default_hosts(const InetdLine& words, Context& context) {
   return true;
 }
 
-/// What tells where an entry is reached.
-std::string socket_of(const YamlNode& service) {
-  const YamlNode* const listen = service.find("listen");
-  if (listen == nullptr) return std::string(kMuxPrefix) + service.find("service")->scalar;
-  std::string sockets;
-  for (const YamlNode& socket : listen->items)
-    sockets += socket.scalar + " ";
-  return sockets;
+/// Which entry has which socket: of several that ask for one the last counts.
+class Owners {
+ public:
+  explicit Owners(DiagnosticSink& sink) : sink_(sink) {}
+
+  /// Takes its sockets away from the entries before it.
+  void claim(std::vector<YamlNode>& entries, std::size_t index) {
+    YamlNode* const listen = find_member(entries[index], "listen");
+    if (listen == nullptr) {
+      const std::string name = std::string(kMuxPrefix) + entries[index].find("service")->scalar;
+      if (const auto earlier = replace(name, index); earlier) leave_out(entries, *earlier, index);
+      return;
+    }
+    for (const YamlNode& socket : listen->items) {
+      const auto earlier = replace(socket.scalar, index);
+      if (!earlier || *earlier == index) continue;
+      std::vector<YamlNode>& sockets = find_member(entries[*earlier], "listen")->items;
+      std::erase_if(sockets, [&](const YamlNode& one) { return one.scalar == socket.scalar; });
+      if (sockets.empty()) leave_out(entries, *earlier, index);
+    }
+  }
+
+  bool is_left_out(std::size_t index) const { return left_out_.contains(index); }
+
+ private:
+  std::optional<std::size_t> replace(const std::string& socket, std::size_t index) {
+    const auto [place, is_new] = owners_.try_emplace(socket, index);
+    if (is_new) return std::nullopt;
+    return std::exchange(place->second, index);
+  }
+
+  void leave_out(const std::vector<YamlNode>& entries, std::size_t earlier, std::size_t index) {
+    left_out_.insert(earlier);
+    sink_.warning(entries[earlier].where,
+                  "line " + std::to_string(entries[index].where.line) +
+                      " asks for the same socket and is what counts: this entry is left out");
+  }
+
+  DiagnosticSink& sink_;
+  std::unordered_map<std::string, std::size_t> owners_;
+  std::unordered_set<std::size_t> left_out_;
+};
+
+/// tcp4://X and tcp6://X behind it are tcp://X.
+void join_families(YamlNode& listen) {
+  constexpr std::size_t kFamily = 3;  // where the digit stands
+  std::vector<YamlNode> joined;
+  for (YamlNode& socket : listen.items) {
+    std::string& text = socket.scalar;
+    if (!joined.empty() && text.substr(kFamily, 1) == "6" && joined.back().scalar.substr(kFamily, 1) == "4") {
+      std::string both = text;
+      std::string before = joined.back().scalar;
+      if (both.erase(kFamily, 1) == before.erase(kFamily, 1)) {
+        joined.back().scalar = std::move(both);
+        continue;
+      }
+    }
+    joined.push_back(std::move(socket));
+  }
+  listen.items = std::move(joined);
 }
 
 YamlNode inetd_defaults() {
@@ -448,35 +526,26 @@ YamlNode inetd_defaults() {
 YamlNode read_inetd_file(std::string_view text, DiagnosticSink& sink) {
   YamlNode services = container(YamlNode::Kind::List, {1, 1});
   Context context;
-  std::unordered_map<std::string, std::size_t> owners;  // of sockets, by index
-  std::vector<bool> is_replaced;
+  Owners owners(sink);
   for (const InetdLine& words : read_inetd(text, sink)) {
     if (take_default_hosts(words, context)) continue;
     const std::size_t errors = sink.error_count();
     services.items.push_back(Entry(words, context, sink).translate());
-    is_replaced.push_back(false);
-    if (sink.error_count() > errors) continue;
-    const auto [place, is_new] = owners.try_emplace(socket_of(services.items.back()), is_replaced.size() - 1);
-    if (is_new) continue;
-    is_replaced[place->second] = true;
-    sink.warning(services.items[place->second].where,
-                 "line " + std::to_string(words.front().where.line) +
-                     " asks for the same socket and is what counts: this entry is left out");
-    place->second = is_replaced.size() - 1;
+    if (sink.error_count() == errors) owners.claim(services.items, services.items.size() - 1);
   }
   UniqueIds ids;
   std::vector<YamlNode> kept;
   for (std::size_t i = 0; i < services.items.size(); ++i) {
-    if (is_replaced[i]) continue;
+    if (owners.is_left_out(i)) continue;
     kept.push_back(std::move(services.items[i]));
+    if (YamlNode* const listen = find_member(kept.back(), "listen")) join_families(*listen);
     ids.claim(kept.back(), sink);
   }
   services.items = std::move(kept);
   if (context.unlimited != Position{}) {
-    sink.note(
-        context.unlimited,
-        "inetd closes a service for ten minutes after more than 256 starts in a minute (40 with some); here "
-        "there is no such limit: write 'rate' or 'cps' for one");
+    sink.note(context.unlimited,
+              "inetd closes a service for ten minutes after 256 starts in a minute (GNU's after 1000); here "
+              "there is no such limit: write 'rate' or 'cps' for one");
   }
   YamlNode root = container(YamlNode::Kind::Map, {1, 1});
   put(root, "defaults", {}, inetd_defaults());

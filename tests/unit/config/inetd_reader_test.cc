@@ -42,7 +42,7 @@ std::string one(std::string_view text) {
 /// What is said but for the two notes that every usual file gets once.
 std::string said(std::string_view text) {
   std::string out = read(text).said;
-  for (const char* const usual : {"inetd closes a service for ten minutes after more than 256",
+  for (const char* const usual : {"inetd closes a service for ten minutes after 256",
                                   "programs whose argv[0] is their name get their whole path there"}) {
     const std::size_t at = out.find(usual);
     if (at == std::string::npos) continue;
@@ -57,19 +57,19 @@ TEST(InetdReader, reads_what_everybody_writes) {
   const Read out = read(
       "# comment\n"
       "\n"
-      "daytime\tstream\ttcp6\tnowait\troot\tinternal\n"
+      "daytime\tstream\ttcp4\tnowait\troot\tinternal\n"
       "finger  stream  tcp46  nowait  nobody  /usr/sbin/in.fingerd  in.fingerd -w\n");
   EXPECT_EQ(
       out.said,
       "4:62: note: programs whose argv[0] is their name get their whole path there; where that matters say "
       "NAMEINARGS\n"
-      "4:24: note: inetd closes a service for ten minutes after more than 256 starts in a minute (40 "
-      "with some); here there is no such limit: write 'rate' or 'cps' for one\n");
+      "4:24: note: inetd closes a service for ten minutes after 256 starts in a minute (GNU's after "
+      "1000); here there is no such limit: write 'rate' or 'cps' for one\n");
   EXPECT_EQ(write_yaml(out.root),
             "defaults: {instances: unlimited, groups: true, passenv: [\"*\"], no_new_privs: false}\n"
             "services:\n"
             "  - service: daytime\n"
-            "    listen: [\"tcp6://*:daytime\"]\n"
+            "    listen: [\"tcp4://*:daytime\"]\n"
             "    type: [INTERNAL]\n"
             "  - service: finger\n"
             "    listen: [\"tcp://*:finger\"]\n"
@@ -82,10 +82,10 @@ TEST(InetdReader, reads_what_everybody_writes) {
 TEST(InetdReader, reads_where_to_listen) {
   EXPECT_THAT(one("7 stream tcp4 nowait me /a a"), HasSubstr("listen: [\"tcp4://*:7\"]\n"));
   EXPECT_THAT(one("7 dgram udp6 wait me /a a"), HasSubstr("listen: [\"udp6://*:7\"]\nwait: true\n"));
-  EXPECT_THAT(one("::1:444 stream tcp6 nowait me /a a"), HasSubstr("listen: [\"tcp6://[::1]:444\"]\n"));
-  EXPECT_THAT(one("[::1]:444 stream tcp6 nowait me /a a"), HasSubstr("listen: [\"tcp6://[::1]:444\"]\n"));
+  EXPECT_THAT(one("::1:444 stream tcp6 nowait me /a a"), HasSubstr("listen: [\"tcp://[::1]:444\"]\n"));
+  EXPECT_THAT(one("[::1]:444 stream tcp6 nowait me /a a"), HasSubstr("listen: [\"tcp://[::1]:444\"]\n"));
   EXPECT_THAT(one("192.0.2.1,192.0.2.2:ftp stream tcp nowait me /a a"),
-              HasSubstr("listen: [tcp4://192.0.2.1:ftp, tcp4://192.0.2.2:ftp]\n"));
+              HasSubstr("listen: [tcp://192.0.2.1:ftp, tcp://192.0.2.2:ftp]\n"));
   EXPECT_THAT(one("/run/s.sock stream unix nowait me /a a"),
               HasSubstr("service: s.sock\nlisten: [unix:///run/s.sock]\nwait: false\nuser: me\n"));
   EXPECT_THAT(one("/run/s dgram unix wait me /a a"), HasSubstr("listen: [unix-dgram:///run/s]\n"));
@@ -95,12 +95,54 @@ TEST(InetdReader, reads_where_to_listen) {
             "mode\n");
 }
 
-TEST(InetdReader, tells_once_what_tcp_is) {
+TEST(InetdReader, tells_once_what_tcp_and_tcp6_are) {
   EXPECT_EQ(
       said("7 stream tcp nowait me /a a\n8 dgram udp wait me /a a\n"),
-      "1:10: note: 'tcp' is IPv4 alone in this file, as most inetds have it; that of GNU inetutils takes "
-      "IPv6 too\n");
-  EXPECT_EQ(said("127.0.0.1:7 stream tcp nowait me /a a"), "");
+      "1:10: note: 'tcp' is IPv4 and IPv6 in this file, as with Debian's inetd; for those of BSD, GNU and "
+      "busybox it is IPv4 alone: here that is 'tcp4'\n");
+  EXPECT_EQ(
+      said("7 dgram udp6 wait me /a a\n8 stream tcp6 nowait me /a a\n9 stream tcp6only nowait me /a a\n"),
+      "1:9: note: 'udp6' is IPv6 alone in this file, as with the inetds of BSD and Debian; those of GNU and "
+      "busybox take IPv4 too: here that is 'udp46'\n");
+  EXPECT_EQ(said("127.0.0.1:7 stream tcp nowait me /a a\n8 stream tcp46 nowait me /a a\n"), "");
+}
+
+TEST(InetdReader, takes_both_families_unless_told_otherwise) {
+  const auto listen = [](std::string_view protocol) {
+    return write_yaml(*read("h:7 stream " + std::string(protocol) + " nowait me /a a")
+                           .root.find("services")
+                           ->items[0]
+                           .find("listen"));
+  };
+  EXPECT_EQ(listen("tcp"), "[tcp://h:7]\n");
+  EXPECT_EQ(listen("tcp46"), "[tcp://h:7]\n");
+  EXPECT_EQ(listen("tcp4"), "[tcp4://h:7]\n");
+  EXPECT_EQ(listen("tcp6"), "[tcp6://h:7]\n");
+  EXPECT_EQ(listen("tcp6only"), "[tcp6://h:7]\n");
+}
+
+TEST(InetdReader, gives_each_family_to_the_last_entry_that_asks_for_it) {
+  const Read out = read(
+      "7 stream tcp nowait me /a a\n"
+      "7 stream tcp6 nowait me /b b\n"
+      "8 stream tcp6 nowait me /c c\n"
+      "8 stream tcp nowait me /d d\n"
+      "9 stream tcp4 nowait me /e e\n"
+      "9 stream tcp6 nowait me /f f\n"
+      "9 stream tcp nowait me /g g\n"
+      "127.0.0.1:9 stream tcp4 nowait me /h h\n"
+      "127.0.0.1:9 stream tcp nowait me /i i\n");
+  std::string seen;
+  for (const YamlNode& service : out.root.find("services")->items)
+    seen += service.find("server")->scalar + " " + write_yaml(*service.find("listen"));
+  EXPECT_EQ(seen,
+            "/a [\"tcp4://*:7\"]\n"
+            "/b [\"tcp6://*:7\"]\n"
+            "/d [\"tcp://*:8\"]\n"
+            "/g [\"tcp://*:9\"]\n"
+            "/i [tcp://127.0.0.1:9]\n");
+  for (const int line : {3, 5, 6, 8})
+    EXPECT_THAT(out.said, HasSubstr(std::to_string(line) + ":1: warning: line ")) << out.said;
 }
 
 TEST(InetdReader, keeps_the_address_that_a_line_sets) {
@@ -115,7 +157,7 @@ TEST(InetdReader, keeps_the_address_that_a_line_sets) {
   for (const YamlNode& service : out.root.find("services")->items)
     listen += write_yaml(*service.find("listen"));
   EXPECT_EQ(listen,
-            "[tcp4://127.0.0.1:7]\n"
+            "[tcp://127.0.0.1:7]\n"
             "[tcp://127.0.0.1:8, \"tcp://[::1]:8\"]\n"
             "[\"tcp4://*:9\"]\n"
             "[\"tcp4://*:10\"]\n");
