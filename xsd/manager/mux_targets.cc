@@ -49,12 +49,12 @@ void add_mux_targets(config::Snapshot& snapshot, const std::map<std::string, Run
       good.insert(loaded.id);
     } else {
       faulty.insert(loaded.id);
-      faulty.insert(loaded.file);  // as in a plan: nobody knows what else it was to say
     }
   }
   if (!is_wanted) return;
+  const FaultyFiles faulty_files(running, snapshot);
   for (const auto& [id, entry] : running) {
-    const bool goes_on = !good.contains(id) && (faulty.contains(id) || faulty.contains(entry.file));
+    const bool goes_on = !good.contains(id) && (faulty.contains(id) || faulty_files.keep(entry));
     if (entry.serving && goes_on) targets.add(*entry.definition);
   }
   const std::vector<config::MuxTarget> list = targets.list();

@@ -2,6 +2,7 @@
 #include "xsd/manager/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_set>
 
 #include "xsd/config/plugins.h"
@@ -17,15 +18,29 @@ bool is_unchanged(const RunningEntry& running, const config::LoadedService& load
          config::is_same_image(now.plugin_image.get(), next.plugin_image.get());
 }
 
+FaultyFiles::FaultyFiles(const std::map<std::string, RunningEntry>& running,
+                         const config::Snapshot& snapshot) {
+  constexpr std::uint64_t kNow = std::numeric_limits<std::uint64_t>::max();
+  for (const config::LoadedService& loaded : snapshot.services) {
+    if (loaded.definition != nullptr) continue;
+    const auto found = running.find(loaded.id);
+    const bool is_known = loaded.id_known && found != running.end() && found->second.faulty_since;
+    std::uint64_t& latest = latest_[loaded.file];
+    latest = std::max(latest, is_known ? *found->second.faulty_since : kNow);
+  }
+}
+
+bool FaultyFiles::keep(const RunningEntry& entry) const noexcept {
+  const auto found = latest_.find(entry.file);
+  return found != latest_.end() && found->second > entry.named_in;
+}
+
 std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running,
                               const config::Snapshot& snapshot) {
   std::vector<Action> actions;
+  const FaultyFiles faulty_files(running, snapshot);
   std::unordered_set<std::string_view> named;
-  // With a fault in it nobody knows what else its author meant to change: a service that is no longer named
-  // there may be the faulty one under another name.
-  std::unordered_set<std::string_view> faulty_files;
   for (const config::LoadedService& loaded : snapshot.services) {
-    if (loaded.definition == nullptr) faulty_files.insert(loaded.file);
     // The good one of two with the same id comes first, whichever file it is in; the other is a fault of its
     // file only.
     if (loaded.definition != nullptr) named.insert(loaded.id);
@@ -51,7 +66,7 @@ std::vector<Action> make_plan(const std::map<std::string, RunningEntry>& running
   }
   for (const auto& [id, entry] : running) {
     if (named.contains(id)) continue;
-    if (faulty_files.contains(entry.file)) continue;
+    if (faulty_files.keep(entry)) continue;
     actions.push_back({ActionKind::Stop, id, nullptr});
   }
   std::stable_sort(actions.begin(), actions.end(),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,22 @@ struct RunningEntry {
   std::shared_ptr<const config::Resolution> resolution;
   const std::vector<net::Endpoint>* endpoints = nullptr;  ///< that it has; borrowed
   const service::ManagedService* service = nullptr;       ///< that is at work, if it serves; borrowed
+  std::uint64_t named_in = 0;                             ///< the generation that has named it last
+  std::optional<std::uint64_t> faulty_since{};            ///< the generation that found its text at fault
+};
+
+/// The files of a snapshot with faults in them. While there is one nobody knows what else its author meant to
+/// change: a service that is no longer named in the file may be the faulty one under another name, and goes
+/// on. Not so if the fault is older than that, such as a service that is not supported: then the two were
+/// named beside each other. Borrows from the snapshot.
+class FaultyFiles {
+ public:
+  FaultyFiles(const std::map<std::string, RunningEntry>& running, const config::Snapshot& snapshot);
+  /// For one that the snapshot does not name.
+  bool keep(const RunningEntry& entry) const noexcept;
+
+ private:
+  std::unordered_map<std::string_view, std::uint64_t> latest_;  ///< when the latest fault of a file came
 };
 
 /// `running` by id. The actions point into `snapshot`.

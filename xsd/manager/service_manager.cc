@@ -194,6 +194,8 @@ void ServiceManager::begin_plan(config::Snapshot snapshot) {
     view.file = entry.file;
     view.serving = entry.service != nullptr;
     view.endpoints = &entry.endpoints;
+    view.named_in = entry.named_in;
+    if (!entry.fault.empty()) view.faulty_since = entry.faulty_since;
     if (entry.service) {
       view.service = entry.service.get();
       view.definition = entry.service->prepared().definition;
@@ -280,7 +282,9 @@ void ServiceManager::run(std::size_t number) {
   }
   Entry& entry = entry_of(action.id);
   entry.file = action.loaded->file;
+  entry.named_in = generation_;
   entry.disabled = action.kind == ActionKind::Disable;
+  if (entry.fault.empty()) entry.faulty_since = generation_;
   entry.fault.clear();
   const bool is_fault_of_text = action.kind == ActionKind::Fault && action.loaded->definition == nullptr;
   // What it was meant to be before is still wanted while nobody knows what it is meant to be now.

@@ -128,6 +128,8 @@ class ServiceManager {
     std::string cause;                     ///< the same without what was only found out once
     std::string blocker;                   ///< the service whose socket it waits for
     std::string fault;                     ///< of the text: what runs is older
+    std::uint64_t named_in = 0;            ///< the generation that has named it last
+    std::uint64_t faulty_since = 0;        ///< the generation that the fault came with
     bool bind_failed = false;              ///< it failed only when it was to be bound
     bool disabled = false;
     /// What is wanted but could not be had yet, and when it is tried again.

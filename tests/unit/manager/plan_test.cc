@@ -139,6 +139,41 @@ TEST_F(PlanTest, stops_nothing_of_a_file_with_a_fault) {
   EXPECT_EQ(plan(), "stop:other fault:echo;");
 }
 
+TEST_F(PlanTest, stops_what_is_gone_if_the_fault_of_its_file_is_older) {
+  runs("echo");
+  running_["echo"].named_in = 4;
+  failed_before("rpc");
+  running_["rpc"].faulty_since = 4;
+  wants("rpc").definition = nullptr;
+  EXPECT_EQ(plan(), "stop:echo fault:rpc");
+  // One more fault, and it may be what is gone.
+  wants("ech0").definition = nullptr;
+  EXPECT_EQ(plan(), "fault:rpc fault:ech0");
+}
+
+TEST_F(PlanTest, leaves_what_may_be_the_faulty_one_until_that_is_good) {
+  runs("echo");
+  running_["echo"].named_in = 4;
+  failed_before("ech0");
+  running_["ech0"].faulty_since = 5;
+  wants("ech0").definition = nullptr;
+  EXPECT_EQ(plan(), "fault:ech0");
+  wants("other");
+  snapshot_.services.erase(snapshot_.services.begin());
+  EXPECT_EQ(plan(), "stop:ech0 stop:echo start:other");
+}
+
+TEST_F(PlanTest, leaves_everything_of_a_file_that_stays_unreadable) {
+  runs("one", "many.yaml");
+  running_["one"].named_in = 9;
+  failed_before("many", "many.yaml");
+  running_["many"].faulty_since = 5;
+  LoadedService& broken = wants("many", "many.yaml");
+  broken.id_known = false;
+  broken.definition = nullptr;
+  EXPECT_EQ(plan(), "fault:many");
+}
+
 TEST_F(PlanTest, lets_the_good_one_of_two_with_the_same_id_live) {
   runs("echo");
   LoadedService& second = wants("echo", "b.yaml");
