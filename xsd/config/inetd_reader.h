@@ -7,10 +7,10 @@
 //   [HOST,...:]SERVICE TYPE[:FILTER] PROTOCOL[,OPTION] WAIT[.MAX] USER[:GROUP][/CLASS] PROGRAM [ARGV0 ARG...]
 //
 // is read in the spellings of BSD, Debian, GNU inetutils and busybox. Where these do not agree it means what
-// serves most: `tcp` is both families. Of several entries for one socket the last one has it. What inetd takes for granted (no limit
-// of instances, the whole environment, all groups of the user) is spelt out in `defaults`. What there is no
-// equivalent of and what has another effect is a note or a warning; what cannot be at all (RPC, a program
-// that shares its datagram socket with inetd, one without a path) is an error.
+// serves most: `tcp` is both families. Of several entries for one socket the last one has it. What inetd
+// takes for granted (no limit of instances, the whole environment, all groups of the user) is spelt out in
+// `defaults`. What there is no equivalent of and what has another effect is a note or a warning; what cannot
+// be at all (RPC, a program that shares its datagram socket with inetd, one without a path) is an error.
 #pragma once
 
 #include <string_view>

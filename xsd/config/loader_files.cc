@@ -12,7 +12,8 @@ void Loader::Impl::load_main() {
   if (stat(path.c_str(), &info) != 0) return reject({}, Error::from_errno(errno, "cannot open").text());
   if (info.st_uid != trust_.trusted_owner) cache_.clear();  // who is trusted was another
   resolver_.set_trust(trust_ = {options_.as_root, info.st_uid});
-  const bool is_folder = S_ISDIR(info.st_mode);
+  // Another super-server's configuration is a file.
+  const bool is_folder = S_ISDIR(info.st_mode) && options_.format == SourceFormat::Yaml;
   // Which of the two it is decides what every service inherits; nobody changes that in passing.
   if (is_folder_.value_or(is_folder) != is_folder) {
     return reject({}, is_folder ? "is a folder now and was a file at the start"

@@ -250,6 +250,20 @@ TEST(InetdLoader, reads_the_file_alone) {
   EXPECT_EQ(snapshot.services[2].definition->plugin, "echo");
 }
 
+TEST(InetdLoader, takes_no_folder) {
+  const TestFolder folder;
+  folder.write("conf.d/one.yaml", "service: one\nlisten: tcp://*:1\nplugin: echo\n");
+  for (const SourceFormat format : {SourceFormat::Inetd, SourceFormat::Xinetd}) {
+    LoadOptions options = load_options(folder.path("conf.d"));
+    options.format = format;
+    Loader loader(std::move(options), std::make_unique<FakeNames>());
+    const Snapshot snapshot = loader.load();
+    EXPECT_TRUE(snapshot.rejected);
+    ASSERT_EQ(snapshot.diagnostics.size(), 1U);
+    EXPECT_EQ(snapshot.diagnostics[0].message, "not a regular file but a folder");
+  }
+}
+
 TEST_F(XinetdLoader, can_be_dumped_and_read_back) {
   write("xinetd.conf",
         "defaults\n{\n instances = 5\n}\n" + cat("main", 1, " rlimit_files = 99\n") + cat("other", 2));
