@@ -10,7 +10,9 @@ PACKAGES = build-essential cmake ninja-build pkg-config ccache \
   libgtest-dev libgmock-dev libbenchmark-dev
 TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace socat netcat-openbsd curl rsync git tftp-hpa tftpd-hpa \
   inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3
-XINETD_LIBRARIES = libwrap0 libselinux1 libtirpc3 libnsl2
+# The super-servers that tests compare us with, and what these link to.
+REFERENCES = xinetd openbsd-inetd inetutils-inetd
+REFERENCE_LIBRARIES = libwrap0 libselinux1 libtirpc3 libnsl2 libevent-2.1-7 libbsd0 libsystemd0
 # What the plugin httpd is compared with. Debian starts it at once, on port 80.
 BENCH_PACKAGES = nginx
 # $(call install,PACKAGES): those of them that are not there yet.
@@ -26,21 +28,20 @@ export CCACHE_NOHASHDIR = 1
 .PHONY: deps deps-build build run test lint bench clean
 
 # Everything: to build, to test, to lint. Building and running alone needs less.
-deps: deps-build $(BUILD)/xinetd
+deps: deps-build $(REFERENCES:%=$(BUILD)/%)
 	@$(call install,$(TEST_PACKAGES))
 
-# xinetd, for the tests that compare us with it: unpacked, not installed, since Debian would start it. Where it
-# cannot be had these tests are skipped.
-$(BUILD)/xinetd:
-	@$(call install,$(XINETD_LIBRARIES))
-	@mkdir -p $@.part && cd $@.part && apt-get download -qq xinetd && dpkg -x xinetd_*.deb . && rm xinetd_*.deb && \
-	mv ../xinetd.part ../xinetd || echo "no xinetd to compare with"
+# Unpacked, not installed, since Debian would start them. Where one cannot be had its tests are skipped.
+$(REFERENCES:%=$(BUILD)/%):
+	@{ $(call install,$(REFERENCE_LIBRARIES)); } && mkdir -p $@.part && cd $@.part && \
+	apt-get download -qq $(@F) && dpkg -x $(@F)_*.deb . && rm $(@F)_*.deb && mv ../$(@F).part ../$(@F) || \
+	echo "no $(@F) to compare with"
 
 deps-build:
 	@$(call install,$(PACKAGES))
 
 $(BUILD)/build.ninja: | deps-build
-	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DXSD_XINETD=$(abspath $(BUILD))/xinetd/usr/sbin/xinetd
+	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DXSD_REFERENCES=$(abspath $(BUILD))
 
 build: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)

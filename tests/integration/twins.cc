@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/twins.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "tests/ignore_signal.h"
 
 namespace xsd::test {
 namespace {
 
-constexpr const char* kList = XSD_TEST_DATA "/../packaging/doc/xinetd-differences.md";
-
-bool is_listed(std::string_view heading) {
-  for (const std::string& line : split_lines(read_file(kList))) {
-    if (line == "### " + std::string(heading)) return true;
-  }
-  return false;
-}
+constexpr const char* kConfig = "xsd.conf";
+constexpr std::uint16_t kPortOffset = 1000;
 
 }  // namespace
 
@@ -28,48 +22,45 @@ std::string Side::fill_in(std::string text) const {
       text.replace(at, mark.size(), value);
   };
   for (int number = 1; number <= 9; ++number)
-    replace_all("@" + std::to_string(number) + "@", std::to_string(port(number)));
+    replace_all("@" + std::to_string(number) + "@",
+                std::to_string(ports_.at(static_cast<std::size_t>(number) - 1)));
   replace_all("@FOLDER@", folder_.path().string());
   return text;
 }
 
 pid_t Side::pid() const {
-  return xinetd_ ? xinetd_->pid() : xsd_->pid();
+  return reference_ ? reference_->pid() : xsd_->pid();
 }
 
 void Side::terminate() {
-  if (xsd_) {
-    EXPECT_EQ(xsd_->stop(), 0);
-    return;
-  }
-  EXPECT_TRUE(xinetd_->signal(SIGTERM));
-  EXPECT_EQ(xinetd_->wait(), 0);
+  if (reference_) return reference_->terminate();
+  EXPECT_EQ(xsd_->stop(), 0);
 }
 
 void Side::reload() {
-  if (xsd_) {
-    EXPECT_NE(xsd_->hup_and_wait(), "");
-    return;
-  }
-  const std::size_t before = count_lines(folder_.read("xinetd.log"), "Reconfigured: ");
-  ASSERT_TRUE(xinetd_->signal(SIGHUP));
-  EXPECT_TRUE(eventually([&] { return count_lines(folder_.read("xinetd.log"), "Reconfigured: ") > before; }));
+  if (reference_) return reference_->reload();
+  EXPECT_NE(xsd_->hup_and_wait(), "");
 }
 
-Twins::Twins() = default;
+Twins::Twins(Reference reference) : kind_(reference), reference_(test::name_of(reference)) {
+  reference_.reference_ = std::make_unique<ReferenceDaemon>(kind_, reference_.folder_);
+  if (!is_inetd(kind_)) return;
+  xsd_.ports_ = reference_.ports_;
+  xsd_.port_offset_ = kPortOffset;
+}
 
 std::string Twins::why_not() const {
-  if (geteuid() != 0) return "xinetd runs its programs as root only";
-  if (access(XSD_XINETD, X_OK) != 0) return "no xinetd here (make deps unpacks it)";
-  return network_.why_not();
+  const std::string why = test::why_not(kind_);
+  return why.empty() ? network_.why_not() : why;
 }
 
 void Twins::write(const std::string& text) {
-  write_file("xinetd.conf", text);
+  reference_.reference_->write(reference_.fill_in(text));
+  xsd_.folder_.write(kConfig, xsd_.fill_in(text));
 }
 
 void Twins::write_file(const std::string& name, const std::string& text) {
-  for (Side* const side : {&xinetd_, &xsd_})
+  for (Side* const side : {&reference_, &xsd_})
     side->folder_.write(name, side->fill_in(text));
 }
 
@@ -81,34 +72,65 @@ void Twins::start() {
     ignore_signal(32);
     ignore_signal(33);
   }};
-  const std::string log = xinetd_.folder_.string("xinetd.log");
-  xinetd_.xinetd_ = std::make_unique<Process>(
-      std::vector<std::string>{XSD_XINETD, "-dontfork", "-f", xinetd_.folder_.string("xinetd.conf"),
-                               "-pidfile", xinetd_.folder_.string("xinetd.pid"), "-filelog", log},
-      signals);
-  ASSERT_TRUE(eventually([&] { return contains(read_file(log), "Started working: "); })) << read_file(log);
-  xsd_.xsd_ = std::make_unique<Daemon>(xsd_.folder_, DaemonOptions{.config = xsd_.folder_ / "xinetd.conf",
-                                                                   .config_option = "--xinetd",
-                                                                   .arguments = {},
-                                                                   .start = signals});
+  reference_.reference_->start(signals);
+  xsd_.xsd_ = std::make_unique<Daemon>(
+      xsd_.folder_, DaemonOptions{.config = xsd_.folder_ / kConfig,
+                                  .config_option = is_inetd(kind_) ? "--inetd" : "--xinetd",
+                                  .arguments = {"--port-offset", std::to_string(xsd_.port_offset_)},
+                                  .start = signals});
 }
 
 void Twins::reload() {
-  xinetd_.reload();
+  reference_.reload();
   xsd_.reload();
 }
 
-void Twins::expect_same(std::string_view what, const Observe& observe) {
-  const std::string of_xinetd = observe(xinetd_);
-  const std::string of_xsd = observe(xsd_);
-  EXPECT_EQ(of_xinetd, of_xsd) << what << ": a difference that is not listed";
+bool Twins::is_listed(std::string_view heading) const {
+  const std::string list = std::string(XSD_TEST_DATA "/../packaging/doc/") +
+                           (is_inetd(kind_) ? "inetd" : "xinetd") + "-differences.md";
+  const std::vector<std::string> lines = split_lines(read_file(list));
+  return std::find(lines.begin(), lines.end(), "### " + std::string(heading)) != lines.end();
 }
 
-void Twins::expect_difference(std::string_view listed, const std::string& of_xinetd,
+void Twins::expect_same(std::string_view what, const Observe& observe) {
+  const std::string of_reference = observe(reference_);
+  const std::string of_xsd = observe(xsd_);
+  EXPECT_EQ(of_reference, of_xsd) << what << ", " << reference_.name()
+                                  << " and xsd: a difference that is not listed";
+}
+
+void Twins::expect_difference(std::string_view listed, const std::string& of_reference,
                               const std::string& of_xsd, const Observe& observe) {
   EXPECT_TRUE(is_listed(listed)) << "no heading '" << listed << "' in the list of differences";
-  EXPECT_EQ(observe(xinetd_), of_xinetd) << listed << ", xinetd";
+  EXPECT_EQ(observe(reference_), of_reference) << listed << ", " << reference_.name();
   EXPECT_EQ(observe(xsd_), of_xsd) << listed << ", xsd";
+}
+
+std::string name_of(Ending ending) {
+  return ending == Ending::Open ? "open" : ending == Ending::Closed ? "closed" : "reset";
+}
+
+std::string talk(std::uint16_t port, const std::string& text, const std::string& source,
+                 const std::string& host) {
+  Client client(port, {.host = host, .source = source});
+  if (!client.connected()) return "not connected";
+  if (!text.empty() && !client.send(text)) return "not sent";
+  client.half_close();
+  const std::string answer = client.receive_until_eof();
+  return answer + "|" + name_of(client.ending());
+}
+
+std::string try_cat(std::uint16_t port, const std::string& source, const std::string& host) {
+  Client client(port, {.host = host, .source = source});
+  if (!client.connected()) return "not connected";
+  if (client.send("x\n") && client.receive(2) == "x\n") return "served";
+  return client.wait_end() == Ending::Open ? "kept waiting" : "refused";
+}
+
+std::string form_of(std::string text) {
+  for (char& c : text)
+    c = c >= '0' && c <= '9' ? '9' : c >= 'A' && c <= 'Z' ? 'A' : c >= 'a' && c <= 'z' ? 'a' : c;
+  return text;
 }
 
 }  // namespace xsd::test
