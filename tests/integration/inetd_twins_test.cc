@@ -252,6 +252,22 @@ TEST_P(InetdTwinsTest, give_a_socket_to_the_same_of_two_lines) {
   }
 }
 
+TEST_P(InetdTwinsTest, share_a_port) {
+  start(
+      "127.0.0.1:@1@ stream tcp4 nowait nobody /bin/echo echo one\n"
+      "@1@ stream tcp nowait nobody /bin/echo echo two\n"
+      "127.0.0.1:@2@ stream tcp4 nowait nobody /bin/echo echo one\n"
+      "127.0.0.2:@2@ stream tcp4 nowait nobody /bin/echo echo two\n");
+  const auto answer = [](int number, const char* host) {
+    return [number, host](Side& side) { return ask(side.port(number), "", {.host = host}); };
+  };
+  twins_.expect_same("the first", answer(1, "127.0.0.1"));
+  expect_difference_to(Reference::OpenbsdInetd, "A line has all its sockets or none", "two\n", "",
+                       answer(1, "::1"));
+  twins_.expect_same("one address", answer(2, "127.0.0.1"));
+  twins_.expect_same("another address", answer(2, "127.0.0.2"));
+}
+
 TEST_P(InetdTwinsTest, listen_at_the_same_addresses) {
   start("127.0.0.2:@1@ stream tcp" + kCat + "127.0.0.2,127.0.0.3:@2@ stream tcp4" + kCat +
         "localhost:@3@ stream tcp4" + kCat + "::1:@4@ stream tcp6" + kCat + "127.0.0.3:\n@5@ stream tcp4" +
