@@ -96,9 +96,10 @@ void print_diagnostics(const config::Snapshot& snapshot, bool json, std::FILE* s
   }
 }
 
-Daemon::Daemon(Options options, process::Inheritance inheritance, Detacher detacher)
+Daemon::Daemon(Options options, process::Inheritance inheritance, InheritedSockets sockets, Detacher detacher)
     : options_(std::move(options)),
       inheritance_(std::move(inheritance)),
+      inherited_sockets_(std::move(sockets)),
       detacher_(std::move(detacher)),
       loader_(make_load_options(options_, inheritance_, plugins_)) {}
 
@@ -212,6 +213,31 @@ Status Daemon::make_loop() {
   return {};
 }
 
+void Daemon::hand_over_sockets() {
+  manager::SocketTable& sockets = manager_->sockets();
+  for (net::BoundSocket& socket : inherited_sockets_.sockets)
+    sockets.inherit(std::move(socket));
+  inherited_sockets_.sockets.clear();
+  for (const InheritedSockets::Fault& fault : inherited_sockets_.faults) {
+    log::warning("a socket from the service manager is not used: {}", fault.error.text());
+    if (is_store_name(fault.name)) notifier_.forget(fault.name);
+  }
+  inherited_sockets_.faults.clear();
+  if (!notifier_.keeps_sockets()) return;
+  sockets.set_keeper(
+      {.keep = [this](const net::BoundSocket& socket) { notifier_.keep(socket); },
+       .forget = [this](const net::Endpoint& endpoint) { notifier_.forget(store_name(endpoint)); }});
+  context_->on_reopened = [&sockets](const net::Endpoint& endpoint) { sockets.renew(endpoint); };
+}
+
+void Daemon::drop_sockets() {
+  for (const net::Endpoint& endpoint : manager_->sockets().drop_inherited()) {
+    log::warning("{}: a socket from the service manager is closed: no service listens there",
+                 endpoint.to_string());
+    notifier_.forget(store_name(endpoint));
+  }
+}
+
 // After the owners of known children had theirs in this turn. One signal may stand for any number.
 void Daemon::reap_orphans() {
   loop_->defer([this] {
@@ -237,7 +263,9 @@ int Daemon::run() {
   if (!no_pid_file_.empty()) log::info("no pid file: {}", no_pid_file_);
   tell_what_has_no_effect(settings_);
   prepare_roles();
+  hand_over_sockets();
   const manager::Summary summary = manager_->start(std::move(snapshot));
+  drop_sockets();
   if (!stopping_)
     log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
               summary.failed, summary.disabled);

@@ -11,6 +11,7 @@
 
 #include "xsd/config/loader.h"
 #include "xsd/daemon/detach.h"
+#include "xsd/daemon/inherited_sockets.h"
 #include "xsd/daemon/notifier.h"
 #include "xsd/daemon/options.h"
 #include "xsd/daemon/pid_file.h"
@@ -38,8 +39,8 @@ void print_diagnostics(const config::Snapshot& snapshot, bool json, std::FILE* s
 
 class Daemon {
  public:
-  /// `inheritance` is what the process was started with.
-  Daemon(Options options, process::Inheritance inheritance, Detacher detacher);
+  /// `inheritance` and `sockets` are what the process was started with.
+  Daemon(Options options, process::Inheritance inheritance, InheritedSockets sockets, Detacher detacher);
   ~Daemon();
 
   /// Serves until told to stop; the exit status.
@@ -50,6 +51,9 @@ class Daemon {
   void reopen_log(const config::LogSettings& settings);
   /// Before there are services, who use the logger; it is started when they are there.
   void prepare_roles();
+  void hand_over_sockets();
+  /// After the start: what nobody serves.
+  void drop_sockets();
   void adjust_roles(const config::DaemonSettings& next);
   bool has_roles() const;
   Status make_pid_file(const config::DaemonSettings& settings);
@@ -66,6 +70,7 @@ class Daemon {
 
   Options options_;
   process::Inheritance inheritance_;
+  InheritedSockets inherited_sockets_;
   Detacher detacher_;
   Notifier notifier_;
   SystemClock clock_;

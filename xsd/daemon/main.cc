@@ -15,6 +15,7 @@
 #include "xsd/daemon/daemon.h"
 #include "xsd/daemon/detach.h"
 #include "xsd/daemon/exit_status.h"
+#include "xsd/daemon/inherited_sockets.h"
 #include "xsd/daemon/options.h"
 #include "xsd/daemon/plugin_list.h"
 #include "xsd/daemon/roles.h"
@@ -80,7 +81,7 @@ int import(const Options& options) {
   return import.is_complete() ? kExitSuccess : kExitFailure;
 }
 
-int serve(Options options, process::Inheritance inheritance) {
+int serve(Options options, process::Inheritance inheritance, InheritedSockets sockets) {
   Detacher detacher;
   if (options.detach) {
     auto detached = Detacher::detach();
@@ -89,13 +90,14 @@ int serve(Options options, process::Inheritance inheritance) {
   }
   (void)umask(022);
   raise_descriptor_limit();
-  Daemon daemon(std::move(options), std::move(inheritance), std::move(detacher));
+  Daemon daemon(std::move(options), std::move(inheritance), std::move(sockets), std::move(detacher));
   return daemon.run();
 }
 
 int run(int argc, const char* const* argv) {
   if (is_role(argc, argv)) return run_role(argc, argv);
   process::Inheritance inheritance = process::Inheritance::capture();
+  InheritedSockets sockets = InheritedSockets::take();
   if (Status status = secure_standard_descriptors(); !status) return fail(status.error());
   auto parsed = parse_options(argc, argv);
   if (const auto* const farewell = std::get_if<Farewell>(&parsed)) {
@@ -123,7 +125,7 @@ int run(int argc, const char* const* argv) {
   for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE})
     sigaddset(&blocked, number);
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
-  return serve(std::move(options), std::move(inheritance));
+  return serve(std::move(options), std::move(inheritance), std::move(sockets));
 }
 
 }  // namespace

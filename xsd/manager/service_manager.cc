@@ -500,7 +500,9 @@ void ServiceManager::stop(std::function<void()> done) {
     forget_when_idle(*leaving);
   }
   if (workers_) workers_->flush();
-  sockets_ = SocketTable();  // nobody watches them any more; who connects now is refused, not kept waiting
+  // Nobody watches them any more: who connects now is refused, not kept waiting, unless they are kept for the
+  // next of us.
+  sockets_.clear();
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
   if (retired_.empty() && requests_.programs().is_empty()) {
     context_.loop.defer([this] { check_stopped(); });

@@ -96,6 +96,8 @@ class ServiceManager {
   /// The log was opened with other settings.
   void on_log_change();
   bool reloading() const noexcept { return phase_ != Phase::Quiet; }
+  /// What sockets there are already, and who is to keep them, is said before `start`.
+  SocketTable& sockets() noexcept { return sockets_; }
 
   /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest
   /// when the longest stop_timeout is over and what was left has been killed. Children of services with

@@ -10,6 +10,40 @@ Error used_by(const net::Endpoint& endpoint, const std::string& user) {
   return Error("bind " + endpoint.to_string() + ": used by service '" + user + "'");
 }
 
+void SocketTable::inherit(net::BoundSocket socket) {
+  const net::Endpoint endpoint = socket.endpoint();
+  inherited_.emplace(endpoint, std::move(socket));  // a second one has the same queue, and is closed
+}
+
+std::vector<net::Endpoint> SocketTable::drop_inherited() {
+  std::vector<net::Endpoint> dropped;
+  for (const auto& [endpoint, socket] : inherited_)
+    dropped.push_back(endpoint);
+  inherited_.clear();
+  return dropped;
+}
+
+void SocketTable::renew(const net::Endpoint& endpoint) {
+  if (!keeper_.keep) return;
+  keeper_.forget(endpoint);
+  if (const auto* const socket = find(endpoint); socket != nullptr && socket->fd() >= 0)
+    keeper_.keep(*socket);
+}
+
+Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::uint32_t backlog) {
+  if (auto inherited = inherited_.extract(endpoint)) {
+    net::BoundSocket socket = std::move(inherited.mapped());
+    socket.set_backlog(backlog);
+    return socket;
+  }
+  auto socket = net::BoundSocket::open(endpoint, backlog);
+  if (socket || socket.error().number() != EADDRINUSE) return socket;
+  // One that was left to us for another definition of the service is in nobody's way.
+  const auto in_the_way =
+      std::erase_if(inherited_, [&](const auto& inherited) { return inherited.first.overlaps(endpoint); });
+  return in_the_way > 0 ? net::BoundSocket::open(endpoint, backlog) : std::move(socket);
+}
+
 net::BoundSocket* SocketTable::find(const net::Endpoint& endpoint) noexcept {
   const auto entry = entries_.find(endpoint);
   return entry == entries_.end() ? nullptr : entry->second.socket.get();
@@ -53,7 +87,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     if (present->second.user != user) present->second.socket->set_backlog(backlog);
     return present->second.socket.get();
   }
-  auto socket = net::BoundSocket::open(endpoint, backlog);
+  auto socket = open(endpoint, backlog);
   if (!socket && socket.error().number() == EADDRINUSE) {
     std::vector<net::BoundSocket*> overlapping;
     for (auto& [other, entry] : entries_) {
@@ -73,6 +107,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
   const auto made =
       entries_.emplace(endpoint, Entry{std::make_unique<net::BoundSocket>(std::move(*socket)), user}).first;
   by_user_[user].push_back(&made->first);
+  if (keeper_.keep) keeper_.keep(*made->second.socket);
   return made->second.socket.get();
 }
 
@@ -89,10 +124,21 @@ void SocketTable::release(const std::string& user, const std::vector<net::Endpoi
   if (owned == by_user_.end()) return;
   std::erase_if(owned->second, [&](const net::Endpoint* endpoint) {
     if (std::find(kept.begin(), kept.end(), *endpoint) != kept.end()) return false;
+    if (keeper_.forget) keeper_.forget(*endpoint);
     entries_.erase(entries_.find(*endpoint));
     return true;
   });
   if (owned->second.empty()) by_user_.erase(owned);
+}
+
+void SocketTable::clear() noexcept {
+  if (keeper_.keep) {
+    for (const auto& [endpoint, entry] : entries_)
+      entry.socket->leave_file();
+  }
+  by_user_.clear();
+  entries_.clear();
+  inherited_.clear();
 }
 
 std::unordered_set<std::uint16_t> SocketTable::udp_ports() const {

@@ -22,6 +22,25 @@ namespace xsd::manager {
 
 class SocketTable {
  public:
+  /// Who keeps copies of the sockets, so that they outlive this process (sd_pid_notify_with_fds(3), FDSTORE).
+  struct Keeper {
+    std::function<void(const net::BoundSocket& socket)> keep;
+    std::function<void(const net::Endpoint& endpoint)> forget;
+  };
+
+  SocketTable() = default;
+  ~SocketTable() { clear(); }
+  SocketTable(const SocketTable&) = delete;
+  SocketTable& operator=(const SocketTable&) = delete;
+
+  void set_keeper(Keeper keeper) { keeper_ = std::move(keeper); }
+  /// A socket that was bound before us: whoever wants its endpoint gets it, with what is queued there.
+  void inherit(net::BoundSocket socket);
+  /// Closes those that nobody has wanted.
+  std::vector<net::Endpoint> drop_inherited();
+  /// The socket of this endpoint is another one now.
+  void renew(const net::Endpoint& endpoint);
+
   /// nullptr if the endpoint is not bound.
   net::BoundSocket* find(const net::Endpoint& endpoint) noexcept;
   /// The id of the service that uses it; empty if it is not bound or not used.
@@ -51,6 +70,8 @@ class SocketTable {
   void set_user(const net::Endpoint& endpoint, const std::string& user);
   /// Closes the sockets of `user` that are not in `kept`. The service must have let go of them.
   void release(const std::string& user, const std::vector<net::Endpoint>& kept);
+  /// Closes all of them, at the end. What is kept elsewhere goes on listening there, and so its file stays.
+  void clear() noexcept;
 
   std::unordered_set<std::uint16_t> udp_ports() const;
   std::size_t size() const noexcept { return entries_.size(); }
@@ -64,6 +85,11 @@ class SocketTable {
                                                     const std::string& user, const MayTake& may_take,
                                                     Bound& bound);
 
+  /// Inherited, or new.
+  Result<net::BoundSocket> open(const net::Endpoint& endpoint, std::uint32_t backlog);
+
+  Keeper keeper_;
+  std::unordered_map<net::Endpoint, net::BoundSocket, net::EndpointHash> inherited_;
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
   /// The endpoints of each user, so that letting go of one service does not look at all of them.
   std::unordered_map<std::string, std::vector<const net::Endpoint*>> by_user_;  ///< keys of entries_

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,13 @@ int socket_type(Transport transport) noexcept {
 Status set_option(int fd, int level, int option, int value, const char* name) {
   if (setsockopt(fd, level, option, &value, sizeof value) != 0) return Error::from_errno(errno, name);
   return {};
+}
+
+Result<int> get_option(int fd, int level, int option, const char* name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  if (getsockopt(fd, level, option, &value, &length) != 0) return Error::from_errno(errno, name);
+  return value;
 }
 
 bool has_file(const Endpoint& endpoint) {
@@ -89,17 +97,56 @@ Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
     result = bind_socket(fd_.get(), endpoint_);
   }
   if (result != 0) return Error::from_errno(errno, "bind " + place);
-  if (!path.empty()) {
-    struct stat info {};
-    if (lstat(path.c_str(), &info) != 0) return Error::from_errno(errno, "bind " + place);
-    file_device_ = info.st_dev;
-    file_inode_ = info.st_ino;
-  }
+  if (!path.empty() && !own_file()) return Error::from_errno(errno, "bind " + place);
   if (endpoint_.transport != Transport::Datagram &&
       listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
     return Error::from_errno(errno, "listen " + place);
   }
   return {};
+}
+
+Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
+  const auto type = get_option(fd.get(), SOL_SOCKET, SO_TYPE, "SO_TYPE");
+  if (!type) return std::move(type.error());
+  Endpoint endpoint;
+  switch (*type) {
+    case SOCK_STREAM:
+      endpoint.transport = Transport::Stream;
+      break;
+    case SOCK_DGRAM:
+      endpoint.transport = Transport::Datagram;
+      break;
+    case SOCK_SEQPACKET:
+      endpoint.transport = Transport::SeqPacket;
+      break;
+    default:
+      return Error("sockets of type " + std::to_string(*type) + " are not served");
+  }
+  endpoint.address = local_address(fd.get());
+  const bool is_bound =
+      endpoint.address.is_ip() ? endpoint.address.port() != 0 : !endpoint.address.host().empty();
+  if (!is_bound) return Error("it is not bound");
+  const std::string place = endpoint.to_string();
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (getpeername(fd.get(), reinterpret_cast<sockaddr*>(&peer), &length) == 0)
+    return Error(place + " is connected");
+  if (endpoint.address.family() == AF_INET6 && endpoint.address.is_any()) {
+    const auto is_v6_only = get_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+    if (!is_v6_only) return std::move(is_v6_only.error());
+    if (*is_v6_only == 0)
+      return Error(place + " takes IPv4 as well (BindIPv6Only=ipv6-only makes it IPv6 alone)");
+  }
+  char interface_name[IFNAMSIZ] = {};
+  length = sizeof interface_name;
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface_name, &length) == 0)
+    endpoint.interface_name = interface_name;
+  const int flags = fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
+    return Error::from_errno(errno, "O_NONBLOCK " + place);
+  BoundSocket made(endpoint, raise_fd(std::move(fd)));
+  if (has_file(endpoint)) made.own_file();
+  return made;
 }
 
 Result<BoundSocket> BoundSocket::open(const Endpoint& endpoint, std::uint32_t backlog) {
@@ -120,6 +167,14 @@ Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog)
 
 BoundSocket::~BoundSocket() {
   if (fd_) remove_file();
+}
+
+bool BoundSocket::own_file() noexcept {
+  struct stat info {};
+  if (lstat(endpoint_.address.host().c_str(), &info) != 0) return false;
+  file_device_ = info.st_dev;
+  file_inode_ = info.st_ino;
+  return true;
 }
 
 void BoundSocket::remove_file() noexcept {

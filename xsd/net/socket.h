@@ -34,6 +34,11 @@ class BoundSocket {
     return {endpoint, raise_fd(std::move(fd))};
   }
 
+  /// A socket that somebody has bound and left to us (sd_listen_fds(3)); the kernel says where. Refused is
+  /// what is no socket, is not bound, is connected, or takes both families at once: an address would be shown
+  /// v4-mapped, and another socket of ours would be in the way.
+  static Result<BoundSocket> inherit(UniqueFd fd);
+
   BoundSocket(BoundSocket&&) noexcept = default;
   BoundSocket& operator=(BoundSocket&&) noexcept = default;
   ~BoundSocket();
@@ -56,6 +61,8 @@ class BoundSocket {
   static Result<BoundSocket> open_socket(const Endpoint& endpoint, bool shared);
   friend Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog);
   Status bind_and_listen(std::uint32_t backlog);
+  /// Its file, as it is now, is ours. False: there is none, and errno says why.
+  bool own_file() noexcept;
   void remove_file() noexcept;
 
   Endpoint endpoint_;

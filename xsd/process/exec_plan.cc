@@ -50,9 +50,9 @@ bool is_always_passed(std::string_view name) noexcept {
   return name == "PATH" || name == "LANG" || name == "TZ" || name.starts_with("LC_");
 }
 
-/// What whoever started the daemon told it alone (sd_notify(3), sd_watchdog_enabled(3)).
+/// What whoever started the daemon told it alone (sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)).
 bool is_for_daemon(std::string_view name) noexcept {
-  return name == "NOTIFY_SOCKET" || name.starts_with("WATCHDOG_");
+  return name == "NOTIFY_SOCKET" || name == "FDSTORE" || name.starts_with("WATCHDOG_");
 }
 
 bool holds_nul(std::string_view text) noexcept {

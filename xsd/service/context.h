@@ -13,6 +13,7 @@
 #include "xsd/base/log.h"
 #include "xsd/config/definitions.h"
 #include "xsd/net/address.h"
+#include "xsd/net/endpoint.h"
 #include "xsd/plugin/blocking_pool.h"
 #include "xsd/policy/access_log.h"
 #include "xsd/policy/ban_list.h"
@@ -150,6 +151,8 @@ struct ServiceContext {
   policy::BanList bans{hash_seed};
   /// Tells other processes of what was added to it here; nothing: nobody else is there.
   std::function<void(const policy::Ban& ban, const policy::BanChange& change)> on_ban{};
+  /// A listening socket was made anew; nothing: nobody has to know.
+  std::function<void(const net::Endpoint& endpoint)> on_reopened{};
   bool sockets_come_prepared = false;         ///< the master has set their options (in a worker)
   bool plugins_work_elsewhere = false;        ///< in workers (in their master)
   PluginRequests* plugin_requests = nullptr;  ///< nullptr: plugins can ask for nothing

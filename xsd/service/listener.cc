@@ -55,6 +55,7 @@ Status Listener::watch() {
 Status Listener::reopen(std::uint32_t backlog) {
   watch_.reset();
   Status status = socket_.reopen(backlog);
+  if (context_.on_reopened) context_.on_reopened(socket_.endpoint());
   if (!status && socket_.fd() < 0) return status;
   Status watched = watch();
   return status ? watched : status;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <iostream>
 
 #include <gtest/gtest.h>
@@ -78,6 +79,8 @@ Daemon::~Daemon() {
     ADD_FAILURE() << "the daemon ended by itself with status " << process_->wait().value_or(-1);
   }
   close(notify_);
+  for (const auto& [name, fd] : store_)
+    close(fd);
   expect_no_sanitizer_report(error_output());
   if (!testing::Test::HasFailure()) return;
   const std::vector<std::string> lines = split_lines(log());
@@ -103,9 +106,20 @@ void Daemon::make_notify_socket() {
 bool Daemon::receive_notification(SteadyTime end) {
   for (;;) {
     char buffer[4096];
-    const ssize_t count = recv(notify_, buffer, sizeof buffer, 0);
+    iovec text{buffer, sizeof buffer};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr header{};
+    header.msg_iov = &text;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    const ssize_t count = recvmsg(notify_, &header, MSG_CMSG_CLOEXEC);
     if (count >= 0) {
       notifications_.emplace_back(buffer, static_cast<std::size_t>(count));
+      int fd = -1;
+      if (const cmsghdr* const rights = CMSG_FIRSTHDR(&header); rights != nullptr)
+        std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+      keep_or_forget(notifications_.back(), fd);
       return true;
     }
     const int left = milliseconds_until(end);
@@ -114,6 +128,29 @@ bool Daemon::receive_notification(SteadyTime end) {
     if (poll(&ready, 1, std::min(left, kStep)) > 0) continue;
     if (left == 0 || (process_ && !process_->running())) return false;
   }
+}
+
+void Daemon::keep_or_forget(const std::string& notification, int fd) {
+  std::map<std::string, std::string> values;
+  for (const std::string& line : split_lines(notification))
+    values[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
+  if (values["FDSTORE"] == "1") {
+    const auto [entry, is_new] = store_.emplace(values["FDNAME"], fd);
+    if (!is_new) ADD_FAILURE() << "stored twice: " << notification;
+  } else if (values["FDSTOREREMOVE"] == "1") {
+    const auto entry = store_.find(values["FDNAME"]);
+    if (entry == store_.end()) {
+      ADD_FAILURE() << "is not stored: " << notification;
+    } else {
+      close(entry->second);
+      store_.erase(entry);
+    }
+  }
+}
+
+const std::map<std::string, int>& Daemon::store() {
+  (void)notifications();
+  return store_;
 }
 
 bool Daemon::wait_notification(std::string_view part, Milliseconds deadline) {

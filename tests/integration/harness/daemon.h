@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,9 @@ class Daemon {
   /// Sends USR1 and waits for the dump; its lines that contain `part` ("state: echo:").
   std::vector<std::string> state(std::string_view part = "state:");
 
+  /// The descriptors that it has left with its service manager so far, by their names.
+  const std::map<std::string, int>& store();
+
   void end_tracing() { process_->end_tracing(); }
   const std::filesystem::path& strace_file() const noexcept { return strace_file_; }
   std::string strace_text() const { return read_file(strace_file_); }
@@ -74,6 +78,8 @@ class Daemon {
   void make_notify_socket();
   /// Reads one datagram; false at the deadline or when the daemon has ended.
   bool receive_notification(SteadyTime end);
+  /// What systemd does with FDSTORE and FDSTOREREMOVE.
+  void keep_or_forget(const std::string& notification, int fd);
   std::string last_reload_line() const;
   std::size_t count_reload_lines() const;
 
@@ -82,6 +88,7 @@ class Daemon {
   std::filesystem::path strace_file_;
   int notify_ = -1;
   std::vector<std::string> notifications_;
+  std::map<std::string, int> store_;
   std::unique_ptr<Process> process_;
   std::size_t reload_lines_ = 0;  ///< in the log, when it was looked for one last
   bool end_expected_ = false;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
@@ -39,6 +40,7 @@ std::vector<std::string> make_environment(const StartOptions& options) {
     if (!is_replaced(*entry)) environment.emplace_back(*entry);
   }
   environment.insert(environment.end(), options.environment.begin(), options.environment.end());
+  if (!options.listen.empty()) environment.push_back("LISTEN_FDS=" + std::to_string(options.listen.size()));
   if (!options.strace.empty()) {
     // The leak checker is a tracer of its own and there can be only one.
     const char* const now = std::getenv("ASAN_OPTIONS");
@@ -63,6 +65,21 @@ void redirect(int fd, const std::filesystem::path& path, int flags) {
   if (file != fd) close(file);
 }
 
+constexpr char kListenPid[] = "LISTEN_PID=";
+
+// In the child. They may stand where they are to go.
+void hand_over(const std::vector<int>& listen, char* listen_pid) {
+  if (listen.empty()) return;
+  const int last = 3 + static_cast<int>(listen.size());
+  std::vector<int> aside;
+  for (const int fd : listen)
+    aside.push_back(fcntl(fd, F_DUPFD_CLOEXEC, last));
+  for (std::size_t i = 0; i < aside.size(); ++i) {
+    if (dup2(aside[i], 3 + static_cast<int>(i)) < 0) _exit(kCannotExecute);
+  }
+  (void)std::sprintf(listen_pid + sizeof kListenPid - 1, "%d", getpid());
+}
+
 int shell_status(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -81,6 +98,7 @@ std::string why_no_strace() {
 Process::Process(const std::vector<std::string>& argv, const StartOptions& options) {
   std::vector<std::string> words = argv;
   std::vector<std::string> environment = make_environment(options);
+  if (!options.listen.empty()) environment.push_back(kListenPid + std::string(20, '\0'));
   const std::vector<char*> word_pointers = pointers(words);
   const std::vector<char*> environment_pointers = pointers(environment);
   int gate[2];
@@ -94,6 +112,7 @@ Process::Process(const std::vector<std::string>& argv, const StartOptions& optio
     redirect(STDIN_FILENO, options.input, O_RDWR);
     redirect(STDOUT_FILENO, options.output, O_WRONLY | O_CREAT | O_APPEND);
     redirect(STDERR_FILENO, options.error, O_WRONLY | O_CREAT | O_APPEND);
+    hand_over(options.listen, environment.back().data());
     if (options.in_child) options.in_child();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(kCannotExecute);

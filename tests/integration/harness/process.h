@@ -24,6 +24,8 @@ struct StartOptions {
   std::vector<std::string> unset{};        ///< names taken from ours
   std::function<void()>
       in_child{};  ///< runs in the child right before exec: limits, user, closed descriptors
+  /// Borrowed; the child has them from 3 on, and LISTEN_FDS, LISTEN_PID say so (sd_listen_fds(3)).
+  std::vector<int> listen{};
   std::filesystem::path input = "/dev/null";
   std::filesystem::path output = "/dev/null";
   std::filesystem::path error = "/dev/null";

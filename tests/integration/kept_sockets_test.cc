@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sockets that were bound before the daemon: those of a socket unit, and those that it has left with its
+// service manager, which the tests play.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/integration/harness/harness.h"
+
+namespace xsd::test {
+namespace {
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd(const Fd&) = delete;
+  int get() const noexcept { return fd_; }
+  void reset() { Fd gone(std::move(*this)); }
+
+ private:
+  int fd_;
+};
+
+Fd bound(int type, std::uint16_t port) {
+  Fd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  if (type == SOCK_STREAM) {
+    EXPECT_EQ(listen(fd.get(), 16), 0);
+  }
+  return fd;
+}
+
+class KeptSockets : public testing::Test {
+ protected:
+  static DaemonOptions with_store(std::vector<int> listen = {}) {
+    DaemonOptions options;
+    options.start.environment = {"FDSTORE=64"};
+    options.start.listen = std::move(listen);
+    return options;
+  }
+  static DaemonOptions with_sockets(std::vector<int> listen) {
+    DaemonOptions options;
+    options.start.listen = std::move(listen);
+    return options;
+  }
+
+  TempFolder folder_;
+  const std::uint16_t port_ = free_port();
+};
+
+TEST_F(KeptSockets, are_served_with_the_clients_that_wait_there) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  const Fd stream = bound(SOCK_STREAM, port_);
+  const Fd datagram = bound(SOCK_DGRAM, port_);
+  const int on = 1;  // PassPacketInfo=yes; otherwise what came before us does not say where it was sent to
+  ASSERT_EQ(setsockopt(datagram.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on), 0);
+  Client early(port_);
+  UdpClient peer(port_);
+  ASSERT_TRUE(early.connected());
+  EXPECT_TRUE(early.send("early"));
+  EXPECT_TRUE(peer.send("soon"));
+  Daemon daemon(folder_, with_sockets({stream.get(), datagram.get()}));
+  EXPECT_EQ(early.receive(5), "early");
+  EXPECT_EQ(peer.receive(), "soon");
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_TRUE(daemon.log_lines("warning: a socket").empty());
+  EXPECT_TRUE(daemon.store().empty()) << "nobody has asked for that";
+}
+
+TEST_F(KeptSockets, outlive_a_restart) {
+  const std::uint16_t program_port = free_port();
+  const std::string path = folder_.string("socket");
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  folder_.write("conf.d/file.yaml", "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n");
+  folder_.write("conf.d/cat.yaml", program_service("cat", program_port, {"/bin/cat"}));
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.store().size(), 4U);
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_EQ(first.stop(), 0);
+  std::vector<Client> waiting;
+  waiting.emplace_back(port_);
+  waiting.emplace_back(program_port);
+  waiting.push_back(Client::to_unix_socket(path));
+  for (Client& client : waiting) {
+    ASSERT_TRUE(client.connected());
+    EXPECT_TRUE(client.send("x"));
+  }
+  std::vector<int> kept;
+  for (const auto& [name, fd] : first.store())
+    kept.push_back(fd);
+  Daemon second(folder_, with_store(kept));
+  for (Client& client : waiting)
+    EXPECT_EQ(client.receive(1), "x");
+  EXPECT_EQ(second.store().size(), 4U);
+  EXPECT_TRUE(second.log_lines("warning: a socket").empty());
+}
+
+TEST_F(KeptSockets, are_forgotten_when_they_are_closed) {
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  folder_.write("conf.d/other.yaml", echo_service("other", other_port));
+  Daemon daemon(folder_, with_store());
+  EXPECT_EQ(daemon.store().size(), 4U);
+  const std::uint16_t next_port = free_port();
+  folder_.write("conf.d/other.yaml", echo_service("other", next_port));
+  daemon.hup_and_wait();
+  EXPECT_TRUE(echoes(next_port));
+  EXPECT_EQ(daemon.store().size(), 4U);
+  EXPECT_EQ(Client(other_port).error(), ECONNREFUSED);
+  folder_.remove("conf.d/other.yaml");
+  daemon.hup_and_wait();
+  EXPECT_EQ(daemon.store().size(), 2U);
+  EXPECT_EQ(Client(next_port).error(), ECONNREFUSED);
+  EXPECT_TRUE(echoes(port_));
+}
+
+TEST_F(KeptSockets, that_no_service_wants_are_closed) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  const std::uint16_t other_port = free_port();
+  Fd other = bound(SOCK_STREAM, other_port);
+  Daemon daemon(folder_, with_sockets({other.get()}));
+  other.reset();
+  EXPECT_EQ(Client(other_port).error(), ECONNREFUSED);
+  EXPECT_EQ(daemon
+                .log_lines("127.0.0.1:" + std::to_string(other_port) +
+                           ": a socket from the service manager is closed: no service listens there")
+                .size(),
+            1U);
+  EXPECT_TRUE(echoes(port_));
+}
+
+TEST_F(KeptSockets, of_another_form_give_way) {
+  Fd one = bound(SOCK_STREAM, port_);
+  folder_.write("conf.d/echo.yaml",
+                "service: echo\nplugin: echo\nlisten: ['tcp4://*:" + std::to_string(port_) + "']\n");
+  DaemonOptions options = with_sockets({one.get()});
+  options.wait_ready = false;
+  Daemon daemon(folder_, options);
+  one.reset();  // at the latest the next try succeeds
+  EXPECT_TRUE(eventually([&] { return echoes(port_); }));
+}
+
+TEST_F(KeptSockets, that_cannot_be_served_harm_nobody) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  const Fd both(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(free_port());
+  ASSERT_EQ(bind(both.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const Fd unbound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Fd file(open("/dev/null", O_RDWR | O_CLOEXEC));
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  const Fd one(pair[0]);
+  const Fd two(pair[1]);
+  Daemon daemon(folder_, with_sockets({both.get(), unbound.get(), file.get(), one.get()}));
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_EQ(daemon.log_lines("a socket from the service manager is not used: descriptor 3: ").size(), 1U);
+  EXPECT_EQ(daemon.log_lines("takes IPv4 as well (BindIPv6Only=ipv6-only makes it IPv6 alone)").size(), 1U);
+  EXPECT_EQ(daemon.log_lines("not used: descriptor 4: it is not bound").size(), 1U);
+  EXPECT_EQ(daemon.log_lines("not used: descriptor 5: SO_TYPE: ").size(), 1U);
+  EXPECT_EQ(daemon.log_lines("not used: descriptor 6: it is not bound").size(), 1U);
+}
+
+TEST_F(KeptSockets, meant_for_another_process_are_not_taken) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  const std::uint16_t other_port = free_port();
+  const Fd other = bound(SOCK_STREAM, other_port);
+  DaemonOptions options = with_sockets({other.get()});
+  options.start.environment = {"LISTEN_PID=1"};
+  options.start.listen.clear();
+  options.start.environment.emplace_back("LISTEN_FDS=1");
+  options.start.in_child = [fd = other.get()] { (void)dup2(fd, 3); };
+  Daemon daemon(folder_, options);
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_TRUE(daemon.log_lines("service manager").empty());
+}
+
+TEST_F(KeptSockets, are_none_of_a_programs_business) {
+  const Fd stream = bound(SOCK_STREAM, port_);
+  folder_.write("conf.d/world.yaml",
+                program_service("world", port_, {program("show_world")}, "passenv: ['*']\n"));
+  Daemon daemon(folder_, with_store({stream.get()}));
+  const std::string world = ask(port_);
+  EXPECT_EQ(world.find("LISTEN_"), std::string::npos) << world;
+  EXPECT_EQ(world.find("FDSTORE"), std::string::npos) << world;
+  EXPECT_NE(world.find("fds 0 1 2\n"), std::string::npos) << world;
+}
+
+}  // namespace
+}  // namespace xsd::test
