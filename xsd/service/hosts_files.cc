@@ -18,15 +18,6 @@ namespace {
 
 constexpr std::size_t kMostRead = 65536;
 
-bool says_something(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::string_view line = next_line(text);
-    const auto first = line.find_first_not_of(" \t\r");
-    if (first != std::string_view::npos && line[first] != '#') return true;
-  }
-  return false;
-}
-
 bool has_rules(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return errno != ENOENT;
@@ -37,6 +28,15 @@ bool has_rules(const std::string& path) {
 }
 
 }  // namespace
+
+bool says_something(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const std::string_view line = next_line(text);
+    const bool is_blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
+    if (!is_blank && !line.starts_with('#')) return true;
+  }
+  return false;
+}
 
 bool HostsFiles::have_rules() {
   for (File& file : files_)

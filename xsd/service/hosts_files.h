@@ -9,11 +9,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <sys/types.h>
 
 namespace xsd::service {
+
+/// Whether a file with this text does. A comment begins at the start of its line: to libwrap a `#` behind
+/// blanks is the name of a daemon, and what follows it are others.
+bool says_something(std::string_view text) noexcept;
 
 class HostsFiles {
  public:

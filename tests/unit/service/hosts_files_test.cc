@@ -11,6 +11,18 @@
 namespace xsd::service {
 namespace {
 
+TEST(SaysSomething, is_false_of_comments_and_blank_lines_only) {
+  EXPECT_FALSE(says_something(""));
+  EXPECT_FALSE(says_something("# ALL: ALL\n\n \t\r\n#"));
+  EXPECT_TRUE(says_something("# nothing\nALL: ALL\n"));
+  EXPECT_TRUE(says_something("ALL: ALL"));
+}
+
+TEST(SaysSomething, is_true_of_what_only_looks_like_a_comment) {
+  EXPECT_TRUE(says_something(" # in.ftpd: ALL\n"));
+  EXPECT_TRUE(says_something("\\\n"));
+}
+
 class HostsFilesTest : public testing::Test {
  protected:
   HostsFilesTest() {
