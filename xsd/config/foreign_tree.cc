@@ -6,8 +6,15 @@
 #include <utility>
 
 #include "xsd/base/text.h"
+#include "xsd/config/yaml_text.h"
 
 namespace xsd::config {
+
+std::string fault_of_word(std::string_view word) {
+  if (!is_plain(word)) return quoted(word) + " is not UTF-8 without controls";
+  if (has_forbidden_character(word)) return "a byte order mark stands in " + quoted(word);
+  return {};
+}
 
 YamlNode scalar(std::string text, Position where, bool quoted) {
   YamlNode node;

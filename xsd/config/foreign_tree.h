@@ -13,6 +13,10 @@
 
 namespace xsd::config {
 
+/// Why a word cannot be one of the tree; empty if it can. It is UTF-8 without controls, and no byte order
+/// mark is in it, which nobody sees.
+std::string fault_of_word(std::string_view word);
+
 YamlNode scalar(std::string text, Position where, bool quoted = false);
 YamlNode container(YamlNode::Kind kind, Position where);
 /// A list of texts that are written nowhere.

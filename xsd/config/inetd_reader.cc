@@ -67,8 +67,9 @@ class Entry {
   YamlNode translate() {
     take_name();
     for (const InetdWord& word : words_) {
-      if (is_plain(word.text)) continue;
-      fault(word, quoted(word.text) + " is not UTF-8 without controls");
+      std::string why = fault_of_word(word.text);
+      if (why.empty()) continue;
+      fault(word, std::move(why));
       return std::move(map_);
     }
     if (words_.size() < kFewestWords) {

@@ -140,8 +140,8 @@ class Translator {
     if (!edits && find_member(map_, rule->name) != nullptr)
       return ignore(attribute, "is set already, and the first one counts");
     for (const XinetdWord& word : attribute.values) {
-      if (is_plain(word.text)) continue;
-      return sink_.error(word.where, quoted(word.text) + " is not UTF-8 without controls");
+      if (std::string why = fault_of_word(word.text); !why.empty())
+        return sink_.error(word.where, std::move(why));
     }
     Words values = attribute.values;
     if (rule->shape != Shape::Args && rule->shape != Shape::Env && rule->name != "passenv")

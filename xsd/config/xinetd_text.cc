@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "xsd/base/text.h"
+#include "xsd/config/foreign_tree.h"
 #include "xsd/config/loader.h"
 #include "xsd/config/yaml_text.h"
 
@@ -138,7 +139,12 @@ class Reader {
                                      " is missing");
         item.faulty = true;
       } else {
-        item.argument = words[used++];
+        item.argument = std::move(words[used++]);
+        if (std::string why = fault_of_word(item.argument.text); !why.empty()) {
+          sink_.error(item.argument.where, std::move(why));
+          item.faulty = true;
+          item.argument.text.clear();
+        }
       }
     }
     const bool is_block = item.kind == Kind::Service || item.kind == Kind::Defaults;

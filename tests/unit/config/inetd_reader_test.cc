@@ -261,6 +261,8 @@ TEST(InetdReader, refuses_what_cannot_be) {
             "1:30: error: 'auth' is no internal service of xsd");
   EXPECT_EQ(first("caf\xE9 stream tcp4 nowait root /a a"),
             "1:1: error: 'caf\\xe9' is not UTF-8 without controls");
+  EXPECT_EQ(first("7 stream tcp4 nowait me\xEF\xBB\xBF /a a"),
+            "1:22: error: a byte order mark stands in 'me\xEF\xBB\xBF'");
 }
 
 TEST(InetdReader, loses_one_entry_for_a_bad_line) {

@@ -240,6 +240,18 @@ TEST(XinetdReader, reads_line_ends_and_bytes_of_all_kinds) {
   EXPECT_EQ(services_of("\xEF\xBB\xBFservice a\r\n{\r\n\tport\t=\t1\r\n}"), "[{service: a, port: 1}]\n");
   EXPECT_EQ(said_of("# caf\xE9\nserver_args = \xE9t\xE9\n"),
             "4:15: error: '\\xe9t\\xe9' is not UTF-8 without controls\n");
+  EXPECT_EQ(said_of("server_args = a\xEF\xBB\xBF\n"),
+            "3:15: error: a byte order mark stands in 'a\xEF\xBB\xBF'\n");
+}
+
+TEST(XinetdReader, refuses_names_that_yaml_cannot_say) {
+  using namespace std::string_literals;
+  const Read out = read("service a\0b\n{\n}\nservice c\n{\n}\n"s);
+  EXPECT_EQ(out.said, "1:9: error: 'a\\x00b' is not UTF-8 without controls\n");
+  EXPECT_EQ(out.file.faulty_services, (std::vector{true, false}));
+  EXPECT_EQ(read("includedir /x\xC2\x85\n").said,
+            "1:12: error: '/x\\xc2\\x85' is not UTF-8 without controls\n");
+  EXPECT_TRUE(read("include /x\0y\n"s).file.includes.empty());
 }
 
 }  // namespace
