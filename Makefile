@@ -25,7 +25,7 @@ endef
 export CCACHE_BASEDIR = $(CURDIR)
 export CCACHE_NOHASHDIR = 1
 
-.PHONY: deps deps-build build run test lint bench clean
+.PHONY: deps deps-build build run test lint fuzz bench clean
 
 # Everything: to build, to test, to lint. Building and running alone needs less.
 deps: deps-build $(REFERENCES:%=$(BUILD)/%)
@@ -62,6 +62,19 @@ lint: deps $(BUILD)/build.ninja
 	ctest --test-dir $(BUILD) --output-on-failure -L lint
 	tests/lint/tidy.sh $(BUILD)
 
+# Each fuzz target for FUZZ_SECONDS, JOBS of them at a time; FUZZ="yaml config" for these two. See tests/fuzz/run.sh.
+FUZZ_BUILD   ?= build-fuzz
+FUZZ_SECONDS ?= 120
+
+$(FUZZ_BUILD)/build.ninja: | deps
+	cmake -S . -B $(FUZZ_BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g1" -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \
+	  -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+	  -DXSD_FUZZ=ON -DXSD_SANITIZE=address,undefined -DXSD_BENCH=OFF
+
+fuzz: $(FUZZ_BUILD)/build.ninja
+	cmake --build $(FUZZ_BUILD) -j $(JOBS) --target fuzz
+	tests/fuzz/run.sh $(FUZZ_BUILD) $(FUZZ_SECONDS) $(JOBS) $(FUZZ)
+
 # BENCH_ARGS="--quick echo" for less; see tests/bench/xsd_bench.cc.
 # A comparison whose reference cannot be installed is reported as not run.
 bench: build
@@ -73,4 +86,4 @@ bench: build
 	$(BUILD)/tests/bench/micro/bench_decision --benchmark_min_time=0.1
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(FUZZ_BUILD)
