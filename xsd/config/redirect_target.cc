@@ -66,7 +66,9 @@ Result<RedirectTarget> parse_redirect_target(std::string_view text) {
 }
 
 std::string to_string(const RedirectTarget& target) {
-  if (target.port.empty()) return std::string(kUnix) + target.host;
+  // Of three slashes two would be taken for those of unix:///PATH.
+  if (target.port.empty())
+    return std::string(kUnix) + (target.host.starts_with("//") ? "//" : "") + target.host;
   const bool is_v6 = target.host.find(':') != std::string::npos;
   return (is_v6 ? "[" + target.host + "]" : target.host) + ":" + target.port;
 }

@@ -22,6 +22,8 @@ TEST(RedirectTarget, reads_every_form) {
   EXPECT_EQ(parsed("[fe80::1%lo]:22"), "fe80::1%lo|22");
   EXPECT_EQ(parsed("unix:/run/x"), "/run/x|");
   EXPECT_EQ(parsed("unix:///run/x"), "/run/x|");
+  EXPECT_EQ(parsed("unix://///run/x"), "///run/x|");
+  EXPECT_EQ(parsed("unix:////@x"), "//@x|");
   EXPECT_EQ(parsed("unix:@x"), "@x|");
   EXPECT_EQ(parsed("unix://@x"), "@x|");
 }
