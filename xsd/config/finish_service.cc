@@ -436,6 +436,7 @@ class Finisher {
       forget_origin(key);
     }
     if (!draft_.clients->banners.success.empty()) draft_.clients.edit().banners.success.clear();
+    draft_.idle_timeout.reset();
   }
 
   // Who has no connection that we have accepted cannot be told anything.

@@ -117,5 +117,20 @@ services:
   EXPECT_TRUE(second.services[4].definition->disabled);
 }
 
+TEST(Dump, of_a_sensor_reads_back_to_the_same) {
+  const TestFolder folder;
+  const Snapshot first = load(folder.write("xsd.yaml", R"(defaults: {idle_timeout: 10s}
+services:
+  - {service: a, flags: [SENSOR], deny_time: 60, listen: "tcp://*:8", idle_timeout: 5s}
+  - {service: b, flags: [SENSOR], deny_time: 60, listen: "tcp://*:9"}
+)"));
+  const Snapshot second = load(folder.write("dump.yaml", dump_config(first)));
+  EXPECT_EQ(shown(second.diagnostics, folder.root()), "");
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(first.services.at(i).definition->idle_timeout, std::nullopt);
+    EXPECT_TRUE(first.services.at(i).definition->means_the_same(*second.services.at(i).definition));
+  }
+}
+
 }  // namespace
 }  // namespace xsd::config

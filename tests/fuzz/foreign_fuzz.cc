@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a file of xinetd's or inetd's as it stands (--xinetd, --inetd) to definitions: as the main file, and
+// as one of xinetd's that another one includes.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "tests/fuzz/snapshot_checks.h"
+#include "xsd/config/cached_file.h"
+
+using namespace xsd;
+using namespace xsd::config;
+
+namespace {
+
+constexpr std::size_t kMostDumps = 8;
+
+void check(const std::vector<DecodedService>& services, bool are_used) {
+  std::vector<LoadedService> good = check_services(services);
+  if (!are_used) return;
+  // One by one: only the loader gives services of one name ids of their own.
+  good.resize(std::min(good.size(), kMostDumps));
+  for (LoadedService& service : good) {
+    Snapshot snapshot;
+    snapshot.services.push_back(std::move(service));
+    check_dump(snapshot);
+  }
+}
+
+CachedMain check_main(SourceFormat format, const DecodeRules& rules, const std::string& text) {
+  CachedMain main;
+  main.parse(format, rules, text, nullptr);
+  XSD_ASSERT(main.readable);
+  check_diagnostics(main.diagnostics);
+  check(main.decoded.services, !main.decoded.faulty);
+  const bool has_error = std::any_of(main.diagnostics.begin(), main.diagnostics.end(),
+                                     [](const Diagnostic& d) { return d.severity == Severity::Error; });
+  XSD_ASSERT(!main.decoded.faulty || has_error);
+  return main;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  const DecodeRules rules{.file = "/etc/fuzz", .base_folder = "/etc", .as_root = true};
+  (void)check_main(SourceFormat::Inetd, rules, text);
+  const CachedMain main = check_main(SourceFormat::Xinetd, rules, text);
+  CachedFile file;
+  file.parse(SourceFormat::Xinetd, rules, text, main);
+  check_diagnostics(file.text_diagnostics);
+  check(file.services, !main.decoded.faulty && !file.foreign->has_faulty_defaults);
+  return 0;
+}
