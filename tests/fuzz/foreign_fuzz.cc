@@ -4,6 +4,7 @@
 // as one of xinetd's that another one includes.
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -15,18 +16,20 @@ using namespace xsd::config;
 
 namespace {
 
-constexpr std::size_t kMostDumps = 8;
+constexpr std::size_t kMostDumped = 8;
 
 void check(const std::vector<DecodedService>& services, bool are_used) {
   std::vector<LoadedService> good = check_services(services);
   if (!are_used) return;
-  // One by one: only the loader gives services of one name ids of their own.
-  good.resize(std::min(good.size(), kMostDumps));
-  for (LoadedService& service : good) {
-    Snapshot snapshot;
-    snapshot.services.push_back(std::move(service));
-    check_dump(snapshot);
+  good.resize(std::min(good.size(), kMostDumped));
+  for (std::size_t i = 0; i < good.size(); ++i) {  // as the loader does where they have one id
+    auto with_own_id = std::make_shared<ServiceDefinition>(*good[i].definition);
+    with_own_id->id += "-" + std::to_string(i);
+    good[i].definition = std::move(with_own_id);
   }
+  Snapshot snapshot;
+  snapshot.services = std::move(good);
+  check_dump(snapshot);
 }
 
 CachedMain check_main(SourceFormat format, const DecodeRules& rules, const std::string& text) {

@@ -17,8 +17,7 @@ std::string encode(std::uint64_t number, const Question& question) {
   put_number(out, number);
   put_number(out, question.kind);
   net::put_address(out, question.peer);
-  put_number(out, static_cast<std::uint8_t>(question.local.is_ip() ? 1 : 0));
-  if (question.local.is_ip()) net::put_address(out, question.local);
+  net::put_address(out, question.local);
   put_text(out, question.daemon);
   return out;
 }
@@ -29,7 +28,7 @@ std::optional<NumberedQuestion> decode_question(std::string_view message) {
   read.number = reader.get<std::uint64_t>();
   read.question.kind = reader.choice(Question::Kind::Ident);
   read.question.peer = net::get_address(reader);
-  if (reader.flag()) read.question.local = net::get_address(reader);
+  read.question.local = net::get_address(reader);
   read.question.daemon = reader.text(kLongestText);
   if (!reader.is_complete()) return std::nullopt;
   return read;

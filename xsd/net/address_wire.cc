@@ -10,8 +10,6 @@ namespace {
 
 bool has_length_of_its_family(sa_family_t family, std::size_t length) noexcept {
   switch (family) {
-    case AF_UNSPEC:
-      return true;
     case AF_INET:
       return length == sizeof(sockaddr_in);
     case AF_INET6:
@@ -32,7 +30,8 @@ void put_address(std::string& out, const SocketAddress& address) {
 SocketAddress get_address(WireReader& reader) {
   sockaddr_storage raw{};
   const std::string_view bytes = reader.text(sizeof raw);
-  if (reader.failed() || bytes.size() < sizeof raw.ss_family) {
+  if (bytes.empty()) return {};
+  if (bytes.size() < sizeof raw.ss_family) {
     reader.fail();
     return {};
   }
@@ -41,7 +40,6 @@ SocketAddress get_address(WireReader& reader) {
     reader.fail();
     return {};
   }
-  if (raw.ss_family == AF_UNSPEC) return {};
   return {reinterpret_cast<const sockaddr*>(&raw), static_cast<socklen_t>(bytes.size())};
 }
 

@@ -12,7 +12,7 @@
 namespace xsd::net {
 
 void put_address(std::string& out, const SocketAddress& address);
-/// Unspecified if the reader has failed; an address that cannot be one is a failure.
+/// Unspecified if it was so there, or if the reader has failed; an address that cannot be one is a failure.
 SocketAddress get_address(WireReader& reader);
 
 void put_endpoint(std::string& out, const Endpoint& endpoint);

@@ -21,11 +21,14 @@ TEST(Question, reads_back_what_was_written) {
   EXPECT_EQ(read->question.daemon, question.daemon);
 }
 
-TEST(Question, may_lack_the_local_address) {
+TEST(Question, may_lack_the_addresses) {
   const auto read = decode_question(
       encode(1, Question{Question::Kind::Names, *net::SocketAddress::parse("2001:db8::1", 1)}));
   ASSERT_TRUE(read);
-  EXPECT_FALSE(read->question.local.is_ip());
+  EXPECT_EQ(read->question.local, net::SocketAddress());
+  const auto without = decode_question(encode(1, Question{Question::Kind::Names, net::SocketAddress()}));
+  ASSERT_TRUE(without);
+  EXPECT_EQ(without->question.peer, net::SocketAddress());
 }
 
 TEST(Question, is_none_when_a_byte_is_missing_or_too_many) {
