@@ -23,7 +23,8 @@ void append_hex(std::string& out, unsigned char byte) {
 }
 
 /// How many bytes at the start of `text`, which does not begin with ASCII, may stand as they are: a
-/// well-formed sequence of UTF-8 (RFC 3629) that is no control (C1) and no line separator (U+2028, U+2029).
+/// well-formed sequence of UTF-8 (RFC 3629) that is no control (C1), and none of the separators of lines and
+/// marks of direction (U+2028-202E, U+2066-2069), with which a line can be shown as another one.
 std::size_t harmless_sequence(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = at(0);
@@ -32,12 +33,13 @@ std::size_t harmless_sequence(std::string_view text) noexcept {
   for (std::size_t i = 1; i < size; ++i) {
     if ((at(i) & 0xC0) != 0x80) return 0;
   }
-  if (first == 0xC2 && at(1) < 0xA0) return 0;                                       // C1
-  if (first == 0xE0 && at(1) < 0xA0) return 0;                                       // overlong
-  if (first == 0xE2 && at(1) == 0x80 && (at(2) == 0xA8 || at(2) == 0xA9)) return 0;  // line separators
-  if (first == 0xED && at(1) > 0x9F) return 0;                                       // surrogates
-  if (first == 0xF0 && at(1) < 0x90) return 0;                                       // overlong
-  if (first == 0xF4 && at(1) > 0x8F) return 0;                                       // beyond Unicode
+  if (first == 0xC2 && at(1) < 0xA0) return 0;                                     // C1
+  if (first == 0xE0 && at(1) < 0xA0) return 0;                                     // overlong
+  if (first == 0xE2 && at(1) == 0x80 && at(2) >= 0xA8 && at(2) <= 0xAE) return 0;  // separators, marks
+  if (first == 0xE2 && at(1) == 0x81 && at(2) >= 0xA6 && at(2) <= 0xA9) return 0;  // marks
+  if (first == 0xED && at(1) > 0x9F) return 0;                                     // surrogates
+  if (first == 0xF0 && at(1) < 0x90) return 0;                                     // overlong
+  if (first == 0xF4 && at(1) > 0x8F) return 0;                                     // beyond Unicode
   return size;
 }
 

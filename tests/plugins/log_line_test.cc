@@ -50,6 +50,8 @@ TEST(LogLine, escapes) {
   EXPECT_EQ(escaped("\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"), "\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80");
   EXPECT_EQ(escaped("\xC2\x9B"), "\\xc2\\x9b");           // C1: CSI
   EXPECT_EQ(escaped("\xE2\x80\xA8"), "\\xe2\\x80\\xa8");  // LINE SEPARATOR
+  EXPECT_EQ(escaped("\xE2\x80\xAE"), "\\xe2\\x80\\xae");  // RIGHT-TO-LEFT OVERRIDE
+  EXPECT_EQ(escaped("\xE2\x81\xA6"), "\\xe2\\x81\\xa6");  // LEFT-TO-RIGHT ISOLATE
   EXPECT_EQ(escaped("\xC0\xAF\xED\xA0\x80"), "\\xc0\\xaf\\xed\\xa0\\x80");
   EXPECT_EQ(escaped("\xE2\x82"), "\\xe2\\x82");
 }
