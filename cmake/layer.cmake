@@ -23,8 +23,8 @@ function(xsd_layer name)
   target_link_libraries(xsd_${name} PUBLIC xsd_options ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
 endfunction()
 
-# What runs at a start, a reload or an end, and never for a connection, is made small: most of the program's code is
-# that, and each process that holds less of it has more room.
+# What runs at a start, a reload or an end, or beside a connection that does not wait for it, is made small: most of
+# the program's code is that, and each process that holds less of it has more room.
 function(xsd_make_small)
   foreach(layer IN LISTS ARGN)
     # GCC 12 takes an empty std::optional for uninitialized when it inlines as little as this.

@@ -304,7 +304,7 @@ TEST_P(InetdTwinsTest, bear_many_clients_a_minute) {
     int served = 0;
     for (; served < 3; ++served) {
       Client client(side.port(3));
-      if (!client.send("x\n") || client.receive(2, Milliseconds(1000)) != "x\n") break;
+      if (!client.send("x\n") || client.receive(2, Milliseconds(5000)) != "x\n") break;
     }
     return std::to_string(served);
   });

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +15,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/integration/harness/harness.h"
@@ -49,15 +53,17 @@ Fd bound(int type, std::uint16_t port) {
 
 class KeptSockets : public testing::Test {
  protected:
-  static DaemonOptions with_store(std::vector<int> listen = {}) {
+  static DaemonOptions with_store(std::map<std::string, int> store = {}) {
     DaemonOptions options;
     options.start.environment = {"FDSTORE=64"};
-    options.start.listen = std::move(listen);
+    options.store = std::move(store);
     return options;
   }
-  static DaemonOptions with_sockets(std::vector<int> listen) {
+  /// Those of a socket unit.
+  static DaemonOptions with_sockets(const std::vector<int>& sockets) {
     DaemonOptions options;
-    options.start.listen = std::move(listen);
+    for (const int fd : sockets)
+      options.start.listen.emplace_back("xsd.socket", fd);
     return options;
   }
 
@@ -102,10 +108,7 @@ TEST_F(KeptSockets, outlive_a_restart) {
     ASSERT_TRUE(client.connected());
     EXPECT_TRUE(client.send("x"));
   }
-  std::vector<int> kept;
-  for (const auto& [name, fd] : first.store())
-    kept.push_back(fd);
-  Daemon second(folder_, with_store(kept));
+  Daemon second(folder_, with_store(first.take_store()));
   for (Client& client : waiting)
     EXPECT_EQ(client.receive(1), "x");
   EXPECT_EQ(second.store().size(), 4U);
@@ -131,30 +134,106 @@ TEST_F(KeptSockets, are_forgotten_when_they_are_closed) {
   EXPECT_TRUE(echoes(port_));
 }
 
-TEST_F(KeptSockets, that_no_service_wants_are_closed) {
+TEST_F(KeptSockets, give_way_to_what_overlaps_them) {
   folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
-  const std::uint16_t other_port = free_port();
-  Fd other = bound(SOCK_STREAM, other_port);
-  Daemon daemon(folder_, with_sockets({other.get()}));
-  other.reset();
-  EXPECT_EQ(Client(other_port).error(), ECONNREFUSED);
-  EXPECT_EQ(daemon
-                .log_lines("127.0.0.1:" + std::to_string(other_port) +
-                           ": a socket from the service manager is closed: no service listens there")
-                .size(),
-            1U);
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.store().size(), 2U);
+  EXPECT_EQ(first.stop(), 0);
+  folder_.write("conf.d/echo.yaml",
+                "service: echo\nplugin: echo\nlisten: ['tcp4://*:" + std::to_string(port_) + "']\n");
+  Daemon second(folder_, with_store(first.take_store()));
+  EXPECT_EQ(second.store().size(), 1U);
   EXPECT_TRUE(echoes(port_));
 }
 
-TEST_F(KeptSockets, of_another_form_give_way) {
-  Fd one = bound(SOCK_STREAM, port_);
-  folder_.write("conf.d/echo.yaml",
-                "service: echo\nplugin: echo\nlisten: ['tcp4://*:" + std::to_string(port_) + "']\n");
-  DaemonOptions options = with_sockets({one.get()});
+TEST_F(KeptSockets, survive_a_start_that_fails) {
+  const std::string path = folder_.string("socket");
+  folder_.write("xsd.yaml", "include: [conf.d/*.yaml]\n");
+  folder_.write("conf.d/file.yaml", "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n");
+  const auto options = [this](std::map<std::string, int> store) {
+    DaemonOptions all = with_store(std::move(store));
+    all.config = folder_ / "xsd.yaml";
+    return all;
+  };
+  Daemon first(folder_, options({}));
+  EXPECT_EQ(first.stop(), 0);
+  folder_.write("xsd.yaml", "daemon: {no_such_key: 1}\n");
+  DaemonOptions faulty = options(first.take_store());
+  faulty.wait_ready = false;
+  Daemon second(folder_, faulty);
+  EXPECT_EQ(second.wait_exit(), 78);
+  Client waiting = Client::to_unix_socket(path);
+  ASSERT_TRUE(waiting.connected()) << "the file is there yet";
+  folder_.write("xsd.yaml", "include: [conf.d/*.yaml]\n");
+  Daemon third(folder_, options(second.take_store()));
+  EXPECT_TRUE(echoes(waiting));
+  folder_.remove("conf.d/file.yaml");
+  third.hup_and_wait();
+  EXPECT_FALSE(std::filesystem::exists(path)) << "nobody listens there any more";
+}
+
+TEST_F(KeptSockets, of_a_unit_stay_with_it) {
+  const std::string path = folder_.string("socket");
+  Fd unit(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(unit.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(unit.get(), 16), 0);
+  const Fd stream = bound(SOCK_STREAM, port_);
+  const std::string file = "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n";
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  DaemonOptions options = with_sockets({unit.get(), stream.get()});
+  options.start.environment = {"FDSTORE=64"};
+  Daemon daemon(folder_, options);
+  EXPECT_EQ(daemon.log_lines("socket: a socket from the service manager at which no service listens").size(),
+            1U);
+  EXPECT_EQ(daemon.store().size(), 1U) << "the datagrams' alone";
+  for (int i = 0; i < 2; ++i) {
+    folder_.write("conf.d/file.yaml", file);
+    daemon.hup_and_wait();
+    Client client = Client::to_unix_socket(path);
+    EXPECT_TRUE(echoes(client));
+    client.close();
+    folder_.remove("conf.d/file.yaml");
+    daemon.hup_and_wait();
+    EXPECT_TRUE(std::filesystem::exists(path));
+  }
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_TRUE(Client::to_unix_socket(path).connected());
+}
+
+TEST_F(KeptSockets, keep_nobody_waiting_for_a_manager_that_does_not_read) {
+  constexpr std::size_t kServices = 40;
+  const std::vector<std::uint16_t> ports = free_ports(kServices);
+  for (const std::uint16_t port : ports)
+    folder_.write("conf.d/" + std::to_string(port) + ".yaml", echo_service(std::to_string(port), port));
+  DaemonOptions options = with_store();
   options.wait_ready = false;
   Daemon daemon(folder_, options);
-  one.reset();  // at the latest the next try succeeds
-  EXPECT_TRUE(eventually([&] { return echoes(port_); }));
+  for (const std::uint16_t port : ports)
+    EXPECT_TRUE(eventually([&] { return echoes(port); }));
+  EXPECT_TRUE(daemon.signal(SIGHUP));
+  EXPECT_TRUE(daemon.wait_log("reload: "));
+  EXPECT_TRUE(echoes(ports[0]));
+  EXPECT_TRUE(daemon.wait_ready()) << "the rest comes when there is room, READY=1 after it";
+  EXPECT_EQ(daemon.store().size(), 2 * kServices);
+}
+
+TEST_F(KeptSockets, that_no_service_wants_are_closed_and_forgotten) {
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  folder_.write("conf.d/other.yaml", echo_service("other", other_port));
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.stop(), 0);
+  folder_.remove("conf.d/other.yaml");
+  Daemon second(folder_, with_store(first.take_store()));
+  EXPECT_EQ(second.store().size(), 2U);
+  EXPECT_EQ(Client(other_port).error(), ECONNREFUSED);
+  EXPECT_EQ(
+      second.log_lines(std::to_string(other_port) + ": closed, no service listens there any more").size(),
+      2U);
+  EXPECT_TRUE(echoes(port_));
 }
 
 TEST_F(KeptSockets, that_cannot_be_served_harm_nobody) {
@@ -183,10 +262,8 @@ TEST_F(KeptSockets, meant_for_another_process_are_not_taken) {
   folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
   const std::uint16_t other_port = free_port();
   const Fd other = bound(SOCK_STREAM, other_port);
-  DaemonOptions options = with_sockets({other.get()});
-  options.start.environment = {"LISTEN_PID=1"};
-  options.start.listen.clear();
-  options.start.environment.emplace_back("LISTEN_FDS=1");
+  DaemonOptions options;
+  options.start.environment = {"LISTEN_PID=1", "LISTEN_FDS=1"};
   options.start.in_child = [fd = other.get()] { (void)dup2(fd, 3); };
   Daemon daemon(folder_, options);
   EXPECT_TRUE(echoes(port_));
@@ -197,7 +274,7 @@ TEST_F(KeptSockets, are_none_of_a_programs_business) {
   const Fd stream = bound(SOCK_STREAM, port_);
   folder_.write("conf.d/world.yaml",
                 program_service("world", port_, {program("show_world")}, "passenv: ['*']\n"));
-  Daemon daemon(folder_, with_store({stream.get()}));
+  Daemon daemon(folder_, with_sockets({stream.get()}));
   const std::string world = ask(port_);
   EXPECT_EQ(world.find("LISTEN_"), std::string::npos) << world;
   EXPECT_EQ(world.find("FDSTORE"), std::string::npos) << world;

@@ -25,14 +25,14 @@ Status seal(int fd, unsigned seals) {
   return Error::from_errno(errno, "seal memory");
 }
 
+}  // namespace
+
 Status check_seals(int fd, unsigned wanted) {
   const int seals = fcntl(fd, F_GET_SEALS);
   if (seals < 0) return Error::from_errno(errno, "seals of memory");
   if ((static_cast<unsigned>(seals) & wanted) != wanted) return Error("the memory is not sealed");
   return {};
 }
-
-}  // namespace
 
 Result<UniqueFd> seal_bytes(const char* name, std::string_view bytes) {
   auto fd = make_memory(name);

@@ -15,6 +15,10 @@
 
 namespace xsd {
 
+/// Whether memory has all of these seals (F_GET_SEALS of fcntl(2)); it may have others, which the kernel
+/// adds.
+Status check_seals(int fd, unsigned wanted);
+
 /// A descriptor with these bytes, sealed. `name` is shown in /proc.
 Result<UniqueFd> seal_bytes(const char* name, std::string_view bytes);
 /// The bytes of such a descriptor; an error if it is not sealed, or there are more than `most`.

@@ -197,10 +197,11 @@ Status Daemon::make_loop() {
                                     [this](int number, pid_t) { on_signal(number); });
   if (!signals) return std::move(signals.error());
   signals_ = std::move(*signals);
+  notifier_.use(*loop_);
   context_ = std::make_unique<service::ServiceContext>(*loop_, inheritance_);
   context_->children.count_memory_kills();
   address_files_ = std::make_unique<service::AddressFiles>(*loop_, context_->children);
-  address_files_->on_read([this] { manager_->on_addresses_read(); });
+  address_files_->on_read([this](const std::string& path) { manager_->on_addresses_read(path); });
   context_->address_files = address_files_.get();
   inherits_orphans_ = inherits_orphans();
   service_logs_ = std::make_unique<ServiceLogs>(*loop_);
@@ -215,27 +216,29 @@ Status Daemon::make_loop() {
 
 void Daemon::hand_over_sockets() {
   manager::SocketTable& sockets = manager_->sockets();
-  for (net::BoundSocket& socket : inherited_sockets_.sockets)
-    sockets.inherit(std::move(socket));
-  inherited_sockets_.sockets.clear();
-  for (const InheritedSockets::Fault& fault : inherited_sockets_.faults) {
+  if (notifier_.keeps_sockets()) {
+    sockets.set_keeper(
+        {.keep = [this](const net::BoundSocket& socket) { notifier_.keep(socket); },
+         .forget = [this](const net::Endpoint& endpoint) { notifier_.forget(store_name(endpoint)); }});
+  }
+  context_->on_reopened = [&sockets](const net::Endpoint& endpoint) { sockets.renew(endpoint); };
+  InheritedSockets inherited = std::move(inherited_sockets_);
+  for (net::BoundSocket& socket : inherited.of_units)
+    sockets.inherit_of_unit(std::move(socket));
+  for (net::BoundSocket& socket : inherited.kept)
+    sockets.inherit_kept(std::move(socket));
+  for (const InheritedSockets::Fault& fault : inherited.faults) {
     log::warning("a socket from the service manager is not used: {}", fault.error.text());
     if (is_store_name(fault.name)) notifier_.forget(fault.name);
   }
-  inherited_sockets_.faults.clear();
-  if (!notifier_.keeps_sockets()) return;
-  sockets.set_keeper(
-      {.keep = [this](const net::BoundSocket& socket) { notifier_.keep(socket); },
-       .forget = [this](const net::Endpoint& endpoint) { notifier_.forget(store_name(endpoint)); }});
-  context_->on_reopened = [&sockets](const net::Endpoint& endpoint) { sockets.renew(endpoint); };
 }
 
-void Daemon::drop_sockets() {
-  for (const net::Endpoint& endpoint : manager_->sockets().drop_inherited()) {
-    log::warning("{}: a socket from the service manager is closed: no service listens there",
-                 endpoint.to_string());
-    notifier_.forget(store_name(endpoint));
-  }
+void Daemon::tell_unused_sockets() {
+  manager::SocketTable& sockets = manager_->sockets();
+  for (const net::Endpoint& endpoint : sockets.drop_kept())
+    log::info("{}: closed, no service listens there any more", endpoint.to_string());
+  for (const net::Endpoint& endpoint : sockets.unused_of_units())
+    log::warning("{}: a socket from the service manager at which no service listens", endpoint.to_string());
 }
 
 // After the owners of known children had theirs in this turn. One signal may stand for any number.
@@ -265,7 +268,7 @@ int Daemon::run() {
   prepare_roles();
   hand_over_sockets();
   const manager::Summary summary = manager_->start(std::move(snapshot));
-  drop_sockets();
+  tell_unused_sockets();
   if (!stopping_)
     log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,
               summary.failed, summary.disabled);

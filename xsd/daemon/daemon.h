@@ -52,8 +52,8 @@ class Daemon {
   /// Before there are services, who use the logger; it is started when they are there.
   void prepare_roles();
   void hand_over_sockets();
-  /// After the start: what nobody serves.
-  void drop_sockets();
+  /// After the start.
+  void tell_unused_sockets();
   void adjust_roles(const config::DaemonSettings& next);
   bool has_roles() const;
   Status make_pid_file(const config::DaemonSettings& settings);
@@ -72,7 +72,6 @@ class Daemon {
   process::Inheritance inheritance_;
   InheritedSockets inherited_sockets_;
   Detacher detacher_;
-  Notifier notifier_;
   SystemClock clock_;
   manager::PluginCache plugins_;
   config::Loader loader_;
@@ -80,6 +79,7 @@ class Daemon {
   std::unique_ptr<PidFile> pid_file_;
   std::string no_pid_file_;  ///< why there is none, where that is no fault; told when the log is open
   std::unique_ptr<reactor::EventLoop> loop_;
+  Notifier notifier_;
   std::optional<reactor::Timer> log_retry_;
   std::unique_ptr<reactor::SignalSource> signals_;
   std::unique_ptr<service::ServiceContext> context_;

@@ -11,6 +11,7 @@
 
 #include "xsd/base/number.h"
 #include "xsd/base/unique_fd.h"
+#include "xsd/daemon/notifier.h"
 
 namespace xsd::daemon {
 namespace {
@@ -46,7 +47,7 @@ InheritedSockets InheritedSockets::take() {
     }
     auto socket = net::BoundSocket::inherit(UniqueFd(number));
     if (socket) {
-      taken.sockets.push_back(std::move(*socket));
+      (is_store_name(name) ? taken.kept : taken.of_units).push_back(std::move(*socket));
     } else {
       taken.faults.push_back(
           {std::move(name), std::move(socket.error()).within("descriptor " + std::to_string(number))});

@@ -18,8 +18,9 @@ struct InheritedSockets {
     std::string name;  ///< that the manager gave it; may be empty
     Error error;
   };
-  std::vector<net::BoundSocket> sockets{};
-  std::vector<Fault> faults{};  ///< what nobody could serve; closed
+  std::vector<net::BoundSocket> kept{};      ///< by an earlier one of us
+  std::vector<net::BoundSocket> of_units{};  ///< the others
+  std::vector<Fault> faults{};               ///< what nobody could serve; closed
 
   /// Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and takes them out of our environment. To be called
   /// once, before anything is opened and before the process detaches: the descriptors from 3 on are meant.

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "xsd/base/log.h"
@@ -18,7 +17,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "xsd-";
 constexpr std::size_t kLongestName = 255;  // fdname_is_valid of systemd
-constexpr int kPatience = 1000;            // ms; the manager reads as fast as it can
+// A manager that never reads is told no more. Each may hold a descriptor.
+constexpr std::size_t kMostWaiting = 4096;
 
 }  // namespace
 
@@ -42,54 +42,98 @@ bool is_store_name(std::string_view name) noexcept {
 
 Notifier::Notifier() {
   if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) path_ = path;
-  if (const char* const size = std::getenv("FDSTORE"); size != nullptr)
-    store_size_ = parse_unsigned(size).value_or(0);
+  const char* const size = std::getenv("FDSTORE");
+  has_store_ = !path_.empty() && size != nullptr && parse_unsigned(size).value_or(0) > 0;
+}
+
+void Notifier::use(reactor::EventLoop& loop) {
+  loop_ = &loop;
 }
 
 void Notifier::ready(std::string_view status) {
-  send("READY=1\nSTATUS=" + std::string(status) + "\n");
+  send({.text = "READY=1\nSTATUS=" + std::string(status) + "\n"});
 }
 
 void Notifier::reloading(MonotonicTime now) {
   const auto microseconds =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) + "\n");
+  send({.text = "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) + "\n"});
 }
 
 void Notifier::stopping() {
-  send("STOPPING=1\n");
+  send({.text = "STOPPING=1\n"});
 }
 
 void Notifier::keep(const net::BoundSocket& socket) {
   if (!keeps_sockets()) return;
   const std::string name = store_name(socket.endpoint());
-  if (name.empty()) return;
-  if (!send("FDSTORE=1\nFDNAME=" + name + "\n", socket.fd()))
-    log::warning("{} is not kept over a restart: {}", socket.endpoint().to_string(), errno_text(errno));
+  auto copy = duplicate_fd(socket.fd());
+  if (name.empty() || !copy) {
+    log::warning("{} is not kept over a restart: {}", socket.endpoint().to_string(),
+                 name.empty() ? "its name is too long" : copy.error().text());
+    return;
+  }
+  send({.text = "FDSTORE=1\nFDNAME=" + name + "\n", .fd = std::move(*copy)});
 }
 
 void Notifier::forget(std::string_view store_name) {
   if (!keeps_sockets() || store_name.empty()) return;
-  if (!send("FDSTOREREMOVE=1\nFDNAME=" + std::string(store_name) + "\n"))
-    log::warning("the service manager was not told that {} is closed, and may keep the port open: {}",
-                 store_name, errno_text(errno));
+  send({.text = "FDSTOREREMOVE=1\nFDNAME=" + std::string(store_name) + "\n"});
 }
 
-bool Notifier::send(std::string_view message, int fd) {
-  if (path_.empty()) return true;
-  const auto address = net::SocketAddress::unix_path(path_);
-  const UniqueFd out(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!address || !out) return false;
-  if (connect(out.get(), address->raw(), address->raw_length()) != 0) {
-    log::debug("notify {}: {}", path_, errno_text(errno));
-    return false;
+void Notifier::send(Message message) {
+  if (path_.empty()) return;
+  if (waiting_.empty() && try_to_send(message) != Sent::NoRoom) return;
+  if (waiting_.size() == kMostWaiting) {
+    log::debug("notify {}: {} wait already; not sent: {}", path_, kMostWaiting, message.text);
+    return;
   }
-  iovec text{const_cast<char*>(message.data()), message.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  waiting_.push_back(std::move(message));
+  wait_for_room();
+}
+
+void Notifier::wait_for_room() {
+  if (loop_ == nullptr || room_.active()) return;
+  auto watch = loop_->watch(socket_.get(), reactor::kWritable, [this](reactor::Events) { send_waiting(); });
+  if (watch) {
+    room_ = std::move(*watch);
+  } else {
+    log::debug("notify {}: {}", path_, watch.error().text());
+    waiting_.clear();
+  }
+}
+
+void Notifier::send_waiting() {
+  while (!waiting_.empty() && try_to_send(waiting_.front()) != Sent::NoRoom)
+    waiting_.pop_front();
+  if (waiting_.empty()) {
+    room_.reset();
+  } else {
+    wait_for_room();  // again, if the socket is another one now
+  }
+}
+
+Notifier::Sent Notifier::try_to_send(const Message& message) {
+  const auto fail = [this](const char* step) {
+    log::debug("notify {}: {}: {}", path_, step, errno_text(errno));
+    room_.reset();
+    socket_.reset();
+    return Sent::Failed;
+  };
+  if (!socket_) {
+    const auto address = net::SocketAddress::unix_path(path_);
+    if (!address) return Sent::Failed;  // no address of a socket
+    socket_ = raise_fd(UniqueFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
+    if (!socket_) return fail("socket");
+    if (connect(socket_.get(), address->raw(), address->raw_length()) != 0) return fail("connect");
+  }
+  iovec text{const_cast<char*>(message.text.data()), message.text.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr header{};
   header.msg_iov = &text;
   header.msg_iovlen = 1;
-  if (fd >= 0) {
+  if (message.fd) {
+    const int fd = message.fd.get();
     header.msg_control = control;
     header.msg_controllen = sizeof control;
     cmsghdr* const rights = CMSG_FIRSTHDR(&header);
@@ -98,17 +142,8 @@ bool Notifier::send(std::string_view message, int fd) {
     rights->cmsg_len = CMSG_LEN(sizeof fd);
     std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
   }
-  // Its queue holds a few of these, and a start has one for each socket.
-  while (sendmsg(out.get(), &header, MSG_NOSIGNAL) < 0) {
-    pollfd writable{out.get(), POLLOUT, 0};
-    if (errno != EAGAIN || poll(&writable, 1, kPatience) <= 0) {
-      const int error = errno;
-      log::debug("notify {}: {}", path_, errno_text(error));
-      errno = error;
-      return false;
-    }
-  }
-  return true;
+  if (sendmsg(socket_.get(), &header, MSG_NOSIGNAL) >= 0) return Sent::Yes;
+  return errno == EAGAIN ? Sent::NoRoom : fail("send");
 }
 
 }  // namespace xsd::daemon

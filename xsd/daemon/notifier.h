@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Notifier: tells a service manager how far we are (sd_notify(3), the NOTIFY_SOCKET protocol): one datagram
-// each, no library. Says nothing where nobody asked. Where the manager keeps descriptors for us (FDSTORE; it
-// says so itself from systemd 254 on, before that the unit's Environment= does) it gets the listening
-// sockets: the next of us has them from it (inherited_sockets.h), with the clients that wait there.
+// each, no library. Says nothing where nobody asked, and never waits: what the manager has no room for is
+// sent when it has, in its order. Where the manager keeps descriptors for us (FDSTORE; it says so itself from
+// systemd 254 on, before that the unit's Environment= does) it gets the listening sockets: the next of us has
+// them from it (inherited_sockets.h), with the clients that wait there.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 
 #include "xsd/base/clock.h"
+#include "xsd/base/unique_fd.h"
 #include "xsd/net/endpoint.h"
 #include "xsd/net/socket.h"
+#include "xsd/reactor/event_loop.h"
 
 namespace xsd::daemon {
 
@@ -26,22 +30,36 @@ class Notifier {
  public:
   /// Reads NOTIFY_SOCKET and FDSTORE.
   Notifier();
+  /// What could not be sent at once is sent by this loop, which outlives us.
+  void use(reactor::EventLoop& loop);
   void ready(std::string_view status);
   void reloading(MonotonicTime now);
   void stopping();
 
-  bool keeps_sockets() const noexcept { return !path_.empty() && store_size_ > 0; }
+  bool keeps_sockets() const noexcept { return has_store_; }
   /// The manager has a copy of it from now on.
   void keep(const net::BoundSocket& socket);
   /// The manager closes its copy, or the port would stay open.
   void forget(std::string_view store_name);
 
  private:
-  /// `fd`: goes with it. False, and errno says why, if it was not taken within a second.
-  bool send(std::string_view message, int fd = -1);
+  struct Message {
+    std::string text;
+    UniqueFd fd{};  ///< goes with it, if there is one
+  };
+  enum class Sent : std::uint8_t { Yes, NoRoom, Failed };
+
+  void send(Message message);
+  Sent try_to_send(const Message& message);
+  void send_waiting();
+  void wait_for_room();
 
   std::string path_;
-  std::uint64_t store_size_ = 0;
+  bool has_store_ = false;
+  UniqueFd socket_;
+  std::deque<Message> waiting_;
+  reactor::EventLoop* loop_ = nullptr;
+  reactor::Watch room_;  ///< after what it watches
 };
 
 }  // namespace xsd::daemon

@@ -21,8 +21,13 @@ bool is_unchanged(const RunningEntry& running, const config::LoadedService& load
 FaultyFiles::FaultyFiles(const std::map<std::string, RunningEntry>& running,
                          const config::Snapshot& snapshot) {
   constexpr std::uint64_t kNow = std::numeric_limits<std::uint64_t>::max();
+  std::unordered_set<std::string_view> good;
   for (const config::LoadedService& loaded : snapshot.services) {
-    if (loaded.definition != nullptr) continue;
+    if (loaded.definition != nullptr) good.insert(loaded.id);
+  }
+  for (const config::LoadedService& loaded : snapshot.services) {
+    // A second one of an id is told of at once, and stays what it is.
+    if (loaded.definition != nullptr || (loaded.id_known && good.contains(loaded.id))) continue;
     const auto found = running.find(loaded.id);
     const bool is_known = loaded.id_known && found != running.end() && found->second.faulty_since;
     std::uint64_t& latest = latest_[loaded.file];

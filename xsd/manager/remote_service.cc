@@ -8,6 +8,7 @@
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
 #include "xsd/config/definition_wire.h"
+#include "xsd/service/address_files.h"
 #include "xsd/service/plugin_service.h"
 
 namespace xsd::manager {
@@ -48,6 +49,15 @@ void RemoteService::define(const std::string& definition) {
 
 void RemoteService::support() {
   if (reads_datagrams()) host_.support(*definition().clients);
+}
+
+bool RemoteService::reads_file(const std::string& path) const {
+  bool reads = false;
+  if (!reads_datagrams()) return reads;
+  service::for_each_file(*definition().clients, [&](policy::AccessListKind, const std::string& named) {
+    reads = reads || named == path;
+  });
+  return reads;
 }
 
 bool RemoteService::can_become(const service::Prepared& next) const noexcept {

@@ -81,6 +81,8 @@ class RemoteService final : public service::ManagedService {
 
   /// Has its worker get what the lists need for datagrams.
   void support();
+  /// Whether its datagrams are decided about by this file of addresses.
+  bool reads_file(const std::string& path) const;
 
   // For the host. Those that follow first are false for what no worker that is in order would ask.
   bool take_deal(std::uint64_t id);

@@ -90,7 +90,7 @@ class ServiceManager {
   /// Asks for a reload; any number of requests while one is under way make one more.
   void request_reload();
   /// A file of addresses has been read, or could not be.
-  void on_addresses_read();
+  void on_addresses_read(const std::string& path);
   /// A child was stopped, goes on, or has ended.
   void on_child_signal();
   /// The log was opened with other settings.

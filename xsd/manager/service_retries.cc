@@ -145,8 +145,8 @@ void ServiceManager::on_made(const std::string& id) {
   end_retry(entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
 }
 
-void ServiceManager::on_addresses_read() {
-  if (workers_) workers_->lend_files();
+void ServiceManager::on_addresses_read(const std::string& path) {
+  if (workers_) workers_->lend_file(path);
   if (phase_ == Phase::Preparing && !starting_) step_later();
   std::vector<std::string> coming;
   for (const auto& [id, entry] : entries_) {

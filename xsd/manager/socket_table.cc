@@ -10,38 +10,83 @@ Error used_by(const net::Endpoint& endpoint, const std::string& user) {
   return Error("bind " + endpoint.to_string() + ": used by service '" + user + "'");
 }
 
-void SocketTable::inherit(net::BoundSocket socket) {
+void SocketTable::inherit_kept(net::BoundSocket socket) {
   const net::Endpoint endpoint = socket.endpoint();
-  inherited_.emplace(endpoint, std::move(socket));  // a second one has the same queue, and is closed
+  if (of_units_.contains(endpoint)) {
+    forget(endpoint);
+  } else {
+    kept_.emplace(endpoint, std::move(socket));
+  }
 }
 
-std::vector<net::Endpoint> SocketTable::drop_inherited() {
+void SocketTable::inherit_of_unit(net::BoundSocket socket) {
+  const net::Endpoint endpoint = socket.endpoint();
+  if (kept_.erase(endpoint) > 0) forget(endpoint);
+  of_units_.emplace(endpoint, std::move(socket));
+}
+
+std::vector<net::Endpoint> SocketTable::drop_kept() {
   std::vector<net::Endpoint> dropped;
-  for (const auto& [endpoint, socket] : inherited_)
+  for (auto& [endpoint, socket] : kept_) {
     dropped.push_back(endpoint);
-  inherited_.clear();
+    (void)socket.own_file();  // where it has one
+    forget(endpoint);
+  }
+  kept_.clear();
   return dropped;
 }
 
+std::vector<net::Endpoint> SocketTable::unused_of_units() const {
+  std::vector<net::Endpoint> unused;
+  for (const auto& [endpoint, socket] : of_units_) {
+    if (!entries_.contains(endpoint)) unused.push_back(endpoint);
+  }
+  return unused;
+}
+
 void SocketTable::renew(const net::Endpoint& endpoint) {
-  if (!keeper_.keep) return;
-  keeper_.forget(endpoint);
-  if (const auto* const socket = find(endpoint); socket != nullptr && socket->fd() >= 0)
-    keeper_.keep(*socket);
+  if (of_units_.erase(endpoint) == 0) forget(endpoint);
+  if (const auto* const socket = find(endpoint); socket != nullptr && socket->fd() >= 0) keep(*socket);
+}
+
+void SocketTable::keep(const net::BoundSocket& socket) const {
+  if (keeper_.keep && !of_units_.contains(socket.endpoint())) keeper_.keep(socket);
+}
+
+void SocketTable::forget(const net::Endpoint& endpoint) const {
+  if (keeper_.forget && !of_units_.contains(endpoint)) keeper_.forget(endpoint);
 }
 
 Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::uint32_t backlog) {
-  if (auto inherited = inherited_.extract(endpoint)) {
-    net::BoundSocket socket = std::move(inherited.mapped());
-    socket.set_backlog(backlog);
-    return socket;
+  if (const auto of_unit = of_units_.find(endpoint); of_unit != of_units_.end()) {
+    auto copy = of_unit->second.duplicate();
+    if (copy) copy->set_backlog(backlog);
+    return copy;
   }
+  auto kept = kept_.extract(endpoint);
+  if (!kept) return open_new(endpoint, backlog);
+  net::BoundSocket socket = std::move(kept.mapped());
+  (void)socket.own_file();  // where it has one
+  socket.set_backlog(backlog);
+  return socket;
+}
+
+Result<net::BoundSocket> SocketTable::open_new(const net::Endpoint& endpoint, std::uint32_t backlog) {
   auto socket = net::BoundSocket::open(endpoint, backlog);
   if (socket || socket.error().number() != EADDRINUSE) return socket;
-  // One that was left to us for another definition of the service is in nobody's way.
-  const auto in_the_way =
-      std::erase_if(inherited_, [&](const auto& inherited) { return inherited.first.overlaps(endpoint); });
-  return in_the_way > 0 ? net::BoundSocket::open(endpoint, backlog) : std::move(socket);
+  std::vector<net::Endpoint> in_the_way;
+  for (auto& [other, kept] : kept_) {
+    if (!other.overlaps(endpoint)) continue;
+    kept.set_shared(true);  // the keeper has it for a moment yet
+    in_the_way.push_back(other);
+  }
+  if (in_the_way.empty()) return socket;
+  socket = net::open_beside(endpoint, backlog);
+  for (const net::Endpoint& other : in_the_way) {
+    forget(other);
+    kept_.erase(other);
+  }
+  return socket;
 }
 
 net::BoundSocket* SocketTable::find(const net::Endpoint& endpoint) noexcept {
@@ -107,7 +152,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
   const auto made =
       entries_.emplace(endpoint, Entry{std::make_unique<net::BoundSocket>(std::move(*socket)), user}).first;
   by_user_[user].push_back(&made->first);
-  if (keeper_.keep) keeper_.keep(*made->second.socket);
+  keep(*made->second.socket);
   return made->second.socket.get();
 }
 
@@ -124,7 +169,7 @@ void SocketTable::release(const std::string& user, const std::vector<net::Endpoi
   if (owned == by_user_.end()) return;
   std::erase_if(owned->second, [&](const net::Endpoint* endpoint) {
     if (std::find(kept.begin(), kept.end(), *endpoint) != kept.end()) return false;
-    if (keeper_.forget) keeper_.forget(*endpoint);
+    forget(*endpoint);
     entries_.erase(entries_.find(*endpoint));
     return true;
   });
@@ -138,7 +183,8 @@ void SocketTable::clear() noexcept {
   }
   by_user_.clear();
   entries_.clear();
-  inherited_.clear();
+  kept_.clear();
+  of_units_.clear();
 }
 
 std::unordered_set<std::uint16_t> SocketTable::udp_ports() const {

@@ -34,10 +34,17 @@ class SocketTable {
   SocketTable& operator=(const SocketTable&) = delete;
 
   void set_keeper(Keeper keeper) { keeper_ = std::move(keeper); }
-  /// A socket that was bound before us: whoever wants its endpoint gets it, with what is queued there.
-  void inherit(net::BoundSocket socket);
-  /// Closes those that nobody has wanted.
-  std::vector<net::Endpoint> drop_inherited();
+  /// Sockets that were bound before us: whoever wants their endpoint gets them, with what is queued there.
+  /// One that an earlier one of us has left with the keeper is ours from then on.
+  void inherit_kept(net::BoundSocket socket);
+  /// One of a socket unit stays what it is: its port is held by the service manager whatever we do, so it is
+  /// there for whoever wants it next, too. It is not kept, for it comes again by itself, and a second one of
+  /// the same endpoint (ReusePort=) is closed.
+  void inherit_of_unit(net::BoundSocket socket);
+  /// Closes those of an earlier one of us that nobody has wanted, and has them forgotten.
+  std::vector<net::Endpoint> drop_kept();
+  /// The endpoints of socket units that no service uses.
+  std::vector<net::Endpoint> unused_of_units() const;
   /// The socket of this endpoint is another one now.
   void renew(const net::Endpoint& endpoint);
 
@@ -88,8 +95,15 @@ class SocketTable {
   /// Inherited, or new.
   Result<net::BoundSocket> open(const net::Endpoint& endpoint, std::uint32_t backlog);
 
+  /// Another one: sockets of an earlier one of us that are in its way give way.
+  Result<net::BoundSocket> open_new(const net::Endpoint& endpoint, std::uint32_t backlog);
+  void keep(const net::BoundSocket& socket) const;
+  void forget(const net::Endpoint& endpoint) const;
+
+  using Sockets = std::unordered_map<net::Endpoint, net::BoundSocket, net::EndpointHash>;
   Keeper keeper_;
-  std::unordered_map<net::Endpoint, net::BoundSocket, net::EndpointHash> inherited_;
+  Sockets kept_;      ///< of an earlier one of us, wanted by nobody yet
+  Sockets of_units_;  ///< services have copies
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
   /// The endpoints of each user, so that letting go of one service does not look at all of them.
   std::unordered_map<std::string, std::vector<const net::Endpoint*>> by_user_;  ///< keys of entries_

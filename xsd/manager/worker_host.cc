@@ -159,13 +159,15 @@ void WorkerHost::define(worker::ServiceNumber number, const std::string& definit
 void WorkerHost::support(const config::ClientRules& lists) {
   if (!is_running() || !lists.has_names()) return;
   may_ask_names_ = true;
-  service::for_each_file(lists, [this](policy::AccessListKind, const std::string& path) {
-    service::AddressFileSource* const files = setup_.context.address_files;
-    if (files == nullptr || !files->is_there(path)) return;  // it comes before its service gets sockets
-    auto file = files->use(path);
-    if (std::find(lent_.begin(), lent_.end(), file) == lent_.end()) lent_.push_back(std::move(file));
-    flush_later();
-  });
+  service::for_each_file(lists, [this](policy::AccessListKind, const std::string& path) { lend(path); });
+}
+
+void WorkerHost::lend(const std::string& path) {
+  service::AddressFileSource* const files = setup_.context.address_files;
+  if (files == nullptr || !files->is_there(path)) return;  // it comes before its service gets sockets
+  auto file = files->use(path);
+  if (std::find(lent_.begin(), lent_.end(), file) == lent_.end()) lent_.push_back(std::move(file));
+  flush_later();
 }
 
 void WorkerHost::say(const worker::ToWorker& command, std::vector<int> fds) {
@@ -228,10 +230,11 @@ void WorkerHost::set_udp_ports() {
   say(worker::UdpPorts{setup_.udp_ports});
 }
 
-void WorkerHost::lend_files() {
-  for (const auto& [number, member] : members_) {
-    if (member.service != nullptr) member.service->support();
-  }
+void WorkerHost::lend_file(const std::string& path) {
+  const bool is_read = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
+    return member.second.service != nullptr && member.second.service->reads_file(path);
+  });
+  if (is_running() && is_read) lend(path);
 }
 
 void WorkerHost::tell_ban(const policy::Ban& ban, const policy::BanChange& change) {
@@ -538,7 +541,8 @@ void WorkerHost::hear(const worker::AskNames& event, std::span<UniqueFd> /*fds*/
   if (!may_ask_names_ || !event.peer.is_ip() || asked_.size() == service::SenderNames::kMostAsked)
     return distrust("asked for names that it has no use for");
   inquirer::InquirerProcess* const inquirer = setup_.context.inquirer;
-  if (inquirer == nullptr) return say(worker::NamesOf{event.peer});
+  if (inquirer == nullptr || !names_pace_.take(service::SenderNames::kPace, setup_.context.loop.now()))
+    return say(worker::NamesOf{event.peer});
   const auto place = asked_.emplace(asked_.end());
   *place = inquirer->ask({.kind = inquirer::Question::Kind::Names, .peer = event.peer}, -1,
                          [this, place, peer = event.peer](const inquirer::Answer& answer) {

@@ -32,6 +32,7 @@
 #include "xsd/inquirer/inquirer_process.h"
 #include "xsd/logger/feed.h"
 #include "xsd/policy/address_file.h"
+#include "xsd/policy/token_bucket.h"
 #include "xsd/process/channel.h"
 #include "xsd/process/role.h"
 #include "xsd/reactor/child_watcher.h"
@@ -112,8 +113,8 @@ class WorkerHost {
   void fence(std::function<void()> done);
   void set_udp_ports();
   void tell_ban(const policy::Ban& ban, const policy::BanChange& change);
-  /// Some file of addresses may be another one.
-  void lend_files();
+  /// This file of addresses may be another one.
+  void lend_file(const std::string& path);
   void set_log();
   /// Sends what was said in this turn.
   void flush();
@@ -145,6 +146,7 @@ class WorkerHost {
   void hear(const worker::DealTaken& event, std::span<UniqueFd> fds);
   void hear(const worker::DealEnded& event, std::span<UniqueFd> fds);
   void hear(const worker::AskNames& event, std::span<UniqueFd> fds);
+  void lend(const std::string& path);
   void flush_files();
   RemoteService* find(worker::ServiceNumber number);
   void end_fences();
@@ -169,6 +171,7 @@ class WorkerHost {
   std::unique_ptr<process::Channel> channel_;
   std::vector<std::shared_ptr<const policy::AddressFile>> lent_;  ///< but not sent yet
   bool may_ask_names_ = false;
+  policy::TokenBucket names_pace_;    ///< as SenderNames in the worker keeps it by itself
   std::list<inquirer::Asked> asked_;  ///< what the worker wants to know
   std::string definitions_;
   std::string outgoing_;

@@ -62,9 +62,9 @@ std::vector<WorkerHost*> Workers::make_shards(const service::Prepared& prepared)
   return made;
 }
 
-void Workers::lend_files() {
+void Workers::lend_file(const std::string& path) {
   for (const auto& host : hosts_)
-    host->lend_files();
+    host->lend_file(path);
 }
 
 void Workers::set_log() {

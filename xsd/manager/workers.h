@@ -34,8 +34,8 @@ class Workers {
   void set_credentials(std::optional<process::Credentials> credentials) {
     setup_.credentials = std::move(credentials);
   }
-  /// Some file of addresses may be another one.
-  void lend_files();
+  /// This file of addresses may be another one.
+  void lend_file(const std::string& path);
   /// The settings of the log have changed.
   void set_log();
   /// Sends what services were told in this turn, before sockets are closed.

@@ -144,9 +144,13 @@ Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
   const int flags = fcntl(fd.get(), F_GETFL);
   if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return Error::from_errno(errno, "O_NONBLOCK " + place);
-  BoundSocket made(endpoint, raise_fd(std::move(fd)));
-  if (has_file(endpoint)) made.own_file();
-  return made;
+  return adopt(endpoint, std::move(fd));
+}
+
+Result<BoundSocket> BoundSocket::duplicate() const {
+  auto copy = duplicate_fd(fd_.get());
+  if (!copy) return std::move(copy.error());
+  return adopt(endpoint_, std::move(*copy));
 }
 
 Result<BoundSocket> BoundSocket::open(const Endpoint& endpoint, std::uint32_t backlog) {
@@ -171,7 +175,7 @@ BoundSocket::~BoundSocket() {
 
 bool BoundSocket::own_file() noexcept {
   struct stat info {};
-  if (lstat(endpoint_.address.host().c_str(), &info) != 0) return false;
+  if (!has_file(endpoint_) || lstat(endpoint_.address.host().c_str(), &info) != 0) return false;
   file_device_ = info.st_dev;
   file_inode_ = info.st_ino;
   return true;

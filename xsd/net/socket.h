@@ -36,8 +36,11 @@ class BoundSocket {
 
   /// A socket that somebody has bound and left to us (sd_listen_fds(3)); the kernel says where. Refused is
   /// what is no socket, is not bound, is connected, or takes both families at once: an address would be shown
-  /// v4-mapped, and another socket of ours would be in the way.
+  /// v4-mapped, and another socket of ours would be in the way. Its file stays when it is destroyed, until
+  /// `own_file`.
   static Result<BoundSocket> inherit(UniqueFd fd);
+  /// The same socket by another descriptor, whose file is somebody else's business.
+  Result<BoundSocket> duplicate() const;
 
   BoundSocket(BoundSocket&&) noexcept = default;
   BoundSocket& operator=(BoundSocket&&) noexcept = default;
@@ -55,14 +58,14 @@ class BoundSocket {
   Status reopen(std::uint32_t backlog);
   /// Its file stays when it is destroyed: somebody else goes on listening there.
   void leave_file() noexcept { file_inode_ = 0; }
+  /// Its file, as it is now, goes with it. False: it has none, or errno says why.
+  bool own_file() noexcept;
 
  private:
   BoundSocket(Endpoint endpoint, UniqueFd fd) : endpoint_(std::move(endpoint)), fd_(std::move(fd)) {}
   static Result<BoundSocket> open_socket(const Endpoint& endpoint, bool shared);
   friend Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog);
   Status bind_and_listen(std::uint32_t backlog);
-  /// Its file, as it is now, is ours. False: there is none, and errno says why.
-  bool own_file() noexcept;
   void remove_file() noexcept;
 
   Endpoint endpoint_;

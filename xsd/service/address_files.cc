@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "xsd/base/log.h"
+#include "xsd/base/shared_memory.h"
 #include "xsd/config/address_rules.h"
 #include "xsd/config/diagnostic.h"
 #include "xsd/config/name_service.h"
@@ -49,7 +50,7 @@ bool seal(const UniqueFd& memory) noexcept {
 /// What a helper has left there; nullptr if there is no room for it, or it is not sealed.
 std::shared_ptr<const policy::AddressFileRules> view_sealed(const UniqueFd& memory) {
   struct stat info {};
-  if (fcntl(memory.get(), F_GET_SEALS) != kSeals || fstat(memory.get(), &info) != 0) return nullptr;
+  if (!check_seals(memory.get(), kSeals) || fstat(memory.get(), &info) != 0) return nullptr;
   const auto mapping = std::make_shared<const Mapping>(memory.get(), static_cast<std::size_t>(info.st_size));
   if (!mapping->is_there()) return nullptr;
   return policy::AddressFileRules::view(mapping->bytes(), mapping);
@@ -214,7 +215,7 @@ void AddressFiles::take(const std::string& why) {
   memory_.reset();
   next_.arm(Duration::zero());
   helper_.reset();  // `why` may go with it
-  if (on_read_) on_read_();
+  if (on_read_) on_read_(path);
 }
 
 // ---- in a worker

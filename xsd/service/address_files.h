@@ -68,7 +68,7 @@ class AddressFiles final : public AddressFileSource {
 
   void set_trust(config::TrustRules trust) { trust_ = trust; }
   /// Called from the loop when a file has been read, or could not be.
-  void on_read(std::function<void()> handler) { on_read_ = std::move(handler); }
+  void on_read(std::function<void(const std::string& path)> handler) { on_read_ = std::move(handler); }
 
   std::shared_ptr<const policy::AddressFile> use(const std::string& path) override;
   bool is_there(const std::string& path) const noexcept override;
@@ -92,7 +92,7 @@ class AddressFiles final : public AddressFileSource {
   reactor::EventLoop& loop_;
   reactor::ChildWatcher& children_;
   config::TrustRules trust_;
-  std::function<void()> on_read_;
+  std::function<void(const std::string& path)> on_read_;
   std::map<std::string, Slot> slots_;
   std::string reading_;  ///< the path; empty: none is
   std::string said_;     ///< by the helper

@@ -10,7 +10,8 @@ using policy::NameCache;
 const NameCache::Names* SenderNames::find(const net::SocketAddress& peer, MonotonicTime now) {
   const NameCache::Names* const known = names_.find(peer, now);
   const bool has_names = known != nullptr && !known->names.empty();
-  const bool is_old = has_names && names_.find(peer, now + NameCache::kNamesLast / 2) == nullptr;
+  const bool is_old = has_names && names_.find(peer, now + NameCache::kNamesLast / 2) == nullptr &&
+                      failures_.find(peer, now) == nullptr;
   if (known == nullptr || is_old) ask_about(peer, now);
   return known;
 }
@@ -30,7 +31,8 @@ void SenderNames::learn(const net::SocketAddress& peer, NameCache::Names names, 
     asked_[slot] = {};
     asked_.erase(slot);
   }
-  if (names.are_known || names_.find(peer, now) == nullptr) names_.put(peer, std::move(names), now);
+  const bool holds = !names.are_known && names_.find(peer, now) != nullptr;
+  (holds ? failures_ : names_).put(peer, std::move(names), now);
 }
 
 }  // namespace xsd::service

@@ -25,14 +25,15 @@ namespace xsd::service {
 
 class SenderNames {
  public:
-  /// Fewer than the inquirer asks about at once, so that others have their turn.
+  /// Of one process: fewer than the inquirer asks about at once, so that others have their turn.
   static constexpr std::size_t kMostAsked = 32;
   static constexpr config::RateLimit kPace{{100, std::chrono::seconds(1)}, 100};
   /// Asks for the names of a peer: `learn` is called once with them, never from here, unless what is returned
   /// has gone by then.
   using Ask = std::function<inquirer::Asked(const net::SocketAddress& peer)>;
 
-  SenderNames(policy::HashSeed seed, Ask ask) : names_(seed), asked_(seed), ask_(std::move(ask)) {}
+  SenderNames(policy::HashSeed seed, Ask ask)
+      : names_(seed), failures_(seed), asked_(seed), ask_(std::move(ask)) {}
   SenderNames(const SenderNames&) = delete;
   SenderNames& operator=(const SenderNames&) = delete;
 
@@ -44,6 +45,7 @@ class SenderNames {
   void ask_about(const net::SocketAddress& peer, MonotonicTime now);
 
   policy::NameCache names_;
+  policy::NameCache failures_;  ///< of those whose names hold yet
   policy::SourceMap<inquirer::Asked> asked_;
   policy::TokenBucket bucket_;
   Ask ask_;

@@ -193,7 +193,7 @@ void Worker::obey(const Definitions& /*command*/, std::span<UniqueFd> fds) {
   if (!entries) return stop("the definitions make no sense");
   for (const DefinitionEntry& entry : *entries)
     define(entry);
-  files_.tidy();
+  files_.tidy();  // only now: what was lent before is for these
 }
 
 void Worker::define(const DefinitionEntry& entry) {
@@ -311,7 +311,6 @@ void Worker::end_when_idle(ServiceNumber number) {
 
 void Worker::forget(ServiceNumber number) {
   slots_.erase(number);
-  files_.tidy();
   free_metrics(number);
   (void)tell(Ended{number});
 }

@@ -27,6 +27,8 @@ struct DaemonOptions {
                             ///< reads the standard error
   bool wait_ready = true;   ///< wait for READY=1 in the constructor (a failure if it does not come)
   StartOptions start{};     ///< environment, in_child, strace
+  /// What its service manager keeps: descriptors by their names. Taken over from an earlier daemon.
+  std::map<std::string, int> store{};
 };
 
 class Daemon {
@@ -69,6 +71,8 @@ class Daemon {
 
   /// The descriptors that it has left with its service manager so far, by their names.
   const std::map<std::string, int>& store();
+  /// The same, for the next daemon.
+  std::map<std::string, int> take_store();
 
   void end_tracing() { process_->end_tracing(); }
   const std::filesystem::path& strace_file() const noexcept { return strace_file_; }

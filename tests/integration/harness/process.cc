@@ -40,7 +40,13 @@ std::vector<std::string> make_environment(const StartOptions& options) {
     if (!is_replaced(*entry)) environment.emplace_back(*entry);
   }
   environment.insert(environment.end(), options.environment.begin(), options.environment.end());
-  if (!options.listen.empty()) environment.push_back("LISTEN_FDS=" + std::to_string(options.listen.size()));
+  if (!options.listen.empty()) {
+    std::string names;
+    for (const auto& [name, fd] : options.listen)
+      names += (names.empty() ? "" : ":") + name;
+    environment.push_back("LISTEN_FDNAMES=" + names);
+    environment.push_back("LISTEN_FDS=" + std::to_string(options.listen.size()));
+  }
   if (!options.strace.empty()) {
     // The leak checker is a tracer of its own and there can be only one.
     const char* const now = std::getenv("ASAN_OPTIONS");
@@ -68,11 +74,11 @@ void redirect(int fd, const std::filesystem::path& path, int flags) {
 constexpr char kListenPid[] = "LISTEN_PID=";
 
 // In the child. They may stand where they are to go.
-void hand_over(const std::vector<int>& listen, char* listen_pid) {
+void hand_over(const std::vector<std::pair<std::string, int>>& listen, char* listen_pid) {
   if (listen.empty()) return;
   const int last = 3 + static_cast<int>(listen.size());
   std::vector<int> aside;
-  for (const int fd : listen)
+  for (const auto& [name, fd] : listen)
     aside.push_back(fcntl(fd, F_DUPFD_CLOEXEC, last));
   for (std::size_t i = 0; i < aside.size(); ++i) {
     if (dup2(aside[i], 3 + static_cast<int>(i)) < 0) _exit(kCannotExecute);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -24,8 +25,9 @@ struct StartOptions {
   std::vector<std::string> unset{};        ///< names taken from ours
   std::function<void()>
       in_child{};  ///< runs in the child right before exec: limits, user, closed descriptors
-  /// Borrowed; the child has them from 3 on, and LISTEN_FDS, LISTEN_PID say so (sd_listen_fds(3)).
-  std::vector<int> listen{};
+  /// Names and descriptors, borrowed; the child has them from 3 on, and LISTEN_FDS, LISTEN_PID,
+  /// LISTEN_FDNAMES say so (sd_listen_fds(3)).
+  std::vector<std::pair<std::string, int>> listen{};
   std::filesystem::path input = "/dev/null";
   std::filesystem::path output = "/dev/null";
   std::filesystem::path error = "/dev/null";

@@ -63,6 +63,19 @@ TEST_F(SenderNamesTest, that_hold_are_kept_where_it_cannot_be_found_out_any_more
   EXPECT_EQ(names_.find(sender(0), now_ + NameCache::kNamesLast), nullptr);
 }
 
+TEST_F(SenderNamesTest, that_hold_are_not_asked_for_at_once_again_by_one_who_goes_on) {
+  names_.learn(sender(0), {true, {"a.example"}}, now_);
+  now_ += seconds(40);
+  (void)names_.find(sender(0), now_);
+  EXPECT_THAT(asked_, SizeIs(1));
+  names_.learn(sender(0), {false, {}}, now_);
+  for (int i = 0; i < 100; ++i)
+    (void)names_.find(sender(0), now_ + NameCache::kUnknownLasts - seconds(1));
+  EXPECT_THAT(asked_, SizeIs(1));
+  (void)names_.find(sender(0), now_ + NameCache::kUnknownLasts);
+  EXPECT_THAT(asked_, SizeIs(2));
+}
+
 TEST_F(SenderNamesTest, that_are_missing_are_not_asked_for_again_before_they_are_forgotten) {
   names_.learn(sender(0), {true, {}}, now_);
   names_.learn(sender(1), {false, {}}, now_);
