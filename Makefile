@@ -9,7 +9,8 @@ PACKAGES = build-essential cmake ninja-build pkg-config ccache \
   libyaml-cpp-dev libspdlog-dev libfmt-dev libboost-program-options-dev libexpected-dev libseccomp-dev libcap-dev libwrap0-dev \
   libgtest-dev libgmock-dev libbenchmark-dev
 TEST_PACKAGES = clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev strace socat netcat-openbsd curl rsync git tftp-hpa tftpd-hpa \
-  inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3
+  inetutils-telnet inetutils-telnetd netbase iproute2 procps util-linux man-db python3 \
+  python3-jsonschema python3-yaml mandoc zsh
 # The super-servers that tests compare us with, and what these link to.
 REFERENCES = xinetd openbsd-inetd inetutils-inetd
 REFERENCE_LIBRARIES = libwrap0 libselinux1 libtirpc3 libnsl2 libevent-2.1-7 libbsd0 libsystemd0
