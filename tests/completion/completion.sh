@@ -60,7 +60,7 @@ if command -v zsh >/dev/null; then
     source "$1"' zsh "$folder/_xsd" | sed -E 's/^\([^)]*\)//; s/^\*:.*//; s/[]=+:[].*//' | sort -u | xargs)
   same 'zsh, options' "$options" "$found"
   # In a terminal of its own: what is offered behind --poller, and that "--dump" becomes the option.
-  screen=$(zsh -f -c '
+  screen=$(timeout 20 zsh -f -c '
     zmodload zsh/zpty
     zpty shell "zsh -f -i"
     zpty -w shell "PS1=; unsetopt beep; fpath=($1 \$fpath); autoload -Uz compinit && compinit -u -D; print rea\\dy"
