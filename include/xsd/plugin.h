@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The plugin interface of xsd: everything that a handler of connections and datagrams sees of the daemon. C11
- * and C++17. plugins/README.md teaches it by example; plugin.hpp is a thin C++ layer on top.
+ * and C++17. plugin-guide.md teaches it by example; plugin.hpp is a thin C++ layer on top. What stands here
+ * is also xsd-plugin(3), which is made from this file.
  *
  * A plugin is a struct xsd_plugin with a table of callbacks. A loadable one is a shared library NAME.so that
  * exports a single symbol, made by XSD_PLUGIN_REGISTER. The daemon exports nothing: what a plugin may call is
@@ -38,6 +39,7 @@
 extern "C" {
 #endif
 
+/* Of this header. */
 #define XSD_PLUGIN_API_MAJOR 1u
 #define XSD_PLUGIN_API_MINOR 1u
 #define XSD_PLUGIN_API_VERSION ((XSD_PLUGIN_API_MAJOR << 16) | XSD_PLUGIN_API_MINOR)
@@ -153,6 +155,7 @@ struct xsd_host {
   /* A pointer of the plugin's own for this connection; NULL at first. */
   void (*set_data)(struct xsd_connection* connection, void* data);
   void* (*get_data)(struct xsd_connection* connection);
+  /* Who it is from, and where it came in. */
   const struct xsd_peer_info* (*peer_info)(struct xsd_connection* connection);
 
   /* Sends `length` bytes, all of them: what the kernel does not take now is copied and sent as room comes.
@@ -182,6 +185,7 @@ struct xsd_host {
 
   /* --- datagrams --- */
 
+  /* Who it is from, and where it came in. */
   const struct xsd_peer_info* (*datagram_info)(struct xsd_datagram* datagram);
 
   /* Answers to where the datagram came from, from the address that it was sent to. At most one reply a
@@ -243,6 +247,7 @@ struct xsd_host {
 
   /* --- more on stream connections --- */
 
+  /* The service that it is a connection of. */
   struct xsd_service* (*service_of)(struct xsd_connection* connection);
 
   /* For plugins that have on_readable: up to `length` bytes of what has arrived. 0: the peer has ended its
@@ -398,6 +403,7 @@ struct xsd_plugin {
 /* The one symbol of a loadable plugin. The struct is static. */
 typedef const struct xsd_plugin* (*xsd_plugin_entry)(void);
 
+/* The first two members of a struct: its size and version. */
 #define XSD_PLUGIN_HEADER(type) (uint32_t)sizeof(struct type), XSD_PLUGIN_API_VERSION
 
 /* The three members of xsd_plugin that describe a static array of xsd_setting. */
@@ -414,6 +420,8 @@ typedef const struct xsd_plugin* (*xsd_plugin_entry)(void);
     return &(plugin);                                 \
   }
 #else
+/* Stands once behind the struct of a plugin, and makes the symbol by which the daemon finds it. `name` is
+ * that of the plugin, without quotes. */
 #define XSD_PLUGIN_REGISTER(name, plugin)                                                     \
   __attribute__((visibility("default"))) const struct xsd_plugin* xsd_plugin_entry_v1(void);  \
   __attribute__((visibility("default"))) const struct xsd_plugin* xsd_plugin_entry_v1(void) { \

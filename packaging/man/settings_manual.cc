@@ -17,19 +17,23 @@ using xsd::config::Availability;
 using xsd::config::Scope;
 using xsd::config::SettingsRow;
 
-// roff takes a backslash for its escape, and a line that begins with a dot or a quote for a request.
+// roff takes a backslash for its escape, and a line that begins with a dot or a quote for a request. A
+// sentence begins a line.
 std::string roff(std::string_view text) {
   std::string out;
   for (const char c : text) {
+    const bool begins_line = out.empty() || out.back() == '\n';
+    if (begins_line && (c == '.' || c == '\'')) out += "\\&";
     if (c == '\\') {
       out += "\\e";
     } else if (c == '-') {
       out += "\\-";
+    } else if (c == ' ' && out.ends_with('.')) {
+      out += '\n';
     } else {
       out += c;
     }
   }
-  if (out.starts_with('.') || out.starts_with('\'')) out.insert(0, "\\&");
   return out;
 }
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# outside.sh BUILD CMAKE: installs the build into an empty folder, and builds there what plugins/README.md shows, word for word, and a plugin
-# in C++, by CMake and by compiler and pkg-config, with no file of this tree. Each must export its entry and nothing else.
+# outside.sh BUILD CMAKE: installs the build into an empty folder, and builds there what plugin-guide.md shows, word for word, and a plugin
+# in C++ with much of the standard library, by CMake and by compiler and pkg-config, with no file of this tree. Each must export its entry and nothing else.
 set -eu
 build=$1
 cmake=$2
 here=$(cd "$(dirname "$0")" && pwd)
-readme=$here/../../../plugins/README.md
+guide=$here/../../../packaging/doc/plugin-guide.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -19,7 +19,7 @@ block() {
   awk -v begin="\`\`\`$1" -v number="$2" '
     $0 == begin { inside = ++count == number; next }
     $0 == "```" { inside = 0 }
-    inside' "$readme"
+    inside' "$guide"
 }
 # Exactly one symbol.
 check_exports() {
@@ -39,10 +39,11 @@ done
 mkdir "$work/hello"
 cd "$work/hello"
 block c 1 >hello.c
+block cpp 1 >hello++.cc
 block cmake 1 >CMakeLists.txt
 cp "$here/shout.cc" .
-echo "xsd_add_plugin(shout shout.cc)" >>CMakeLists.txt
-grep -q xsd_plugin_entry hello.c CMakeLists.txt && fail "the guide goes round its own macro"
+printf '%s\n' 'xsd_add_plugin(hello2 hello++.cc)' 'xsd_add_plugin(shout shout.cc)' >>CMakeLists.txt
+grep -q xsd_plugin_entry hello.c hello++.cc CMakeLists.txt && fail "the guide goes round its own macro"
 
 strict="-Wall -Wextra -Wpedantic -Werror"
 CFLAGS=$strict CXXFLAGS=$strict "$cmake" -S . -B by-cmake -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; fail "cmake"; }
@@ -51,7 +52,7 @@ CFLAGS=$strict CXXFLAGS=$strict "$cmake" -S . -B by-cmake -DCMAKE_PREFIX_PATH="$
 cc -std=c11 $strict -shared -fPIC $(pkg-config --cflags xsd-plugin) hello.c $(pkg-config --libs xsd-plugin) -o hello.so
 # shellcheck disable=SC2046,SC2086
 c++ -std=c++17 $strict -shared -fPIC $(pkg-config --cflags xsd-plugin) shout.cc $(pkg-config --libs xsd-plugin) -o shout.so
-for plugin in hello.so shout.so by-cmake/hello.so by-cmake/shout.so; do
+for plugin in hello.so shout.so by-cmake/hello.so by-cmake/hello2.so by-cmake/shout.so; do
   check_exports "$plugin"
 done
 
