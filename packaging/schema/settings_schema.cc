@@ -182,7 +182,7 @@ std::optional<std::string> value_of(const SettingsRow& row) {
   if (key == "log_type") return log_type();
   if (key == "log.target") return log_target();
   if (key == "passenv") return list(scalar("[^=]+"));
-  if (key == "server_args") return list(scalar(".*"));
+  if (key == "server_args") return list(typed(kScalar, ""));
   // Kinds of values.
   if (kind == "name") return scalar(kName);
   if (kind == "text") return typed(kScalar, "");

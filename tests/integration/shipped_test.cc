@@ -231,51 +231,6 @@ TEST(Shipped, each_file_that_is_off_is_good_when_switched_on) {
   }
 }
 
-/// The YAML blocks of a page for people.
-std::vector<std::string> yaml_blocks(const fs::path& page) {
-  static const std::string kBegin = "```yaml\n";
-  const std::string text = read_file(page);
-  std::vector<std::string> blocks;
-  for (std::size_t at = text.find(kBegin); at != std::string::npos; at = text.find(kBegin, at)) {
-    at += kBegin.size();
-    blocks.push_back(text.substr(at, text.find("```", at) - at));
-  }
-  return blocks;
-}
-
-TEST(Documents, service_file_of_the_readme_works) {
-  constexpr std::uint16_t kPort = 1717;
-  if (!fs::exists("/usr/bin/uptime")) GTEST_SKIP() << "no /usr/bin/uptime (procps)";
-  const std::vector<std::string> blocks = yaml_blocks(source_folder() / "README.md");
-  ASSERT_EQ(blocks.size(), 1U);
-  std::string text = blocks[0];
-  ASSERT_THAT(text, HasSubstr(":" + std::to_string(kPort)));
-  const std::size_t user = text.find("user: ");
-  ASSERT_NE(user, std::string::npos);
-  if (!is_root()) text.erase(user, text.find('\n', user) - user);
-  TempFolder folder;
-  folder.write("conf.d/uptime.yaml", text);
-  const std::uint16_t port = free_port();
-  Daemon daemon(folder, {.arguments = {"--port-offset", std::to_string(port - kPort)}});
-  EXPECT_THAT(ask(port), HasSubstr("up "));
-  EXPECT_EQ(daemon.stop(), 0);
-}
-
-TEST(Documents, service_files_of_the_cookbook_are_good) {
-  for (const std::string& text : yaml_blocks(source_folder() / "packaging/doc/services.md")) {
-    TempFolder folder;
-    folder.make_folder("conf.d");
-    const bool is_main = text.starts_with("# xsd.yaml");
-    folder.write(is_main ? "xsd.yaml" : "conf.d/it.yaml", text);
-    const RunResult result = run_xsd({"--check", "-c", folder.string(is_main ? "xsd.yaml" : "conf.d")});
-    EXPECT_TRUE(result.status == 0 || contains(result.out, "error: ")) << text;
-    for (const std::string& line : split_lines(result.out)) {
-      if (!contains(line, "error: ")) continue;
-      EXPECT_TRUE(contains(line, "not found") || contains(line, "not root")) << line;  // of this machine
-    }
-  }
-}
-
 TEST(Shipped, time_and_chargen_work_when_switched_on) {
   const OwnNetwork network;
   if (!network.why_not().empty()) GTEST_SKIP() << network.why_not();
