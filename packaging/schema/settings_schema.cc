@@ -163,14 +163,13 @@ Words usable(std::span<const xsd::config::Word> known) {
 
 /// The members of the schema of the row's value; nullopt if its kind is not known here.
 std::optional<std::string> value_of(const SettingsRow& row) {
-  using namespace xsd::config;
   const std::string_view key = row.name;
   const std::string_view kind = row.kind;
   // Keys that say more than their kind does.
-  if (key == "type") return one_or_list(words(usable(kTypeWords)));
-  if (key == "flags") return list(words(usable(kFlagWords)));
-  if (key == "log_on_success") return list(words(usable(kSuccessWords)));
-  if (key == "log_on_failure") return list(words(usable(kFailureWords)));
+  if (key == "type") return one_or_list(words(usable(xsd::config::kTypeWords)));
+  if (key == "flags") return list(words(usable(xsd::config::kFlagWords)));
+  if (key == "log_on_success") return list(words(usable(xsd::config::kSuccessWords)));
+  if (key == "log_on_failure") return list(words(usable(xsd::config::kFailureWords)));
   if (key == "plugin") return scalar("[A-Za-z0-9._+@-]{1,64}");
   if (key == "backlog") return number(1, 65535);
   if (key == "max_processes") return or_word(number(1, 1'000'000'000), "unlimited");
@@ -194,7 +193,7 @@ std::optional<std::string> value_of(const SettingsRow& row) {
     return "\"anyOf\": [{" + words({"FOREVER", "NEVER"}) + "}, {" +
            number(0, 14'400'000, std::string(kWholeNumber) + "|" + std::string(kDuration)) + "}]";
   if (kind == "number or unlimited") return or_word(number(0, 1'000'000'000), "unlimited");
-  if (kind == "number from 1 to 64") return number(1, kMaxShards);
+  if (kind == "number from 1 to 64") return number(1, xsd::config::kMaxShards);
   if (kind == "number from -20 to 19") return number(-20, 19, "-?[0-9]+");
   if (kind == "octal number") return number(0, 777, "[0-7]+");
   if (kind == "size, SOFT:HARD, hard or unlimited") return resource_limit(kSize);
@@ -218,18 +217,22 @@ std::optional<std::string> value_of(const SettingsRow& row) {
                        number(0, 1'000'000) + "}, {" + pause + "}]",
                    "unlimited");
   }
-  if (kind == "map of v4 and v6 to numbers")
+  if (kind == "map of v4 and v6 to numbers") {
     return "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"v4\": " +
            object(number(0, 32)) + ", \"v6\": " + object(number(0, 128)) + "}";
-  if (kind == "map of texts")
-    return R"("anyOf": [{"type": "object", "maxProperties": )" + std::to_string(kMaxVariables) +
+  }
+  if (kind == "map of texts") {
+    return R"("anyOf": [{"type": "object", "maxProperties": )" + std::to_string(xsd::config::kMaxVariables) +
            R"(, "additionalProperties": )" + object(typed(kScalar, "")) +
            R"(}, {"type": "array", "maxItems": 0}])";
-  if (kind == "map of names to paths or lists")
-    return R"("type": "object", "minProperties": 1, "maxProperties": )" + std::to_string(kMaxPrograms) +
+  }
+  if (kind == "map of names to paths or lists") {
+    return R"("type": "object", "minProperties": 1, "maxProperties": )" +
+           std::to_string(xsd::config::kMaxPrograms) +
            R"(, "propertyNames": {"pattern": "^[a-z0-9_-]{1,32}$"}, "additionalProperties": {"anyOf": [{)" +
            text(kAbsolute) + R"(}, {"type": "array", "items": [{)" + text(kAbsolute) +
            R"(}], "minItems": 1, "additionalItems": )" + object(typed(kScalar, "")) + "}]}";
+  }
   if (kind == "map") return R"("type": ["object", "null"])";
   if (kind == "list of addresses, networks and names" || kind == "list of times")
     return one_or_list(scalar());
@@ -318,11 +321,12 @@ class Writer {
            "\"description\": " +
                quote("added to (+), or removed from (-), '" + std::string(row.name) + "' of 'defaults'.") +
                ", " + known_value(row));
-      if (is_map)
+      if (is_map) {
         item(
             "^" + std::string(row.name) + "-$",
             "\"description\": " + quote("names removed from '" + std::string(row.name) + "' of 'defaults'.") +
                 ", " + list(scalar()));
+      }
     }
     end_items();
     close("}");
