@@ -4,9 +4,9 @@
 // the main file, from the settings table. A row whose kind of value is not known here ends it with 1.
 //
 // The daemon reads scalars as texts, editors as YAML has them: so `umask: 022` is a number to these, and
-// wherever a text looks like one, or like a truth value, a schema has to take both. Words are compared
-// without case by the daemon, and listed here as they are usually written; the pattern beside takes the
-// others.
+// wherever a text may look like one a schema has to take both; a truth value is taken where any text is, but
+// not for an address, where editors would offer it. Words are compared without case by the daemon,
+// and listed here as they are usually written; the pattern beside takes the others.
 #include <algorithm>
 #include <cctype>
 #include <iostream>
@@ -74,7 +74,7 @@ std::string typed(std::string_view types, const std::string& pattern) {
 }
 
 constexpr std::string_view kString = "\"string\"";
-constexpr std::string_view kScalar = R"(["string", "number", "boolean"])";
+constexpr std::string_view kText = R"(["string", "number", "boolean"])";
 constexpr std::string_view kIntegerOrString = R"(["integer", "string"])";
 constexpr std::string_view kNumberOrString = R"(["number", "string"])";
 constexpr std::string_view kWholeNumber = "0|[1-9][0-9]*";
@@ -88,7 +88,7 @@ std::string text(std::string_view pattern) {
   return typed(kString, std::string(pattern));
 }
 std::string scalar(std::string_view pattern = ".+") {
-  return typed(kScalar, std::string(pattern));
+  return typed(kNumberOrString, std::string(pattern));
 }
 
 std::string number(long lowest, long highest, std::string_view pattern = kWholeNumber) {
@@ -181,10 +181,10 @@ std::optional<std::string> value_of(const SettingsRow& row) {
   if (key == "log_type") return log_type();
   if (key == "log.target") return log_target();
   if (key == "passenv") return list(scalar("[^=]+"));
-  if (key == "server_args") return list(typed(kScalar, ""));
+  if (key == "server_args") return list(typed(kText, ""));
   // Kinds of values.
-  if (kind == "name") return scalar(kName);
-  if (kind == "text") return typed(kScalar, "");
+  if (kind == "name") return typed(kText, std::string(kName));
+  if (kind == "text") return typed(kText, "");
   if (kind == "boolean")
     return typed(R"(["boolean", "string"])", any_case(Words{"true", "false", "yes", "no"}));
   if (kind == "duration") return text(kDuration);
@@ -200,10 +200,10 @@ std::optional<std::string> value_of(const SettingsRow& row) {
   if (kind == "number, SOFT:HARD, hard or unlimited") return resource_limit("0|[1-9][0-9]*");
   if (kind == "seconds or duration, SOFT:HARD, hard or unlimited")
     return resource_limit("(0|[1-9][0-9]*)(ms|s|m|h|d)?");
-  if (kind == "name or number") return typed(kScalar, "[^ :/,]+");
+  if (kind == "name or number") return scalar("[^ :/,]+");
   if (kind == "name or local" || kind == "address or host name" || kind == "port" || kind == "path")
     return scalar();
-  if (kind == "true, false or name") return scalar(R"([^ :,@#\\]+)");
+  if (kind == "true, false or name") return typed(kText, R"([^ :,@#\\]+)");
   if (kind == "absolute path") return text(kAbsolute);
   if (kind == "absolute path, or empty") return text("(/.*)?");
   if (kind == "HOST:PORT or unix:/PATH") return text("unix:(//)?[/@].+|" + std::string(kHostPort));
@@ -223,7 +223,7 @@ std::optional<std::string> value_of(const SettingsRow& row) {
   }
   if (kind == "map of texts") {
     return R"("anyOf": [{"type": "object", "maxProperties": )" + std::to_string(xsd::config::kMaxVariables) +
-           R"(, "additionalProperties": )" + object(typed(kScalar, "")) +
+           R"(, "additionalProperties": )" + object(typed(kText, "")) +
            R"(}, {"type": "array", "maxItems": 0}])";
   }
   if (kind == "map of names to paths or lists") {
@@ -231,7 +231,7 @@ std::optional<std::string> value_of(const SettingsRow& row) {
            std::to_string(xsd::config::kMaxPrograms) +
            R"(, "propertyNames": {"pattern": "^[a-z0-9_-]{1,32}$"}, "additionalProperties": {"anyOf": [{)" +
            text(kAbsolute) + R"(}, {"type": "array", "items": [{)" + text(kAbsolute) +
-           R"(}], "minItems": 1, "additionalItems": )" + object(typed(kScalar, "")) + "}]}";
+           R"(}], "minItems": 1, "additionalItems": )" + object(typed(kText, "")) + "}]}";
   }
   if (kind == "map") return R"("type": ["object", "null"])";
   if (kind == "list of addresses, networks and names" || kind == "list of times")
@@ -288,6 +288,7 @@ std::string describe(const SettingsRow& row) {
   if (row.applies_to == AppliesTo::Programs) out += " For programs.";
   if (row.applies_to == AppliesTo::Started) out += " For programs, and plugin services with 'programs'.";
   if (row.applies_to == AppliesTo::Plugins) out += " For plugin services.";
+  if (row.example.starts_with('{')) out += " Example: " + std::string(row.example);
   return out;
 }
 
@@ -403,7 +404,8 @@ class Writer {
     if (!row.default_text.empty() && is_value) {
       if (const auto value = to_json(row.default_text)) out += ", \"default\": " + *value;
     }
-    if (const auto value = to_json(row.example); value && !row.example.empty())
+    // Editors show a map that they offer as "[object Object]": one stands in the description.
+    if (const auto value = to_json(row.example); value && !row.example.empty() && !value->starts_with('{'))
       out += ", \"examples\": [" + *value + "]";
     return out + ", " + (row.name == "log" ? log_map() : known_value(row));
   }
