@@ -290,6 +290,7 @@ TEST_P(Duration, ends_more_than_are_remembered_at_a_time) {
   ASSERT_THAT(pids, SizeIs(400));
   // TERM would end the main process first, and those that were not seen yet would lose their link to it.
   EXPECT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_TRUE(eventually([&] { return process_state(pid) == 'T'; }));
   folder_.remove("conf.d/prog.yaml");
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("stopped 1"));
   EXPECT_TRUE(eventually([&] { return are_gone(pids); }));
