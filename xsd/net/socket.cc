@@ -106,7 +106,7 @@ Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
 }
 
 Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
-  const auto type = get_option(fd.get(), SOL_SOCKET, SO_TYPE, "SO_TYPE");
+  auto type = get_option(fd.get(), SOL_SOCKET, SO_TYPE, "SO_TYPE");
   if (!type) return std::move(type.error());
   Endpoint endpoint;
   switch (*type) {
@@ -132,7 +132,7 @@ Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
   if (getpeername(fd.get(), reinterpret_cast<sockaddr*>(&peer), &length) == 0)
     return Error(place + " is connected");
   if (endpoint.address.family() == AF_INET6 && endpoint.address.is_any()) {
-    const auto is_v6_only = get_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+    auto is_v6_only = get_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
     if (!is_v6_only) return std::move(is_v6_only.error());
     if (*is_v6_only == 0)
       return Error(place + " takes IPv4 as well (BindIPv6Only=ipv6-only makes it IPv6 alone)");
