@@ -4,7 +4,7 @@ add_library(xsd_options INTERFACE)
 target_include_directories(xsd_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_include_directories(xsd_options SYSTEM INTERFACE ${EXPECTED_INCLUDE_DIR})
 target_compile_options(xsd_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${XSD_WERROR}>:-Werror>
   -fstack-protector-strong -fno-plt)
 target_compile_definitions(xsd_options INTERFACE _GNU_SOURCE XSD_VERSION="${PROJECT_VERSION}")
 if(XSD_SANITIZE)

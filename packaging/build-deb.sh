@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# build-deb.sh FOLDER [REVISION]: builds the Debian packages of a commit, by default HEAD, in FOLDER, which is emptied. What comes
+# of it, and the log (build.log), is there. The sources are an export of the commit: what is not committed is not in it.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+commit=${2:-HEAD}
+version=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$top/packaging/debian/changelog")
+[ "$version" = "$(sed -n 's/^project(xsd VERSION \([0-9.]*\) .*/\1/p' "$top/CMakeLists.txt")" ] ||
+  { echo "packaging/debian/changelog and CMakeLists.txt do not agree on the version" >&2; exit 1; }
+
+rm -rf "$1"
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+git -C "$top" archive --prefix="xsd-$version/" "$commit" | gzip -9n >"$folder/xsd_$version.orig.tar.gz"
+tar -C "$folder" -xf "$folder/xsd_$version.orig.tar.gz"
+cd "$folder/xsd-$version"
+cp -R packaging/debian debian
+
+# debhelper has a HOME of its own, where the compiler's cache would not be found.
+if [ -n "${XSD_DEB_CCACHE-yes}" ] && command -v ccache >/dev/null; then
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  CCACHE_DIR=${CCACHE_DIR:-$(ccache --get-config cache_dir)}
+  export CCACHE_DIR CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+fi
+if ! dpkg-buildpackage --no-sign >"$folder/build.log" 2>&1; then
+  tail -n 40 "$folder/build.log" >&2
+  exit 1
+fi
