@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -89,6 +90,8 @@ int serve(Options options, process::Inheritance inheritance, InheritedSockets so
     detacher = std::move(*detached);
   }
   (void)umask(022);
+  // What a service manager gave us (AmbientCapabilities=) stays ours: only this set goes with an exec.
+  (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);  // EINVAL: the kernel has none
   raise_descriptor_limit();
   Daemon daemon(std::move(options), std::move(inheritance), std::move(sockets), std::move(detacher));
   return daemon.run();
