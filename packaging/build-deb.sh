@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# build-deb.sh FOLDER [REVISION]: builds the Debian packages of a commit, by default HEAD, in FOLDER, which is emptied. What comes
+# build-deb.sh FOLDER [COMMIT]: builds the Debian packages of a commit, by default HEAD, in FOLDER, which is emptied. What comes
 # of it, and the log (build.log), is there. The sources are an export of the commit: what is not committed is not in it.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
-commit=${2:-HEAD}
+commit=$(git -C "$top" rev-parse "${2:-HEAD}")
 version=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$top/packaging/debian/changelog")
 [ "$version" = "$(sed -n 's/^project(xsd VERSION \([0-9.]*\) .*/\1/p' "$top/CMakeLists.txt")" ] ||
   { echo "packaging/debian/changelog and CMakeLists.txt do not agree on the version" >&2; exit 1; }
@@ -12,6 +12,7 @@ version=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$top/packaging/debian/changelog")
 rm -rf "$1"
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
+echo "$commit" >"$folder/commit"
 git -C "$top" archive --prefix="xsd-$version/" "$commit" | gzip -9n >"$folder/xsd_$version.orig.tar.gz"
 tar -C "$folder" -xf "$folder/xsd_$version.orig.tar.gz"
 cd "$folder/xsd-$version"

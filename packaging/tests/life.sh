@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# Inside, without systemd running: the life of the package, from the first install to the purge, and what other packages drop.
+. /material/common.sh
+xsd=$(echo /material/xsd_*.deb)
+next_version "$xsd" /material/next.deb
+
+start() {
+  xsd -d --log-file "$LOG"
+}
+reloads() {
+  grep -c 'info: reload: ' "$LOG" || true
+}
+# as_before: since the last `tree` nothing has changed.
+as_before() {
+  tree >/material/after
+  diff -U0 /material/before /material/after || fail "$1 leaves something"
+}
+
+tree >/material/before
+step 'installed; it answers'
+begin=$(date +%s%N)
+dpkg -i "$xsd" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+start
+within_10s echoes 7 || fail 'echo does not answer'
+step "... after $((($(date +%s%N) - begin) / 1000000)) ms"
+date | nc -N 127.0.0.1 9 || fail 'discard'
+nc -N 127.0.0.1 13 </dev/null | grep -q "$(date +%Y)" || fail 'daytime'
+ss -Hltn | grep -v 127.0.0.1 && fail 'a port is open to others'
+xsd --check >/dev/null || fail "--check"
+[ "$(ps -eo user=,args= | grep -c '^xsd .*xsd: [wl]')" = 2 ] || fail "roles run as: $(ps -eo user=,args=)"
+logrotate --force --state /material/rotated /etc/logrotate.d/xsd || fail 'logrotate'
+[ -e "$LOG.1" ] || fail 'logrotate does not rotate'
+within_10s test -s "$LOG" || fail 'the log is not opened anew'
+
+step 'installed again; upgraded; back; each twice'
+echo '# mine' >>/etc/xsd/conf.d/echo.yaml
+cp /etc/xsd/conf.d/echo.yaml /material/mine.yaml
+service own 1007 >/etc/xsd/conf.d/own.yaml
+for deb in "$xsd" "$xsd" /material/next.deb /material/next.deb "$xsd" "$xsd"; do
+  dpkg -i --force-confdef --force-confold "$deb" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+  cmp /etc/xsd/conf.d/echo.yaml /material/mine.yaml || fail 'a conffile is not kept'
+  echoes 7 || fail 'a daemon that the package has not started is disturbed'
+done
+dpkg -i --force-confdef --force-confold /material/next.deb >/dev/null 2>&1
+grep -q next /etc/xsd/conf.d/time.yaml || fail 'a conffile that nobody has touched is not replaced'
+
+step 'files of other packages: one reload, a broken one harms nobody'
+mkdir -p /material/good/usr/share/xsd/conf.d /material/bad/etc/xsd/conf.d
+service good 2007 >/material/good/usr/share/xsd/conf.d/good.yaml
+printf 'service: bad\nplugin: [\n' >/material/bad/etc/xsd/conf.d/bad.yaml
+package good /material/good
+package bad /material/bad
+count=$(reloads)
+dpkg -i /material/good.deb /material/bad.deb >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+within_10s echoes 2007 || fail 'the file of another package is not taken over'
+echoes 7 || fail 'a broken file of another package stops others'
+echoes 1007 || fail 'a broken file of another package stops others'
+[ "$(reloads)" = $((count + 1)) ] || fail "$(reloads) reloads, and there were $count"
+grep -q 'bad.yaml:.*error' "$LOG" || fail 'the broken file is not told of'
+dpkg --purge good bad >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+within_10s is_closed 2007 || fail 'the file of another package is gone, its service is not'
+[ "$(reloads)" = $((count + 2)) ] || fail "$(reloads) reloads, and there were $count"
+[ ! -e /etc/xsd/conf.d/bad.yaml ] || fail 'bad.yaml'
+
+step 'a policy that forbids it'
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+dpkg -i /material/good.deb >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+dpkg --purge good >/dev/null
+[ "$(reloads)" = $((count + 2)) ] || fail 'it was reloaded all the same'
+rm /usr/sbin/policy-rc.d
+
+step 'stopped; removed; installed again; removed; purged, twice'
+pid=$(cat /run/xsd/xsd.pid)
+kill "$pid"
+within_10s test ! -e "/proc/$pid" || fail 'it does not stop'
+dpkg --remove xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+[ -e /etc/xsd/xsd.yaml ] || fail 'remove takes the configuration'
+dpkg -i --force-confdef --force-confold "$xsd" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+start
+echoes 1007 || fail 'own service after a reinstall'
+kill "$(cat /run/xsd/xsd.pid)"
+within_10s is_closed 7
+dpkg --remove xsd >/dev/null 2>&1
+dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+as_before purge
+dpkg -i "$xsd" >/dev/null 2>&1
+dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+as_before 'the second purge'

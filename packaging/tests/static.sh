@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# static.sh OUT: what can be said of the packages in OUT (build-deb.sh) and of the units without installing them.
+set -euo pipefail
+out=$1
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+faults=0
+
+fault() {
+  echo "FAILED: $*"
+  faults=$((faults + 1))
+}
+# have TOOL: or say that it is skipped.
+have() {
+  command -v "$1" >/dev/null || { echo "skipped: no $1"; return 1; }
+}
+
+if have lintian; then
+  echo "lintian: errors and warnings are faults, the rest is shown"
+  lintian --allow-root --fail-on error,warning --pedantic --display-info --tag-display-limit 0 "$out"/*.changes || fault lintian
+fi
+if have blhc; then
+  blhc --all "$out/build.log" >"$work/blhc" || true
+  echo "blhc: $(wc -l <"$work/blhc") lines"
+  [ ! -s "$work/blhc" ] || { cat "$work/blhc"; fault blhc; }
+fi
+
+dpkg-deb -x "$out"/xsd_*.deb "$work/xsd"
+if have hardening-check; then
+  # A library is position independent without being an executable; that no function has a frame large enough for
+  # stack clash protection is "unknown".
+  hardening-check --color=0 "$work/xsd/usr/sbin/xsd" "$work"/xsd/usr/lib/*/xsd/plugins/*.so >"$work/hardening" || fault hardening-check
+  sed "s|$work/xsd||" "$work/hardening"
+fi
+
+bytes=$(find "$work/xsd" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+echo "our own files: $((bytes / 1024)) KiB"
+[ "$bytes" -le $((6 * 1024 * 1024)) ] || fault 'our own files are more than 6 MiB'
+dpkg-deb -f "$out"/xsd_*.deb Depends | tr ',' '\n' | awk '{ print $1 }' | while read -r name; do
+  apt-cache show --no-all-versions "$name" 2>/dev/null | awk -v name="$name" '
+    /^Installed-Size:/ { size = $2 } /^Priority:/ { priority = $2 }
+    END { if (priority == "optional" && name != "systemd") print "  depends on " name ", " size " KiB" }'
+done
+
+# score UNIT LIMIT: of systemd-analyze, times ten. The unit as it is, and with the drop-in that is stricter.
+score() {
+  systemd-analyze security --offline=yes --no-pager --threshold=100 "$1" 2>/dev/null | sed -n 's/.*exposure level for [^:]*: \([0-9]*\)\.\([0-9]\).*/\1\2/p'
+}
+check_score() {
+  local is
+  is=$(score "$2")
+  echo "systemd-analyze security, $1: ${is%?}.${is: -1}"
+  [ "$is" -le "$3" ] || fault "$1 is less strict than it was"
+}
+if have systemd-analyze && systemd-analyze security --help | grep -q -e --offline; then
+  units=$work/xsd/lib/systemd/system
+  mkdir "$work/strict"
+  cat "$units/xsd.service" "$top/packaging/examples/systemd/strict.conf" >"$work/strict/xsd.service"
+  check_score xsd.service "$units/xsd.service" 54
+  check_score 'xsd.service with strict.conf' "$work/strict/xsd.service" 30
+  check_score xsd@.service "$units/xsd@.service" 18
+fi
+exit "$((faults > 0))"
