@@ -16,6 +16,8 @@ REFERENCES = xinetd openbsd-inetd inetutils-inetd
 REFERENCE_LIBRARIES = libwrap0 libselinux1 libtirpc3 libnsl2 libevent-2.1-7 libbsd0 libsystemd0
 # What the plugin httpd is compared with. Debian starts it at once, on port 80.
 BENCH_PACKAGES = nginx
+# For the Debian package and its tests. Debian starts nothing of these.
+DEB_PACKAGES = debhelper dpkg-dev git lintian blhc devscripts debootstrap systemd systemd-container iproute2 util-linux
 # $(call install,PACKAGES): those of them that are not there yet.
 define install
 missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' "$$p" 2>/dev/null | grep -q 'ok installed' || echo "$$p"; done); \
@@ -26,7 +28,7 @@ endef
 export CCACHE_BASEDIR = $(CURDIR)
 export CCACHE_NOHASHDIR = 1
 
-.PHONY: deps deps-build build run test lint fuzz bench clean
+.PHONY: deps deps-build build run test lint fuzz bench deb test-deb reproducible clean
 
 # Everything: to build, to test, to lint. Building and running alone needs less.
 deps: deps-build $(REFERENCES:%=$(BUILD)/%)
@@ -85,6 +87,20 @@ bench: build
 	$(BUILD)/tests/bench/micro/bench_access --benchmark_min_time=0.1
 	$(BUILD)/tests/bench/micro/bench_policy --benchmark_min_time=0.1
 	$(BUILD)/tests/bench/micro/bench_decision --benchmark_min_time=0.1
+
+# The packages, of what is committed, and the log of their build: $(BUILD)/deb.
+deb: deps-build
+	@$(call install,$(DEB_PACKAGES))
+	packaging/build-deb.sh $(BUILD)/deb
+	@ls -l $(BUILD)/deb/*.deb
+
+# Most of it wants root, for systems of its own in $(BUILD)/deb-roots.
+test-deb: deb
+	packaging/tests/run.sh $(BUILD)/deb $(BUILD)/deb-roots
+
+# Built once more, elsewhere and from nothing; the same bytes must come of it.
+reproducible:
+	packaging/tests/reproducible.sh $(BUILD)/deb
 
 clean:
 	rm -rf $(BUILD) $(FUZZ_BUILD)
