@@ -127,6 +127,21 @@ within_10s echoes 1002 || fail 'a program, strictly'
 rm -r /etc/systemd/system/xsd.service.d
 systemctl daemon-reload
 
+step 'a socket unit'
+cp /usr/share/doc/xsd/examples/systemd/xsd.socket /etc/systemd/system/
+systemctl daemon-reload
+systemctl stop xsd
+systemctl start xsd.socket
+before=$(inode)
+systemctl --quiet is-active xsd && fail 'it runs before somebody comes'
+echoes 7 || fail 'it is not started by who comes'
+[ "$(inode)" = "$before" ] || fail 'it has bound a socket of its own'
+[ "$(echo datagram | nc -u -W 1 -w 5 127.0.0.1 7)" = datagram ] || fail 'a datagram by the socket unit'
+systemctl stop xsd.socket xsd
+rm /etc/systemd/system/xsd.socket
+systemctl daemon-reload
+systemctl start xsd
+
 step 'in the place of inetd'
 echo '1011 stream tcp nowait nobody /bin/cat cat' >/etc/inetd.conf
 installs "$inetd"

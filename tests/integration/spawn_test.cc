@@ -9,11 +9,14 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/ignore_signal.h"
@@ -531,6 +534,30 @@ TEST_F(SpawnAsRoot, runs_as_the_user_of_a_daemon_that_is_not_root) {
   EXPECT_EQ(world["uids"], "65534 65534 65534");
   EXPECT_EQ(world["fds"], "0 1 2");
   expect_own_session(world);
+}
+
+/// As AmbientCapabilities= of a unit does.
+void become_nobody_with_capability() {
+  constexpr unsigned kBit = 1U << CAP_NET_BIND_SERVICE;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {{kBit, kBit, kBit}, {0, 0, 0}};
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) _exit(99);
+  become_user(kNobody);
+  if (syscall(SYS_capset, &header, sets) != 0 ||
+      prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) != 0) {
+    _exit(99);
+  }
+}
+
+TEST_F(SpawnAsRoot, passes_no_capability_that_the_daemon_was_given) {
+  if (const std::string why = why_not_for_all(xsd_binary()); !why.empty()) GTEST_SKIP() << why;
+  folder_.write("conf.d/status.yaml", program_on("status", {tcp(port_)}, {"/bin/cat", "/proc/self/status"}));
+  folder_.give_to(kNobody, kNobody);
+  DaemonOptions options;
+  options.start.in_child = become_nobody_with_capability;
+  Daemon daemon(folder_, std::move(options));
+  EXPECT_EQ(status_field(daemon.pid(), "CapEff"), "0000000000000400");
+  EXPECT_THAT(ask(port_), HasSubstr("CapEff:\t0000000000000000\n"));
 }
 
 }  // namespace
