@@ -78,7 +78,7 @@ within_10s new || fail 'it is not started again'
 [ "$(inode)" = "$before" ] || fail 'another socket after KILL'
 cp /etc/xsd/xsd.yaml /material/
 echo 'nonsense: 1' >>/etc/xsd/xsd.yaml
-systemctl restart xsd && fail 'it runs with a broken main file'
+systemctl restart xsd 2>/dev/null && fail 'it runs with a broken main file'
 [ "$(systemctl show --property NRestarts --value xsd)" -lt 3 ] || fail 'it is restarted with a broken main file'
 cp /material/xsd.yaml /etc/xsd/
 systemctl start xsd
@@ -115,7 +115,10 @@ says xsd@low warning && fail "$(journalctl --no-pager --unit xsd@low)"
 systemctl reload xsd@low
 systemctl restart xsd@low
 within_10s echoes 77 || fail "$(journalctl --no-pager --unit xsd@low)"
-systemctl stop xsd@low
+old=$(main_pid xsd@low)
+installs "$xsd"
+[ "$(main_pid xsd@low)" != "$old" ] || fail 'an upgrade does not restart it'
+within_10s echoes 77 || fail "$(journalctl --no-pager --unit xsd@low)"
 
 step 'the strict drop-in'
 mkdir -p /etc/systemd/system/xsd.service.d
@@ -156,6 +159,7 @@ rm /etc/inetd.conf
 step 'removed, it stops; purged, nothing is left'
 dpkg --remove xsd >/dev/null 2>&1
 is_closed 7 || fail 'it runs on'
+is_closed 77 || fail 'the unprivileged one runs on'
 installs "$xsd"
 within_10s echoes 7 || fail 'after a reinstall'
 dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
