@@ -551,7 +551,8 @@ void become_nobody_with_capability() {
 
 TEST_F(SpawnAsRoot, passes_no_capability_that_the_daemon_was_given) {
   if (const std::string why = why_not_for_all(xsd_binary()); !why.empty()) GTEST_SKIP() << why;
-  folder_.write("conf.d/status.yaml", program_on("status", {tcp(port_)}, {"/bin/cat", "/proc/self/status"}));
+  folder_.write("conf.d/status.yaml", "service: status\nlisten: [" + yaml_quoted(tcp(port_)) +
+                                          "]\nserver: /bin/cat\nserver_args: [/proc/self/status]\n");
   folder_.give_to(kNobody, kNobody);
   DaemonOptions options;
   options.start.in_child = become_nobody_with_capability;
