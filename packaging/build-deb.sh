@@ -18,11 +18,13 @@ tar -C "$folder" -xf "$folder/xsd_$version.orig.tar.gz"
 cd "$folder/xsd-$version"
 cp -R packaging/debian debian
 
-# debhelper has a HOME of its own, where the compiler's cache would not be found.
+# debhelper has a HOME of its own, where the compiler's cache would not be found. Without a base folder, which makes paths relative
+# before the compiler sees them: debug information would say where they stood, and the packages would not be those that dpkg builds.
+unset CCACHE_BASEDIR CCACHE_NOHASHDIR
 if [ -n "${XSD_DEB_CCACHE-yes}" ] && command -v ccache >/dev/null; then
   export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   CCACHE_DIR=${CCACHE_DIR:-$(ccache --get-config cache_dir)}
-  export CCACHE_DIR CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+  export CCACHE_DIR
 fi
 if ! dpkg-buildpackage --no-sign >"$folder/build.log" 2>&1; then
   tail -n 40 "$folder/build.log" >&2
