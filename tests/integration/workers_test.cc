@@ -190,7 +190,7 @@ TEST_F(Workers, end_with_a_master_that_is_killed_and_the_ports_are_free_at_once)
     ASSERT_TRUE(daemon.signal(SIGKILL));
     (void)daemon.wait_exit();
     for (const pid_t role : roles)
-      EXPECT_TRUE(eventually([&] { return !is_alive(role); }, Milliseconds(1000)));
+      EXPECT_TRUE(eventually([&] { return !is_alive(role); }));
   }
 }
 
