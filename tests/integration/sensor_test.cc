@@ -51,6 +51,7 @@ TEST_P(SensorTest, bans_whoever_comes_from_all_services_and_over_a_reload) {
   EXPECT_THAT(daemon.log_lines("echo: refuse"), Each(HasSubstr("from=127.0.0.2:")));
   EXPECT_THAT(daemon.log_lines("echo: refuse"), Each(HasSubstr(" reason=banned")));
   EXPECT_THAT(daemon.log_lines("trap: 127.0.0.2 is banned for 1h (deny_time)"), SizeIs(1));
+  EXPECT_TRUE(daemon.wait_log("trap: refuse"));
   EXPECT_THAT(daemon.log_lines("trap: refuse"), SizeIs(1));
   EXPECT_EQ(fall_in(kFirst), Ending::Closed);
   EXPECT_TRUE(daemon.wait_log("trap: refuse", 2));
