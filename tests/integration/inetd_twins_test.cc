@@ -421,15 +421,7 @@ TEST_P(InetdTwinsTest, keep_a_wait_program_over_a_reload) {
 
 TEST_P(InetdTwinsTest, end_alike) {
   start("@1@ stream tcp4" + kCat);
-  twins_.expect_difference("A stop ends the programs", "alive", "closed", [](Side& side) {
-    Client client(side.port(1));
-    EXPECT_TRUE(client.send("x\n"));
-    EXPECT_EQ(client.receive(2), "x\n");
-    side.terminate();
-    EXPECT_TRUE(eventually([&] { return is_refused(side.port(1)); }));
-    return client.send("y\n") && client.receive(2, Milliseconds(2000)) == "y\n" ? std::string("alive")
-                                                                                : name_of(client.wait_end());
-  });
+  twins_.expect_difference("A stop ends the programs", "alive", "closed", stop_beside_client);
 }
 
 TEST_P(InetdTwinsTest, serve_unix_sockets_alike) {

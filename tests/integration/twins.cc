@@ -127,6 +127,16 @@ std::string try_cat(std::uint16_t port, const std::string& source, const std::st
   return client.wait_end() == Ending::Open ? "kept waiting" : "refused";
 }
 
+std::string stop_beside_client(Side& side) {
+  Client client(side.port(1));
+  EXPECT_TRUE(client.send("x\n"));
+  EXPECT_EQ(client.receive(2), "x\n");
+  side.terminate();
+  EXPECT_TRUE(eventually([&] { return is_refused(side.port(1)); }));
+  return client.send("y\n") && client.receive(2, Milliseconds(2000)) == "y\n" ? std::string("alive")
+                                                                              : name_of(client.wait_end());
+}
+
 std::string form_of(std::string text) {
   for (char& c : text)
     c = c >= '0' && c <= '9' ? '9' : c >= 'A' && c <= 'Z' ? 'A' : c >= 'a' && c <= 'z' ? 'a' : c;

@@ -94,6 +94,9 @@ std::string talk(std::uint16_t port, const std::string& text, const std::string&
 /// of time.
 std::string try_cat(std::uint16_t port, const std::string& source = "",
                     const std::string& host = "127.0.0.1");
+/// What becomes of a client of /bin/cat at port 1 when the daemon is told to end: "alive", or how it is
+/// closed.
+std::string stop_beside_client(Side& side);
 /// 9 for each digit, A for each capital letter, a for each small one.
 std::string form_of(std::string text);
 

@@ -396,15 +396,7 @@ TEST_F(TwinsTest, give_services_by_name_alike) {
 
 TEST_F(TwinsTest, end_alike) {
   start(external("cat", 1, "/bin/cat"));
-  twins_.expect_difference("A stop ends the programs", "alive", "closed", [](Side& side) {
-    Client client(side.port(1));
-    EXPECT_TRUE(client.send("x\n"));
-    EXPECT_EQ(client.receive(2), "x\n");
-    side.terminate();
-    EXPECT_TRUE(eventually([&] { return is_refused(side.port(1)); }));
-    return client.send("y\n") && client.receive(2, Milliseconds(2000)) == "y\n" ? std::string("alive")
-                                                                                : name_of(client.wait_end());
-  });
+  twins_.expect_difference("A stop ends the programs", "alive", "closed", stop_beside_client);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
+#include <span>
 
 #include <sys/socket.h>
 
@@ -13,6 +13,9 @@
 #include "xsd/net/address.h"
 
 namespace xsd::daemon {
+
+using process::Sent;
+
 namespace {
 
 constexpr std::string_view kPrefix = "xsd-";
@@ -113,37 +116,24 @@ void Notifier::send_waiting() {
   }
 }
 
-Notifier::Sent Notifier::try_to_send(const Message& message) {
+Sent Notifier::try_to_send(const Message& message) {
   const auto fail = [this](const char* step) {
     log::debug("notify {}: {}: {}", path_, step, errno_text(errno));
     room_.reset();
     socket_.reset();
-    return Sent::Failed;
+    return Sent::Never;
   };
   if (!socket_) {
     const auto address = net::SocketAddress::unix_path(path_);
-    if (!address) return Sent::Failed;  // no address of a socket
+    if (!address) return Sent::Never;  // no address of a socket
     socket_ = raise_fd(UniqueFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
     if (!socket_) return fail("socket");
     if (connect(socket_.get(), address->raw(), address->raw_length()) != 0) return fail("connect");
   }
-  iovec text{const_cast<char*>(message.text.data()), message.text.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &text;
-  header.msg_iovlen = 1;
-  if (message.fd) {
-    const int fd = message.fd.get();
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    cmsghdr* const rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  }
-  if (sendmsg(socket_.get(), &header, MSG_NOSIGNAL) >= 0) return Sent::Yes;
-  return errno == EAGAIN ? Sent::NoRoom : fail("send");
+  const int fd = message.fd.get();
+  const Sent sent = process::send_message(socket_.get(), message.text,
+                                          message.fd ? std::span(&fd, 1) : std::span<const int>());
+  return sent == Sent::Never ? fail("send") : sent;
 }
 
 }  // namespace xsd::daemon

@@ -16,6 +16,7 @@
 #include "xsd/base/unique_fd.h"
 #include "xsd/net/endpoint.h"
 #include "xsd/net/socket.h"
+#include "xsd/process/channel.h"
 #include "xsd/reactor/event_loop.h"
 
 namespace xsd::daemon {
@@ -47,10 +48,9 @@ class Notifier {
     std::string text;
     UniqueFd fd{};  ///< goes with it, if there is one
   };
-  enum class Sent : std::uint8_t { Yes, NoRoom, Failed };
 
   void send(Message message);
-  Sent try_to_send(const Message& message);
+  process::Sent try_to_send(const Message& message);
   void send_waiting();
   void wait_for_room();
 

@@ -43,12 +43,8 @@ RemoteService::~RemoteService() {
 void RemoteService::define(const std::string& definition) {
   ++unanswered_;
   is_told_of_sockets_ = false;  // it counts them by their place in the definition
-  support();
+  if (reads_datagrams()) host_.support(*this->definition().clients);
   host_.define(number_, definition);
-}
-
-void RemoteService::support() {
-  if (reads_datagrams()) host_.support(*definition().clients);
 }
 
 bool RemoteService::reads_file(const std::string& path) const {

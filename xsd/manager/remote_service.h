@@ -79,8 +79,6 @@ class RemoteService final : public service::ManagedService {
   std::vector<std::pair<std::string, std::uint64_t>> metrics() const override;
   void program_ended(std::uint64_t id, int error, int exit_status, int signal) override;
 
-  /// Has its worker get what the lists need for datagrams.
-  void support();
   /// Whether its datagrams are decided about by this file of addresses.
   bool reads_file(const std::string& path) const;
 

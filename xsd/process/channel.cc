@@ -83,6 +83,31 @@ std::string why_never(int error) {
 
 }  // namespace
 
+Sent send_message(int socket, std::string_view message, std::span<const int> fds) noexcept {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
+  iovec piece{const_cast<char*>(message.data()), message.size()};  // sendmsg does not write to it
+  msghdr head{};
+  head.msg_iov = &piece;
+  head.msg_iovlen = 1;
+  if (!fds.empty()) {
+    head.msg_control = control.data();
+    head.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    cmsghdr* const rights = CMSG_FIRSTHDR(&head);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  }
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(socket, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return Sent::Yes;
+  // ETOOMANYREFS: too many descriptors are on their way at the moment (unix(7)).
+  const bool no_room = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
+  return no_room ? Sent::NoRoom : Sent::Never;
+}
+
 Result<FirstMessage> receive_first_message(int channel) {
   Received received = receive(channel, 0);
   if (received.outcome != Received::Outcome::Message) return Error("channel: there was no first message");
@@ -121,7 +146,7 @@ void Channel::send(std::string_view message, std::span<const int> fds) {
   if (over_) return;
   if (message.size() > kMaxMessage || fds.size() > kMaxMessageFds) return break_off("a message is too large");
   if (waiting_.empty()) {
-    const Sent sent = try_send(message, fds);
+    const Sent sent = send_message(fd_.get(), message, fds);
     if (sent == Sent::Yes) return;
     if (sent == Sent::Never) return break_off(why_never(errno));
   }
@@ -138,31 +163,6 @@ void Channel::send(std::string_view message, std::span<const int> fds) {
   watch_.set_interest(reactor::kReadable | reactor::kWritable);
 }
 
-Channel::Sent Channel::try_send(std::string_view message, std::span<const int> fds) noexcept {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control;
-  iovec piece{const_cast<char*>(message.data()), message.size()};  // sendmsg does not write to it
-  msghdr head{};
-  head.msg_iov = &piece;
-  head.msg_iovlen = 1;
-  if (!fds.empty()) {
-    head.msg_control = control.data();
-    head.msg_controllen = CMSG_SPACE(fds.size_bytes());
-    cmsghdr* const rights = CMSG_FIRSTHDR(&head);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
-    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
-  }
-  ssize_t sent = 0;
-  do {
-    sent = sendmsg(fd_.get(), &head, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return Sent::Yes;
-  // ETOOMANYREFS: too many descriptors are on their way at the moment (unix(7)).
-  const bool no_room = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
-  return no_room ? Sent::NoRoom : Sent::Never;
-}
-
 void Channel::send_waiting() {
   std::vector<int> fds;
   while (!waiting_.empty()) {
@@ -170,7 +170,7 @@ void Channel::send_waiting() {
     fds.clear();
     for (const UniqueFd& fd : first.fds)
       fds.push_back(fd.get());
-    const Sent sent = try_send(first.message, fds);
+    const Sent sent = send_message(fd_.get(), first.message, fds);
     if (sent == Sent::NoRoom) return;
     if (sent == Sent::Never) return break_off(why_never(errno));
     waiting_bytes_ -= first.message.size();

@@ -44,6 +44,11 @@ struct FirstMessage {
 };
 Result<FirstMessage> receive_first_message(int channel);
 
+/// One message with its descriptors, over a connected socket, without waiting. NoRoom: later it may go;
+/// Never: errno says why.
+enum class Sent : std::uint8_t { Yes, NoRoom, Never };
+Sent send_message(int socket, std::string_view message, std::span<const int> fds) noexcept;
+
 class Channel {
  public:
   struct Handlers {
@@ -77,14 +82,12 @@ class Channel {
     std::string message;
     std::vector<UniqueFd> fds;
   };
-  enum class Sent : std::uint8_t { Yes, NoRoom, Never };
 
   Channel(reactor::EventLoop& loop, UniqueFd fd, Handlers handlers);
   void on_ready(reactor::Events ready);
   void send_waiting();
   /// False if nothing more is to be read now.
   bool receive_one();
-  Sent try_send(std::string_view message, std::span<const int> fds) noexcept;
   void break_off(std::string why);
 
   Handlers handlers_;

@@ -220,10 +220,14 @@ void AddressFiles::take(const std::string& why) {
 
 // ---- in a worker
 
-std::shared_ptr<const policy::AddressFile> LentAddressFiles::use(const std::string& path) {
+const std::shared_ptr<policy::AddressFile>& LentAddressFiles::file_at(const std::string& path) {
   auto& file = files_[path];
   if (!file) file = std::make_shared<policy::AddressFile>(policy::AddressFile{path});
   return file;
+}
+
+std::shared_ptr<const policy::AddressFile> LentAddressFiles::use(const std::string& path) {
+  return file_at(path);
 }
 
 bool LentAddressFiles::is_there(const std::string& path) const noexcept {
@@ -232,8 +236,7 @@ bool LentAddressFiles::is_there(const std::string& path) const noexcept {
 }
 
 bool LentAddressFiles::take(const std::string& path, std::uint64_t version, const UniqueFd& memory) {
-  auto& file = files_[path];
-  if (!file) file = std::make_shared<policy::AddressFile>(policy::AddressFile{path});
+  const auto& file = file_at(path);
   if (file->rules && file->version == version) return true;
   auto rules = view_sealed(memory);
   if (!rules) return false;

@@ -116,6 +116,9 @@ class LentAddressFiles final : public AddressFileSource {
   void tidy();
 
  private:
+  /// Made if it is not there.
+  const std::shared_ptr<policy::AddressFile>& file_at(const std::string& path);
+
   std::map<std::string, std::shared_ptr<policy::AddressFile>> files_;
 };
 
