@@ -12,9 +12,10 @@ main_pid() {
 installs() {
   dpkg -i --force-confdef --force-confold "$@" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 }
+# says UNIT PATTERN: an extended regular expression.
 says() {
   journalctl --sync
-  journalctl --no-pager --unit "$1" | grep -q "$2"
+  journalctl --no-pager --unit "$1" | grep -q -E -e "$2"
 }
 tree >/material/before
 
@@ -32,6 +33,7 @@ dpkg --purge xsd >/dev/null 2>&1
 answers_after dpkg -i "$xsd"
 step "... $took ms"
 [ "$took" -le 2000 ] || fail "$took ms"
+says xsd 'warning|error' && fail "something is wrong with a fresh install: $(journalctl --no-pager --unit xsd)"
 [ "$(systemctl is-enabled xsd)" = enabled ] || fail 'it is not enabled'
 [ -d /run/xsd ] || fail '/run/xsd'
 [ "$(stat -c %U:%G /var/log/xsd/collected)" = xsd:adm ] || fail '/var/log/xsd/collected'
@@ -41,6 +43,8 @@ cat >/etc/xsd/conf.d/own.yaml <<'YAML'
 services:
   - {service: leave, listen: ["tcp://127.0.0.1:1001"], server: /bin/cat, user: nobody, on_stop: leave}
   - {service: end, listen: ["tcp://127.0.0.1:1002"], server: /bin/cat, user: nobody}
+  - {service: free, listen: ["tcp://127.0.0.1:1004"], server: /bin/sh, user: root, no_new_privs: false, stderr: socket,
+     server_args: [-c, "grep NoNewPrivs /proc/self/status; touch /usr/own && rm /usr/own && echo written; ls /proc/1/fd && echo seen"]}
   - {service: capabilities, listen: ["tcp://127.0.0.1:1003"], server: /bin/cat, server_args: [/proc/self/status], user: nobody}
 YAML
 systemctl reload xsd
@@ -131,15 +135,53 @@ installs "$xsd"
 [ "$(main_pid xsd@low)" != "$old" ] || fail 'an upgrade does not restart it'
 within_10s echoes 77 || fail "$(journalctl --no-pager --unit xsd@low)"
 
-step 'the strict drop-in'
-mkdir -p /etc/systemd/system/xsd.service.d
-cp /usr/share/doc/xsd/examples/systemd/strict.conf /etc/systemd/system/xsd.service.d/
-systemctl daemon-reload
-systemctl restart xsd || fail "$(journalctl --no-pager --unit xsd)"
-within_10s echoes 7 || fail 'echo, strictly'
-within_10s echoes 1002 || fail 'a program, strictly'
+step 'the drop-ins'
+drop_in() {
+  rm -rf /etc/systemd/system/xsd.service.d
+  mkdir -p /etc/systemd/system/xsd.service.d
+  [ $# = 0 ] || cp "/usr/share/doc/xsd/examples/systemd/$1" /etc/systemd/system/xsd.service.d/
+  systemctl daemon-reload
+  systemctl restart xsd || fail "$(journalctl --no-pager --unit xsd)"
+  within_10s echoes 7 || fail "echo, with $*"
+  within_10s echoes 1002 || fail "a program, with $*"
+}
+free() {
+  nc -N -w 5 127.0.0.1 1004 </dev/null
+}
+says xsd 'no_new_privs: false has no effect.*: free$' || fail 'it does not say that programs gain nothing'
+free | grep -q -E 'NoNewPrivs:.*1' || fail "$(free)"
+free | grep -q -E 'written|seen' && fail "$(free)"
+drop_in relaxed.conf
+free | grep -q -E 'NoNewPrivs:.*0' || fail "relaxed: $(free)"
+free | grep -q written || fail "relaxed: $(free)"
+free | grep -q seen || fail "relaxed: $(free)"
+cat >/etc/xsd/conf.d/container.yaml <<'YAML'
+service: container
+listen: ["tcp://127.0.0.1:1005"]
+server: /usr/bin/unshare
+server_args: [--mount, --uts, --pid, --fork, --mount-proc, sh, -c, "hostname inside && hostname"]
+user: root
+YAML
+drop_in containers.conf
+within_10s [ "$(nc -N -w 5 127.0.0.1 1005 </dev/null)" = inside ] || fail "containers: $(journalctl --no-pager --unit xsd | tail)"
+rm /etc/xsd/conf.d/container.yaml
+drop_in
 rm -r /etc/systemd/system/xsd.service.d
 systemctl daemon-reload
+
+step 'a port that somebody else has'
+systemd-run --quiet --unit holder nc -l -k 127.0.0.1 1006
+held() {
+  nc -z 127.0.0.1 1006
+}
+within_10s held || fail 'nobody has the port'
+service wants 1006 >/etc/xsd/conf.d/wants.yaml
+systemctl reload xsd
+within_10s says xsd 'wants.*holder.service' || fail "the one who has it is not named: $(journalctl --no-pager --unit xsd | tail)"
+systemctl stop holder
+within_10s echoes 1006 || fail 'it is not tried again'
+rm /etc/xsd/conf.d/wants.yaml
+systemctl reload xsd
 
 step 'a socket unit'
 cp /usr/share/doc/xsd/examples/systemd/xsd.socket /etc/systemd/system/

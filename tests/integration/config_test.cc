@@ -502,6 +502,26 @@ TEST(Machine, in_a_disabled_service_it_is_a_warning) {
   EXPECT_THAT(result.out, HasSubstr("not found"));
 }
 
+TEST(Machine, what_a_disabled_service_lacks_is_not_for_the_log) {
+  TempFolder folder;
+  std::string many = "services:\n";
+  for (int n = 0; n < 12; ++n)
+    many += "  - {service: late-" + std::to_string(n) + ", disable: yes, user: nobody, server: /no/such/one, listen: [" +
+            yaml_quoted(tcp(free_port())) + "]}\n";
+  many += "  - {service: wanted, user: nobody, server: /no/such/program, listen: [" +
+          yaml_quoted(tcp(free_port())) + "]}\n";
+  folder.write("conf.d/many.yaml", many);
+  {
+    Daemon daemon(folder);
+    EXPECT_TRUE(daemon.wait_log("/no/such/program"));
+    EXPECT_EQ(daemon.log_lines("/no/such/one").size(), 0U);
+    EXPECT_EQ(daemon.log_lines(" more; xsd --check").size(), 0U);
+    EXPECT_EQ(daemon.stop(), 0);
+  }
+  Daemon curious(folder, {.arguments = {"--log-level", "debug"}});
+  EXPECT_TRUE(curious.wait_log("/no/such/one"));
+}
+
 TEST(Machine, a_program_that_goes_away_keeps_the_service_with_its_last_definition) {
   TempFolder folder;
   const std::uint16_t port = free_port();

@@ -77,6 +77,7 @@ TEST(Shipped, small_services_answer_and_the_rest_is_off) {
               HasSubstr("started: 3 services, 0 failed, " + std::to_string(off.size()) + " disabled"));
   for (const std::string& service : off)
     EXPECT_EQ(daemon.state("state: " + service + ": disabled").size(), 1U) << service;
+  EXPECT_EQ(daemon.log_lines("not found").size(), 0U) << daemon.log();
   EXPECT_EQ(daemon.stop(), 0);
 }
 

@@ -522,6 +522,23 @@ TEST_F(SpawnAsRoot, gains_nothing_from_a_setuid_program_unless_allowed) {
   if (world["uids"] != "65534 0 0") GTEST_SKIP() << "setuid programs have no effect in " << folder_.path();
 }
 
+TEST_F(SpawnAsRoot, says_whose_programs_gain_nothing_since_the_daemon_cannot) {
+  folder_.write("conf.d/world.yaml", program_on("world", {tcp(port_)}, {"/bin/true"}, "user: nobody\n"));
+  DaemonOptions options;
+  options.start.in_child = [] { (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); };
+  Daemon daemon(folder_, options);
+  EXPECT_EQ(daemon.log_lines("no_new_privs").size(), 0U);
+  for (const std::string name : {"a", "b", "c", "d", "e", "f", "g"})
+    folder_.write("conf.d/" + name + ".yaml", program_on(name, {tcp(free_port())}, {"/bin/true"},
+                                                         "user: nobody\nno_new_privs: false\n"));
+  (void)daemon.hup_and_wait();
+  (void)daemon.hup_and_wait();
+  EXPECT_TRUE(daemon.wait_log("no_new_privs: false has no effect"));
+  const std::vector<std::string> told = daemon.log_lines("no_new_privs: false has no effect");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told.front(), HasSubstr(": a, b, c, d, e and 2 more"));
+}
+
 TEST_F(SpawnAsRoot, runs_as_the_user_of_a_daemon_that_is_not_root) {
   if (const std::string why = why_not_for_all(xsd_binary()); !why.empty()) GTEST_SKIP() << why;
   folder_.write("conf.d/world.yaml", "service: world\nlisten: [" + yaml_quoted(tcp(port_)) +

@@ -25,6 +25,7 @@ struct Diagnostic {
   Position where;           ///< {0,0}: the file as a whole
   std::string message;      ///< lower case, no full stop; text from outside is quoted already
   std::string source_line;  ///< the line at `where`, without its end; empty if there is none to show
+  bool of_disabled = false;  ///< what a service would lack that does not run: for --check, hardly for a log
 };
 
 /// FILE:LINE:COL: error: TEXT, then the line and a caret below the column (tabs kept, so that the caret

@@ -240,6 +240,7 @@ std::string Loader::Impl::shown_owner(std::size_t index) const {
 void Loader::Impl::add_fault(std::size_t index, Severity severity, MachineFault fault) {
   LoadedService& service = snapshot_.services[index];
   Diagnostic diagnostic = diagnose(severity, service.file, fault.where, std::move(fault.message));
+  diagnostic.of_disabled = service.definition != nullptr && service.definition->disabled;
   if (severity == Severity::Error && service.error.empty()) service.error = one_line(diagnostic);
   reports_[pending_[index].report].diagnostics.push_back(std::move(diagnostic));
 }

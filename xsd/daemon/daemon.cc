@@ -297,6 +297,31 @@ void Daemon::tell_what_has_no_effect(const config::DaemonSettings& settings) con
   if (!names.empty()) log::info("without effect in this version: {}", join(names));
 }
 
+void Daemon::tell_who_gains_nothing(const config::Snapshot& snapshot) {
+  constexpr std::size_t kNamed = 5;
+  if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return;
+  std::vector<std::string> ids;
+  std::size_t others = 0;
+  for (const config::LoadedService& service : snapshot.services) {
+    const config::ServiceDefinition* const definition = service.definition.get();
+    if (definition == nullptr || definition->disabled || definition->no_new_privs) continue;
+    if (!definition->starts_programs()) continue;
+    if (ids.size() < kNamed) {
+      ids.push_back(service.id);
+    } else {
+      ++others;
+    }
+  }
+  std::string names = join(ids);
+  if (others != 0) names += " and " + std::to_string(others) + " more";
+  if (names == gain_nothing_) return;
+  gain_nothing_ = std::move(names);
+  if (gain_nothing_.empty()) return;
+  log::warning("no_new_privs: false has no effect, the daemon was started without new privileges "
+               "(NoNewPrivileges= of its unit?): {}",
+               gain_nothing_);
+}
+
 void Daemon::on_settings(const config::Snapshot& snapshot) {
   const config::DaemonSettings& next = snapshot.daemon;
   if (context_ && manager_->generation() > 0) {
@@ -313,6 +338,7 @@ void Daemon::on_settings(const config::Snapshot& snapshot) {
   address_files_->set_trust({rules.as_root, rules.trusted_owner});
   address_files_->look();
   settings_ = next;
+  tell_who_gains_nothing(snapshot);
   service_logs_->take(snapshot, manager_->log_places());
   watch_folders(snapshot);
 }

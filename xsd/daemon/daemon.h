@@ -61,6 +61,8 @@ class Daemon {
   void reap_orphans();
   void tell_ready();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
+  /// `no_new_privs: false` is in vain where the daemon itself was started without new privileges.
+  void tell_who_gains_nothing(const config::Snapshot& snapshot);
   inquirer::Asked ask_sender_names(const net::SocketAddress& peer);
   void on_settings(const config::Snapshot& snapshot);
   void on_signal(int number);
@@ -92,6 +94,7 @@ class Daemon {
   std::unique_ptr<service::AddressFiles> address_files_;
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
+  std::string gain_nothing_;  ///< who was told of
   bool stopping_ = false;
 };
 

@@ -46,7 +46,7 @@ Result<std::unique_ptr<PidFile>> PidFile::create(const std::string& path) {
       return Error("pid file " + path + ": not a regular file");
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK)
-        return Error::from_errno(EEXIST, "pid file " + path + ": held by process " + read_pid(fd));
+        return Error::with_number(EEXIST, "pid file " + path + ": held by process " + read_pid(fd));
       return Error::from_errno(errno, "pid file " + path);
     }
     if (!is_still_at(fd, path)) continue;

@@ -9,14 +9,14 @@ namespace xsd::manager {
 namespace {
 
 log::Level level_of(const config::Diagnostic& diagnostic) noexcept {
+  if (diagnostic.of_disabled && diagnostic.severity != config::Severity::Error) return log::Level::Debug;
   return diagnostic.severity == config::Severity::Error     ? log::Level::Error
          : diagnostic.severity == config::Severity::Warning ? log::Level::Warning
                                                             : log::Level::Info;
 }
 
-void write(const config::Diagnostic& diagnostic) {
+void write(const config::Diagnostic& diagnostic, log::Level level) {
   const std::string text = config::format_diagnostic(diagnostic);
-  const log::Level level = level_of(diagnostic);
   std::string_view rest = text;
   if (log::is_json()) {  // a line and a caret are for people
     log::message(level, rest.substr(0, rest.find('\n')));
@@ -36,15 +36,21 @@ bool DiagnosticLog::step(const Clock& clock, Duration budget) {
     const auto next_file = std::find_if(rest_.begin(), rest_.end(),
                                         [&](const config::Diagnostic& other) { return other.file != file; });
     const auto count = static_cast<std::size_t>(next_file - rest_.begin());
-    const std::size_t shown = std::min(count, kShownOfFile);
-    for (const config::Diagnostic& diagnostic : rest_.first(shown))
-      write(diagnostic);
-    if (const auto others = rest_.first(count).subspan(shown); !others.empty()) {
-      const auto worst = std::min_element(
-          others.begin(), others.end(), [](const auto& a, const auto& b) { return a.severity < b.severity; });
-      log::message(level_of(*worst),
-                   file + ": " + std::to_string(others.size()) + " more; xsd --check shows them");
+    std::size_t shown = 0;
+    std::size_t others = 0;
+    log::Level worst = log::Level::Debug;
+    for (const config::Diagnostic& diagnostic : rest_.first(count)) {
+      const log::Level level = level_of(diagnostic);
+      if (!log::enabled(level)) continue;
+      if (shown < kShownOfFile) {
+        write(diagnostic, level);
+        ++shown;
+      } else {
+        worst = std::min(worst, level);
+        ++others;
+      }
     }
+    if (others != 0) log::message(worst, file + ": " + std::to_string(others) + " more; xsd --check shows them");
     rest_ = rest_.subspan(count);
     if (clock.monotonic() >= end) break;
   }

@@ -2,7 +2,8 @@
 //
 // DiagnosticLog: writes the diagnostics of a load to the log, a few at a time: there may be a hundred for
 // each of thousands of files, and each is a few lines. Of one file the first ten are enough for the log;
-// `--check` shows all.
+// `--check` shows all. What a disabled service lacks is of level debug: many files are dropped in disabled,
+// and nobody misses their programs.
 #pragma once
 
 #include <cstddef>

@@ -275,7 +275,7 @@ void ServiceManager::run(std::size_t number) {
   const Action& action = transition_->plan()[number];
   if (action.kind == ActionKind::Stop) {
     const auto found = entries_.find(action.id);
-    if (found->second.service) ++summary_.stopped;
+    if (found->second.service) count(summary_.stopped, "stopped", action.id);
     retire(found->second);
     entries_.erase(found);
     return;
@@ -298,7 +298,7 @@ void ServiceManager::run(std::size_t number) {
   }
   switch (action.kind) {
     case ActionKind::Disable:
-      if (entry.service) ++summary_.stopped;
+      if (entry.service) count(summary_.stopped, "stopped", action.id);
       ++summary_.disabled;
       retire(entry);
       return;
@@ -339,8 +339,13 @@ void ServiceManager::run(std::size_t number) {
     transition_->keeps(entry.id, entry.endpoints);
     return fail(entry, action.loaded->definition, {status.error().text(), false, {}, {}, {}});
   }
-  if (action.kind == ActionKind::Start) ++summary_.started;
-  if (action.kind == ActionKind::Change) ++summary_.changed;
+  if (action.kind == ActionKind::Start) count(summary_.started, "started", action.id);
+  if (action.kind == ActionKind::Change) count(summary_.changed, "changed", action.id);
+}
+
+void ServiceManager::count(std::size_t& counter, std::string_view what, const std::string& id) {
+  constexpr std::size_t kNamed = 20;  // of each; beyond that a person looks at the files
+  if (++counter <= kNamed && !starting_) log::info("{} {}", what, id);
 }
 
 void ServiceManager::fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted,

@@ -153,6 +153,8 @@ class ServiceManager {
   void settle();
 
   void run(std::size_t action);
+  /// For the summary; a reload also says of which service it did what.
+  void count(std::size_t& counter, std::string_view what, const std::string& id);
   void fail(Entry& entry, std::shared_ptr<const config::ServiceDefinition> wanted, Obstacle obstacle);
   void schedule_retry(Entry& entry);
   // A retry: its timer -> due_ -> (nothing is asked) -> asked_ -> (answers) -> retry.

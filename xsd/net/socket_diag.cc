@@ -3,11 +3,14 @@
 
 #include "xsd/base/unique_fd.h"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,7 +45,22 @@ struct Question {
   std::uint16_t port;  ///< of the local end
 };
 
-/// Calls `take` with each socket; false if the kernel does not answer, or not whole.
+using Attributes = std::span<const char>;  ///< rtattr after rtattr, rtnetlink(7)
+
+std::uint64_t cgroup_of(Attributes more) noexcept {
+  constexpr unsigned short kCgroupId = 21;  // INET_DIAG_CGROUP_ID, since Linux 5.8
+  auto left = static_cast<unsigned>(more.size());
+  for (const auto* attribute = reinterpret_cast<const rtattr*>(more.data()); RTA_OK(attribute, left);
+       attribute = RTA_NEXT(attribute, left)) {
+    std::uint64_t id = 0;
+    if (attribute->rta_type != kCgroupId || RTA_PAYLOAD(attribute) != sizeof id) continue;
+    std::memcpy(&id, RTA_DATA(attribute), sizeof id);
+    return id;
+  }
+  return 0;
+}
+
+/// Calls `take` with each socket and what else is told of it; false if the kernel does not answer, or not whole.
 template <class Take>
 bool list_sockets(const Question& question, Take take) {
   struct {
@@ -71,7 +89,10 @@ bool list_sockets(const Question& question, Take take) {
       if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
           message->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)))
         return false;
-      take(*static_cast<const inet_diag_msg*>(NLMSG_DATA(message)));
+      const std::size_t known = NLMSG_SPACE(sizeof(inet_diag_msg));
+      const std::size_t told = std::max<std::size_t>(message->nlmsg_len, known) - known;
+      take(*static_cast<const inet_diag_msg*>(NLMSG_DATA(message)),
+           Attributes(reinterpret_cast<const char*>(message) + known, told));
     }
   }
 }
@@ -81,7 +102,7 @@ bool list_sockets(const Question& question, Take take) {
 std::optional<std::vector<SocketAddress>> queued_peers(const SocketAddress& local) {
   if (!local.is_ip()) return std::nullopt;
   std::vector<SocketAddress> peers;
-  const auto take = [&](const inet_diag_msg& entry) {
+  const auto take = [&](const inet_diag_msg& entry, Attributes) {
     if (entry.idiag_inode != 0) return;  // somebody has it
     const SocketAddress end = make_address(entry.idiag_family, entry.id.idiag_src, entry.id.idiag_sport);
     if (local.is_any() || end.same_host(local))
@@ -93,18 +114,18 @@ std::optional<std::vector<SocketAddress>> queued_peers(const SocketAddress& loca
   return peers;
 }
 
-std::vector<std::uint64_t> inodes_at_port(Transport transport, std::uint16_t port) {
+std::vector<PortSocket> sockets_at_port(Transport transport, std::uint16_t port) {
   const bool stream = transport == Transport::Stream;
   const std::uint8_t protocol = stream ? IPPROTO_TCP : IPPROTO_UDP;
   const std::uint32_t states = stream ? state(TCP_LISTEN) : state(TCP_CLOSE) | state(TCP_ESTABLISHED);
-  std::vector<std::uint64_t> inodes;
+  std::vector<PortSocket> sockets;
   static constexpr sa_family_t kFamilies[] = {AF_INET, AF_INET6};
   for (const sa_family_t family : kFamilies) {
-    (void)list_sockets({family, protocol, states, port}, [&](const inet_diag_msg& entry) {
-      inodes.push_back(entry.idiag_inode);
+    (void)list_sockets({family, protocol, states, port}, [&](const inet_diag_msg& entry, Attributes more) {
+      sockets.push_back({entry.idiag_inode, cgroup_of(more)});
     });  // what one family tells is better than nothing
   }
-  return inodes;
+  return sockets;
 }
 
 }  // namespace xsd::net

@@ -17,8 +17,13 @@ namespace xsd::net {
 /// family) that are established but not accepted yet. nullopt if the kernel does not tell.
 std::optional<std::vector<SocketAddress>> queued_peers(const SocketAddress& local);
 
-/// The inodes of the sockets that listen on (tcp) or are bound to (udp) that port, whatever their address.
-/// Empty if there are none or the kernel does not tell.
-std::vector<std::uint64_t> inodes_at_port(Transport transport, std::uint16_t port);
+struct PortSocket {
+  std::uint64_t inode = 0;
+  std::uint64_t cgroup = 0;  ///< id (the inode) of the cgroup2 folder of who made it; 0: not told
+};
+
+/// The sockets that listen on (tcp) or are bound to (udp) that port, whatever their address. Empty if there
+/// are none or the kernel does not tell.
+std::vector<PortSocket> sockets_at_port(Transport transport, std::uint16_t port);
 
 }  // namespace xsd::net
