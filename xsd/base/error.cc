@@ -2,6 +2,7 @@
 #include "xsd/base/error.h"
 
 #include <cstring>
+#include <utility>
 
 namespace xsd {
 
@@ -12,6 +13,12 @@ std::string errno_text(int number) {
 
 Error Error::from_errno(int number, std::string_view what) {
   Error error(std::string(what) + ": " + errno_text(number));
+  error.number_ = number;
+  return error;
+}
+
+Error Error::with_number(int number, std::string text) {
+  Error error(std::move(text));
   error.number_ = number;
   return error;
 }

@@ -20,6 +20,9 @@ class Error {
   /// A failed system call: text is "WHAT: STRERROR". `number` is a positive errno value.
   static Error from_errno(int number, std::string_view what);
 
+  /// `text` is the whole message, and says more than the number's text would.
+  static Error with_number(int number, std::string text);
+
   /// "NOUN: " in front of what is there already.
   [[nodiscard]] Error within(std::string_view noun) &&;
   [[nodiscard]] Error within(std::string_view noun) const&;
