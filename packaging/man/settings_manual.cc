@@ -17,8 +17,8 @@ using xsd::config::Availability;
 using xsd::config::Scope;
 using xsd::config::SettingsRow;
 
-// roff takes a backslash for its escape, and a line that begins with a dot or a quote for a request. A
-// sentence begins a line.
+// roff takes a backslash for its escape, a line that begins with a dot or a quote for a request, and in one a
+// double quote for the bracket of an argument. A sentence begins a line.
 std::string roff(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -26,6 +26,8 @@ std::string roff(std::string_view text) {
     if (begins_line && (c == '.' || c == '\'')) out += "\\&";
     if (c == '\\') {
       out += "\\e";
+    } else if (c == '"') {
+      out += "\\(dq";
     } else if (c == '-') {
       out += "\\-";
     } else if (c == ' ' && out.ends_with('.')) {

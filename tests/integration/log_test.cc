@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -399,6 +400,35 @@ TEST_F(Log, a_reader_of_the_standard_error_that_stopped_does_not_block_anybody) 
   EXPECT_LT(rss_kib(daemon.pid()), is_sanitized() ? 1000000U : 65536U);
   EXPECT_EQ(daemon.stop(), 0);
   close(ends[0]);
+}
+
+// systemd connects the standard error to the journal and says so.
+TEST_F(Log, lines_for_the_journal_have_their_level_and_no_time) {
+  write_echo();
+  folder_.write("conf.d/bad.yaml", "service: bad\n");
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  struct stat info {};
+  ASSERT_EQ(fstat(ends[1], &info), 0);
+  const std::string stream = std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+  {
+    Daemon daemon(folder_, {.log_to_file = false,
+                            .start = {.environment = {"JOURNAL_STREAM=" + stream},
+                                      .in_child = [&] { (void)dup2(ends[1], STDERR_FILENO); }}});
+    close(ends[1]);
+    EXPECT_TRUE(echoes(port_));
+    EXPECT_EQ(daemon.stop(), 0);
+  }
+  std::string log;
+  char buffer[4096];
+  for (ssize_t size; (size = read(ends[0], buffer, sizeof buffer)) > 0;)
+    log.append(buffer, static_cast<std::size_t>(size));
+  close(ends[0]);
+  for (const std::string& line : split_lines(log))
+    EXPECT_TRUE(std::regex_match(line, std::regex("^<[3-6]>.*"))) << line;
+  EXPECT_THAT(first_with(log, "bad.yaml:1"), testing::StartsWith("<3>"));
+  EXPECT_THAT(first_with(log, "echo: start conn="), testing::StartsWith("<6>echo: start"));
+  EXPECT_THAT(first_with(log, "stopped"), "<6>stopped");
 }
 
 TEST_F(Log, syslog_that_is_not_there_does_not_matter) {

@@ -17,11 +17,6 @@ namespace {
 
 constexpr std::size_t kLongestHost = 255;  // RFC 5424, 6: HOSTNAME
 
-int severity(Level level) noexcept {
-  constexpr std::array<int, 4> kSeverities = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-  return kSeverities[static_cast<std::size_t>(level)];
-}
-
 // RFC 5424 wants printable ASCII without blanks; "-" where there is no name.
 std::string own_host() {
   std::array<char, HOST_NAME_MAX + 1> name{};

@@ -72,7 +72,7 @@ class TargetSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 /// The receiver adds time, process and level himself.
 bool is_bare(const Settings& settings) noexcept {
   return settings.target == TargetKind::Syslog || settings.target == TargetKind::Journal ||
-         settings.target == TargetKind::Udp;
+         settings.target == TargetKind::Udp || settings.target == TargetKind::JournalStream;
 }
 
 std::unique_ptr<spdlog::formatter> make_formatter(const Settings& settings) {
@@ -235,6 +235,8 @@ Result<std::unique_ptr<LogTarget>> make_target(const Settings& settings) {
       return DatagramTarget::udp(settings.address);
     case TargetKind::File:
       return StreamTarget::open_file(settings.path);
+    case TargetKind::JournalStream:
+      return StreamTarget::attach_journal(STDERR_FILENO);
     case TargetKind::Stderr:
       break;
   }

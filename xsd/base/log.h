@@ -34,7 +34,14 @@
 
 namespace xsd::log {
 
-enum class TargetKind : std::uint8_t { Stderr, Syslog, Journal, Udp, File };
+enum class TargetKind : std::uint8_t {
+  Stderr,
+  JournalStream,  ///< the standard error, where the journal reads it
+  Syslog,
+  Journal,
+  Udp,
+  File
+};
 
 struct Settings {
   TargetKind target = TargetKind::Stderr;

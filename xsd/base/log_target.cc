@@ -2,6 +2,7 @@
 #include "xsd/base/log_target.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "xsd/base/datagram_target.h"
@@ -69,6 +71,11 @@ UniqueFd open_own_terminal(int fd) noexcept {
 
 }  // namespace
 
+int severity(Level level) noexcept {
+  constexpr std::array<int, 4> kSeverities = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+  return kSeverities[static_cast<std::size_t>(level)];
+}
+
 void LogTarget::write(Level level, std::string_view lines) noexcept {
   write_from(getpid(), level, lines);
 }
@@ -104,6 +111,12 @@ Result<std::unique_ptr<LogTarget>> StreamTarget::attach(int fd) {
   return make(std::move(*copy), S_ISSOCK(info.st_mode) ? Kind::Socket : Kind::Interrupted);
 }
 
+Result<std::unique_ptr<LogTarget>> StreamTarget::attach_journal(int fd) {
+  auto copy = duplicate_fd(fd);
+  if (!copy) return std::move(copy.error()).within("standard error");
+  return std::make_unique<StreamTarget>(raise_fd(std::move(*copy)), Kind::Journal);
+}
+
 Result<std::unique_ptr<LogTarget>> StreamTarget::open_file(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0640));
   if (!fd) return Error::from_errno(errno, "open " + path);
@@ -117,8 +130,9 @@ std::size_t StreamTarget::write_some(std::string_view bytes) noexcept {
   }
   ssize_t count = 0;
   do {
-    count = kind_ == Kind::Socket ? send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                  : ::write(fd_.get(), bytes.data(), bytes.size());
+    count = kind_ == Kind::NonBlocking
+                ? ::write(fd_.get(), bytes.data(), bytes.size())
+                : send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (count < 0 && errno == EINTR);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
@@ -158,7 +172,18 @@ bool StreamTarget::flush() noexcept {
   return backlog_.empty();
 }
 
-void StreamTarget::write_from(pid_t /*sender*/, Level /*level*/, std::string_view lines) noexcept {
+void StreamTarget::write_from(pid_t /*sender*/, Level level, std::string_view lines) noexcept {
+  if (kind_ != Kind::Journal) return write_lines(lines);
+  const std::string prefix = "<" + std::to_string(severity(level)) + ">";
+  std::string prefixed;
+  for (std::size_t end; (end = lines.find('\n')) != std::string_view::npos; lines.remove_prefix(end + 1)) {
+    prefixed += prefix;
+    prefixed += lines.substr(0, end + 1);
+  }
+  write_lines(prefixed);
+}
+
+void StreamTarget::write_lines(std::string_view lines) noexcept {
   if (flush()) {
     while (!lines.empty()) {
       const std::size_t count = write_some(lines);

@@ -26,6 +26,9 @@ namespace xsd::log {
 
 enum class Level : std::uint8_t { Error, Warning, Info, Debug };
 
+/// LOG_ERR and so on, syslog(3).
+int severity(Level level) noexcept;
+
 class LogTarget {
  public:
   virtual ~LogTarget() = default;
@@ -63,11 +66,15 @@ class StreamTarget final : public LogTarget {
   /// such description to be had (a terminal of another user that is not ours to control, no /proc) a write is
   /// interrupted after a millisecond, and the next one waits for a while.
   static Result<std::unique_ptr<LogTarget>> attach(int fd);
+  /// The same for the standard error where it is a stream of the journal's (JOURNAL_STREAM of systemd.exec(5)):
+  /// each line begins with its level then (sd-daemon(3)). Lines that are sent by themselves would not be known
+  /// as the service's if they are its last.
+  static Result<std::unique_ptr<LogTarget>> attach_journal(int fd);
   /// Appends to `path`, made with mode 0640. A FIFO must have a reader.
   static Result<std::unique_ptr<LogTarget>> open_file(const std::string& path);
 
   /// How it is written to.
-  enum class Kind : std::uint8_t { NonBlocking, Socket, Interrupted };
+  enum class Kind : std::uint8_t { NonBlocking, Socket, Journal, Interrupted };
   StreamTarget(UniqueFd fd, Kind kind) : fd_(std::move(fd)), kind_(kind) {}
 
   void write_from(pid_t sender, Level level, std::string_view lines) noexcept override;
@@ -76,6 +83,7 @@ class StreamTarget final : public LogTarget {
   int descriptor() const noexcept override { return fd_.get(); }
 
  private:
+  void write_lines(std::string_view lines) noexcept;
   /// Bytes taken, 0 if none could be, then errno says why.
   std::size_t write_some(std::string_view bytes) noexcept;
   ssize_t write_interrupted(std::string_view bytes) noexcept;

@@ -320,12 +320,22 @@ std::string to_string(const AddressRule& rule) {
   return out + "}";
 }
 
-std::string_view doubt_about(const AddressRule& rule) noexcept {
-  if (rule.kind == Kind::Network && rule.prefixes.size() == 1 &&
-      rule.prefixes.front() == Prefix::v6(in6addr_any, Prefix::kV6Bits)) {
+std::string doubt_about(const AddressRule& rule, std::string_view text) {
+  if (rule.kind != Kind::Network || rule.prefixes.size() != 1) return {};
+  const Prefix& prefix = rule.prefixes.front();
+  if (prefix == Prefix::v6(in6addr_any, Prefix::kV6Bits))
     return "'::' is one address, which no peer has: write '::/0' for every IPv6 address";
-  }
-  return {};
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return {};
+  const std::string address(text.substr(0, slash));
+  in_addr v4{};
+  in6_addr v6{};
+  const bool is_v4 = inet_pton(AF_INET, address.c_str(), &v4) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, address.c_str(), &v6) != 1) return {};
+  const Prefix host = is_v4 ? Prefix::v4(v4, Prefix::kV4Bits) : Prefix::v6(v6, Prefix::kV6Bits);
+  if (host.bytes() == prefix.bytes()) return {};
+  return quoted(text) + " is all of " + quoted(prefix.to_string()) + ": write that, or " + quoted(address) +
+         " for the one address";
 }
 
 void add_rule(const AddressRule& rule, std::uint32_t entry, AddressSet& set) {
@@ -376,7 +386,7 @@ void parse_address_file(std::string_view text, std::uint32_t base, AddressSet& s
       return;
     } else {
       add_rule(rule, base + line, set);
-      if (const auto doubt = doubt_about(rule); !doubt.empty() && doubts++ < kMaxAddressFileErrors)
+      if (const auto doubt = doubt_about(rule, whole.substr(begin, blank - begin)); !doubt.empty() && doubts++ < kMaxAddressFileErrors)
         sink.warning(where, std::string(doubt));
     }
     if (sink.error_count() == kMaxAddressFileErrors) {

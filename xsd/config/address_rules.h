@@ -51,8 +51,9 @@ Result<AddressRule> parse_address_rule(std::string_view text);
 /// The text that parse_address_rule reads back to the same.
 std::string to_string(const AddressRule& rule);
 
-/// What is most likely meant otherwise, as the message of a warning; empty if nothing is.
-std::string_view doubt_about(const AddressRule& rule) noexcept;
+/// What is most likely meant otherwise, as the message of a warning; empty if nothing is. `text` is what the
+/// rule was read from.
+std::string doubt_about(const AddressRule& rule, std::string_view text);
 
 /// Into `set` with the number `entry`; not for a File.
 void add_rule(const AddressRule& rule, std::uint32_t entry, AddressSet& set);

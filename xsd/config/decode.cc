@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kMainKeys{"daemon", "defaults", "include", "services"};
 
+constexpr const char* kNoEnable = "a service runs unless it says 'disable: true': leave this line out";
+
 std::string line_text(Position where) {
   return "line " + std::to_string(where.line);
 }
@@ -81,7 +83,9 @@ class KeyDecoder {
   void unknown_key(const YamlNode::Member& member) {
     if (sink_.is_full()) return sink_.error(member.where, {});
     const auto nearest = suggest_service_key(in_.key, in_defaults_);
-    if (find_daemon_row(in_.key) != nullptr) {
+    if ((in_.key == "enable" || in_.key == "enabled") && !in_defaults_) {
+      sink_.error(member.where, kNoEnable);
+    } else if (find_daemon_row(in_.key) != nullptr) {
       sink_.error(member.where, quoted(member.key) + " stands below 'daemon' in the main file");
     } else {
       sink_.error(member.where, "unknown key " + quoted(member.key) +
@@ -99,7 +103,9 @@ class KeyDecoder {
     } else if (!in_defaults_ && row.scope == Scope::Defaults) {
       sink_.error(member.where,
                   quoted(row.name) + " belongs into 'defaults' of the main file" +
-                      (row.name == "disabled" ? "; for this service write 'disable: true'" : ""));
+                      (row.name == "disabled"  ? "; for this service write 'disable: true'"
+                       : row.name == "enabled" ? std::string("; ") + kNoEnable
+                                               : ""));
     } else {
       return true;
     }
@@ -401,7 +407,7 @@ std::vector<DecodedService> decode_service_file(const YamlNode& root, std::strin
     const bool is_xinetd =
         root.is_scalar() && root.scalar.starts_with("service ") && root.scalar.find('{') != std::string::npos;
     sink.error(root.where,
-               is_xinetd ? "this looks like a file of xinetd's, which is another form"
+               is_xinetd ? "this is a file of xinetd's: translate it with 'xsd --import xinetd FILE'"
                          : "a service file is a map that begins with 'service: NAME' or 'services:', not " +
                                describe(root));
   } else if (list != nullptr) {

@@ -79,8 +79,8 @@ std::vector<AddressRule> address_list(DecodeInput& in, const YamlNode& value) {
       in.sink.error(entry.where, "an entry of " + quoted(in.key) + ": " + rule.error().text());
       continue;
     }
-    if (const std::string_view doubt = doubt_about(*rule); !doubt.empty())
-      in.sink.warning(entry.where, "an entry of " + quoted(in.key) + ": " + std::string(doubt));
+    if (const std::string doubt = doubt_about(*rule, *text); !doubt.empty())
+      in.sink.warning(entry.where, "an entry of " + quoted(in.key) + ": " + doubt);
     rules.push_back(std::move(*rule));
   }
   return rules;

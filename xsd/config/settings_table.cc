@@ -174,7 +174,7 @@ constexpr SettingsRow kRows[] = {
 #undef XSD_LIMIT
 
     // What is recorded.
-    now("log_type", kBoth, kAll, {"daemon, {syslog: FACILITY, level: LEVEL} or {file: PATH, soft_limit: SIZE, hard_limit: SIZE}", "daemon", "where the records of the service go: to the daemon's log, to syslog with a facility and level of their own, or to a file, which becomes PATH.1 when it is as large as the hard limit, or the soft one if there is no other; also as xinetd writes it, [SYSLOG, FACILITY, LEVEL] and [FILE, PATH, SOFT, HARD]", "{file: /var/log/ftp.log, hard_limit: 10M}"}, de::log_type, en::log_type),
+    now("log_type", kBoth, kAll, {"daemon, {syslog: FACILITY, level: LEVEL} or {file: PATH, soft_limit: SIZE, hard_limit: SIZE}", "daemon", "where the records of the service go: to the daemon's log, to syslog with a facility and level of their own, or to a file, which becomes PATH.1 when it is as large as the hard limit, or the soft one if there is no other; also as xinetd writes it, [SYSLOG, FACILITY, LEVEL] and [FILE, PATH, SOFT, HARD]", "{file: /var/log/xsd/ftp.log, hard_limit: 10M}"}, de::log_type, en::log_type),
     now("log_on_success", kBoth, kAll, {"list of words", "[PID, HOST, EXIT, DURATION]", "what the records of served connections say: PID HOST EXIT DURATION, USERID (whose the connection is by what the client's machine says, RFC 1413: the client waits for that, five seconds at most), of programs USAGE (processor time and memory) and, of plugin services, TRAFFIC; an empty list switches them off", "[HOST, DURATION]"}, de::word_set_field<&S::log_on_success, kSuccessWords>, en::word_set_field<&S::log_on_success, kSuccessWords>, kList),
     now("log_on_failure", kBoth, kAll, {"list of words", "[HOST, ATTEMPT]", "what the records of refused connections say: HOST ATTEMPT USERID; an empty list switches them off", "[HOST]"}, de::word_set_field<&S::log_on_failure, kFailureWords>, en::word_set_field<&S::log_on_failure, kFailureWords>, kList),
 
@@ -196,13 +196,13 @@ constexpr SettingsRow kRows[] = {
     daemon("user", {"name or number", "xsd if it exists, else nobody", "the user of the processes of a daemon that is root that need no privileges", "xsd"}, de::account_field<&D::user>, en::text_field<&D::user>),
     daemon("pid_file", {"path", "/run/xsd/xsd.pid", "where the process id of the daemon is written", "/run/xsd/xsd.pid"}, de::daemon_path_field<&D::pid_file>, en::text_field<&D::pid_file>),
     inert(daemon("control_socket", {"path", "/run/xsd/control.sock", "where xsdctl reaches the daemon", "/run/xsd/control.sock"}, de::daemon_path_field<&D::control_socket>, en::text_field<&D::control_socket>)),
-    daemon("workers", {"auto or 0", "auto", "auto: a process of its own writes the log; 0: the daemon itself does", "auto"}, de::workers, en::workers),
+    daemon("workers", {"auto or 0", "auto", "auto: the log is written and plugins work in processes without privileges; 0: the daemon does both itself", "auto"}, de::workers, en::workers),
     daemon("max_processes", {"number or unlimited", "4096", "how many programs of all services run at a time", "1000"}, de::limit_field<&D::max_processes, 1>, en::limit_field<&D::max_processes>),
     daemon("stop_timeout", {"duration", "10s", "the time between TERM and KILL, and what connections get to finish when the daemon stops", "30s"}, de::duration_field<&D::stop_timeout>, en::duration_field<&D::stop_timeout>),
     daemon("watch", {"boolean", "false", "apply changes of the service folder without a signal", "true"}, de::boolean_field<&D::watch>, en::boolean_field<&D::watch>),
     daemon("plugin_dirs", {"list of folders", "LIBDIR/xsd/plugins of the installation, then /usr/lib/xsd/plugins", "where plugin libraries are; the first folder that has one of the name wins", "[/usr/lib/xsd/plugins]"}, de::plugin_dirs, en::text_list_field<&D::plugin_dirs>),
     daemon("log", {"map", "", "the daemon's own log", "{target: syslog, level: info}"}, nullptr, nullptr),
-    daemon("log.target", {"stderr, syslog, journal, {file: PATH} or {udp: HOST:PORT}", "stderr", "where the log goes", "{file: /var/log/xsd.log}"}, de::log_target, en::log_target),
+    daemon("log.target", {"stderr, syslog, journal, {file: PATH} or {udp: HOST:PORT}", "stderr", "where the log goes; where systemd connects stderr to the journal, lines have their level there", "{file: /var/log/xsd/xsd.log}"}, de::log_target, en::log_target),
     daemon("log.level", {"error, warning, info or debug", "info", "what is logged", "debug"}, de::log_level, en::log_level),
     daemon("log.format", {"text or json", "text", "the form of the lines", "json"}, de::log_format, en::log_format),
 };
@@ -263,6 +263,16 @@ std::uint16_t row_index(const SettingsRow& row) noexcept {
 }
 
 std::string_view suggest_service_key(std::string_view name, bool in_defaults) {
+  // What the same is called elsewhere, and is not spelt alike.
+  static constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
+      {"allow", "only_from"},        {"args", "server_args"}, {"arguments", "server_args"},
+      {"cmd", "server"},             {"command", "server"},   {"deny", "no_access"},
+      {"exec", "server"},            {"program", "server"},   {"max_connections", "instances"},
+      {"environment", "env"},        {"run_as", "user"},      {"timeout", "max_duration"},
+      {"working_directory", "directory"}};
+  for (const auto& [elsewhere, here] : kElsewhere) {
+    if (name == elsewhere) return here;
+  }
   std::vector<std::string_view> names;
   for (const SettingsRow& row : kRows) {
     const bool fits = in_defaults ? row.scope == Scope::Both || row.scope == Scope::Defaults

@@ -456,7 +456,10 @@ void TreeBuilder::explain(const YAML::Exception& exception) {
     message = begins_line ? "expected '- entry'; is it indented like the lines above?"
                           : "unexpected text after the value";
   } else if (is(Library::MAP_VALUE)) {
-    message = "unexpected ':'; quote a value that contains ': '";
+    message = begin > 0 && line.substr(0, offset - begin).find(':') == std::string_view::npos
+                  ? "unexpected ':'; is a blank missing behind the ':' of the line above, or is this line "
+                    "indented otherwise?"
+                  : "unexpected ':'; quote a value that contains ': '";
   } else if (is(Library::MAP_KEY)) {
     message = "unexpected '?'";
   } else if (is(Library::BLOCK_ENTRY)) {

@@ -3,10 +3,12 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "xsd/base/log.h"
@@ -29,6 +31,14 @@ std::string join(const std::vector<std::string>& words) {
   for (const std::string& word : words)
     out += (out.empty() ? "" : ", ") + word;
   return out;
+}
+
+/// systemd.exec(5): JOURNAL_STREAM is the device and inode of what systemd has connected to the journal.
+bool is_read_by_journal(int fd) {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  return stream != nullptr && fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) &&
+         std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == stream;
 }
 
 log::Settings make_log_settings(const Options& options, const config::LogSettings& written) {
@@ -62,8 +72,13 @@ log::Settings make_log_settings(const Options& options, const config::LogSetting
     case Target::Stderr:
       break;
   }
+  if (settings.target != log::TargetKind::Stderr) return settings;
   // Who detaches has no standard error to write to.
-  if (settings.target == log::TargetKind::Stderr && options.detach) settings.target = log::TargetKind::Syslog;
+  if (options.detach) {
+    settings.target = log::TargetKind::Syslog;
+  } else if (is_read_by_journal(STDERR_FILENO)) {
+    settings.target = log::TargetKind::JournalStream;
+  }
   return settings;
 }
 

@@ -20,19 +20,19 @@ constexpr unsigned kFirst = 12000;
 constexpr unsigned kCount = 18000;
 constexpr unsigned kMaxTries = 4000;
 
-// Held open until the process ends; a child that execs does not keep it.
-bool claim(std::uint16_t port) {
+/// -1 if another test has it. A child that execs does not keep it.
+int claim(std::uint16_t port) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
+  if (fd < 0) return -1;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const int length =
       std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "xsd-test-port-%u", unsigned{port});
   const auto size =
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<std::size_t>(length));
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return true;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
   close(fd);
-  return false;
+  return -1;
 }
 
 bool can_bind(int family, int type, std::uint16_t port) {
@@ -63,6 +63,15 @@ bool is_free(std::uint16_t port) {
          can_bind(AF_INET6, SOCK_STREAM, port) && can_bind(AF_INET6, SOCK_DGRAM, port);
 }
 
+/// The claim on a port that is taken stays until the process ends.
+bool take(std::uint16_t port) {
+  const int fd = claim(port);
+  if (fd < 0) return false;
+  if (is_free(port)) return true;
+  close(fd);
+  return false;
+}
+
 std::uint16_t next_candidate() {
   static unsigned offset = static_cast<unsigned>(getpid()) * 61U;
   return static_cast<std::uint16_t>(kFirst + offset++ % kCount);
@@ -73,7 +82,7 @@ std::uint16_t next_candidate() {
 std::uint16_t free_port() {
   for (unsigned tries = 0; tries < kMaxTries; ++tries) {
     const std::uint16_t port = next_candidate();
-    if (claim(port) && is_free(port)) return port;
+    if (take(port)) return port;
   }
   throw std::runtime_error("no free port");
 }
@@ -84,7 +93,7 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
     if (tries >= kMaxTries) throw std::runtime_error("no free ports");
     const std::uint16_t port = next_candidate();
     if (!ports.empty() && port != ports.back() + 1) ports.clear();
-    if (claim(port) && is_free(port)) {
+    if (take(port)) {
       ports.push_back(port);
     } else {
       ports.clear();

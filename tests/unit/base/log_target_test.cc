@@ -137,6 +137,25 @@ TEST_F(LogTargetTest, standard_error_may_be_a_socket) {
             "hello\n");
 }
 
+TEST_F(LogTargetTest, lines_to_the_journal_begin_with_their_level) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd near(ends[0]);
+  const UniqueFd far(ends[1]);
+  auto target = StreamTarget::attach_journal(far.get());
+  ASSERT_TRUE(target);
+  (*target)->write(Level::Error, "one\ntwo\n");
+  std::string parts;
+  (*target)->put_parts(parts);
+  WireReader reader(parts);
+  auto same = restore_target(reader, std::move(*duplicate_fd((*target)->descriptor())));
+  ASSERT_TRUE(same);
+  (*same)->write(Level::Debug, "three\n");
+  char buffer[64];
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(read(near.get(), buffer, sizeof buffer))),
+            "<3>one\n<3>two\n<7>three\n");
+}
+
 /// A terminal and its other end.
 struct Terminal {
   UniqueFd master{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)};

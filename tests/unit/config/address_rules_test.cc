@@ -234,10 +234,19 @@ TEST(AddressRules, says_what_is_wrong) {
 }
 
 TEST(AddressRules, doubts_that_the_unspecified_address_is_meant) {
-  EXPECT_EQ(doubt_about(parsed("::")),
+  EXPECT_EQ(doubt_about(parsed("::"), "::"),
             "'::' is one address, which no peer has: write '::/0' for every IPv6 address");
   for (const std::string_view text : {"::/0", "::1", "0.0.0.0", "localhost", "file:/x"})
-    EXPECT_EQ(doubt_about(parsed(text)), "") << text;
+    EXPECT_EQ(doubt_about(parsed(text), text), "") << text;
+}
+
+TEST(AddressRules, doubts_that_a_network_is_meant_where_an_address_is_written) {
+  EXPECT_EQ(doubt_about(parsed("192.0.2.7/24"), "192.0.2.7/24"),
+            "'192.0.2.7/24' is all of '192.0.2.0/24': write that, or '192.0.2.7' for the one address");
+  EXPECT_EQ(doubt_about(parsed("2001:db8::1/32"), "2001:db8::1/32"),
+            "'2001:db8::1/32' is all of '2001:db8::/32': write that, or '2001:db8::1' for the one address");
+  for (const std::string_view text : {"192.0.2.0/24", "192.0.2.7/32", "2001:DB8::/32", "0.0.0.0/0", "10.1.{2,3}"})
+    EXPECT_EQ(doubt_about(parsed(text), text), "") << text;
 }
 
 // ---- Files

@@ -178,6 +178,8 @@ TEST(SettingsTable, suggests_the_nearest_key_of_the_place) {
   EXPECT_EQ(suggest_service_key("listn", true), "");
   EXPECT_EQ(suggest_service_key("enable", true), "enabled");
   EXPECT_EQ(suggest_service_key("xyzzy", false), "");
+  EXPECT_EQ(suggest_service_key("deny", false), "no_access");
+  EXPECT_EQ(suggest_service_key("args", false), "server_args");
   EXPECT_EQ(suggest_daemon_key("pidfile", ""), "pid_file");
   EXPECT_EQ(suggest_daemon_key("levle", "log."), "level");
   EXPECT_EQ(suggest_daemon_key("target", ""), "");
