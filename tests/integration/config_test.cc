@@ -506,8 +506,9 @@ TEST(Machine, what_a_disabled_service_lacks_is_not_for_the_log) {
   TempFolder folder;
   std::string many = "services:\n";
   for (int n = 0; n < 12; ++n)
-    many += "  - {service: late-" + std::to_string(n) + ", disable: yes, user: nobody, server: /no/such/one, listen: [" +
-            yaml_quoted(tcp(free_port())) + "]}\n";
+    many += "  - {service: late-" + std::to_string(n) +
+            ", disable: yes, user: nobody, server: /no/such/one, listen: [" + yaml_quoted(tcp(free_port())) +
+            "]}\n";
   many += "  - {service: wanted, user: nobody, server: /no/such/program, listen: [" +
           yaml_quoted(tcp(free_port())) + "]}\n";
   folder.write("conf.d/many.yaml", many);

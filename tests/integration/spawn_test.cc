@@ -529,8 +529,8 @@ TEST_F(SpawnAsRoot, says_whose_programs_gain_nothing_since_the_daemon_cannot) {
   Daemon daemon(folder_, options);
   EXPECT_EQ(daemon.log_lines("no_new_privs").size(), 0U);
   for (const std::string name : {"a", "b", "c", "d", "e", "f", "g"})
-    folder_.write("conf.d/" + name + ".yaml", program_on(name, {tcp(free_port())}, {"/bin/true"},
-                                                         "user: nobody\nno_new_privs: false\n"));
+    folder_.write("conf.d/" + name + ".yaml",
+                  program_on(name, {tcp(free_port())}, {"/bin/true"}, "user: nobody\nno_new_privs: false\n"));
   (void)daemon.hup_and_wait();
   (void)daemon.hup_and_wait();
   EXPECT_TRUE(daemon.wait_log("no_new_privs: false has no effect"));

@@ -66,9 +66,9 @@ class StreamTarget final : public LogTarget {
   /// such description to be had (a terminal of another user that is not ours to control, no /proc) a write is
   /// interrupted after a millisecond, and the next one waits for a while.
   static Result<std::unique_ptr<LogTarget>> attach(int fd);
-  /// The same for the standard error where it is a stream of the journal's (JOURNAL_STREAM of systemd.exec(5)):
-  /// each line begins with its level then (sd-daemon(3)). Lines that are sent by themselves would not be known
-  /// as the service's if they are its last.
+  /// The same for the standard error where it is a stream of the journal's (JOURNAL_STREAM of
+  /// systemd.exec(5)): each line begins with its level then (sd-daemon(3)). Lines that are sent by themselves
+  /// would not be known as the service's if they are its last.
   static Result<std::unique_ptr<LogTarget>> attach_journal(int fd);
   /// Appends to `path`, made with mode 0640. A FIFO must have a reader.
   static Result<std::unique_ptr<LogTarget>> open_file(const std::string& path);

@@ -386,7 +386,8 @@ void parse_address_file(std::string_view text, std::uint32_t base, AddressSet& s
       return;
     } else {
       add_rule(rule, base + line, set);
-      if (const auto doubt = doubt_about(rule, whole.substr(begin, blank - begin)); !doubt.empty() && doubts++ < kMaxAddressFileErrors)
+      if (const auto doubt = doubt_about(rule, whole.substr(begin, blank - begin));
+          !doubt.empty() && doubts++ < kMaxAddressFileErrors)
         sink.warning(where, std::string(doubt));
     }
     if (sink.error_count() == kMaxAddressFileErrors) {

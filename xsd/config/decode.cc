@@ -101,11 +101,10 @@ class KeyDecoder {
     } else if (in_defaults_ && row.scope == Scope::Service) {
       sink_.error(member.where, quoted(row.name) + " belongs into a service, it cannot hold for all");
     } else if (!in_defaults_ && row.scope == Scope::Defaults) {
-      sink_.error(member.where,
-                  quoted(row.name) + " belongs into 'defaults' of the main file" +
-                      (row.name == "disabled"  ? "; for this service write 'disable: true'"
-                       : row.name == "enabled" ? std::string("; ") + kNoEnable
-                                               : ""));
+      sink_.error(member.where, quoted(row.name) + " belongs into 'defaults' of the main file" +
+                                    (row.name == "disabled"  ? "; for this service write 'disable: true'"
+                                     : row.name == "enabled" ? std::string("; ") + kNoEnable
+                                                             : ""));
     } else {
       return true;
     }

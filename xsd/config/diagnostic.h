@@ -22,9 +22,9 @@ enum class Severity : std::uint8_t {
 struct Diagnostic {
   Severity severity = Severity::Error;
   std::string file;
-  Position where;           ///< {0,0}: the file as a whole
-  std::string message;      ///< lower case, no full stop; text from outside is quoted already
-  std::string source_line;  ///< the line at `where`, without its end; empty if there is none to show
+  Position where;            ///< {0,0}: the file as a whole
+  std::string message;       ///< lower case, no full stop; text from outside is quoted already
+  std::string source_line;   ///< the line at `where`, without its end; empty if there is none to show
   bool of_disabled = false;  ///< what a service would lack that does not run: for --check, hardly for a log
 };
 

@@ -265,10 +265,18 @@ std::uint16_t row_index(const SettingsRow& row) noexcept {
 std::string_view suggest_service_key(std::string_view name, bool in_defaults) {
   // What the same is called elsewhere, and is not spelt alike.
   static constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
-      {"allow", "only_from"},        {"args", "server_args"}, {"arguments", "server_args"},
-      {"cmd", "server"},             {"command", "server"},   {"deny", "no_access"},
-      {"exec", "server"},            {"program", "server"},   {"max_connections", "instances"},
-      {"environment", "env"},        {"run_as", "user"},      {"timeout", "max_duration"},
+      {"allow", "only_from"},
+      {"args", "server_args"},
+      {"arguments", "server_args"},
+      {"cmd", "server"},
+      {"command", "server"},
+      {"deny", "no_access"},
+      {"exec", "server"},
+      {"program", "server"},
+      {"max_connections", "instances"},
+      {"environment", "env"},
+      {"run_as", "user"},
+      {"timeout", "max_duration"},
       {"working_directory", "directory"}};
   for (const auto& [elsewhere, here] : kElsewhere) {
     if (name == elsewhere) return here;

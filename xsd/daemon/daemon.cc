@@ -332,9 +332,10 @@ void Daemon::tell_who_gains_nothing(const config::Snapshot& snapshot) {
   if (names == gain_nothing_) return;
   gain_nothing_ = std::move(names);
   if (gain_nothing_.empty()) return;
-  log::warning("no_new_privs: false has no effect, the daemon was started without new privileges "
-               "(NoNewPrivileges= of its unit?): {}",
-               gain_nothing_);
+  log::warning(
+      "no_new_privs: false has no effect, the daemon was started without new privileges "
+      "(NoNewPrivileges= of its unit?): {}",
+      gain_nothing_);
 }
 
 void Daemon::on_settings(const config::Snapshot& snapshot) {

@@ -50,7 +50,8 @@ bool DiagnosticLog::step(const Clock& clock, Duration budget) {
         ++others;
       }
     }
-    if (others != 0) log::message(worst, file + ": " + std::to_string(others) + " more; xsd --check shows them");
+    if (others != 0)
+      log::message(worst, file + ": " + std::to_string(others) + " more; xsd --check shows them");
     rest_ = rest_.subspan(count);
     if (clock.monotonic() >= end) break;
   }

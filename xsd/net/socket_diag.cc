@@ -60,7 +60,8 @@ std::uint64_t cgroup_of(Attributes more) noexcept {
   return 0;
 }
 
-/// Calls `take` with each socket and what else is told of it; false if the kernel does not answer, or not whole.
+/// Calls `take` with each socket and what else is told of it; false if the kernel does not answer, or not
+/// whole.
 template <class Take>
 bool list_sockets(const Question& question, Take take) {
   struct {

@@ -245,7 +245,8 @@ TEST(AddressRules, doubts_that_a_network_is_meant_where_an_address_is_written) {
             "'192.0.2.7/24' is all of '192.0.2.0/24': write that, or '192.0.2.7' for the one address");
   EXPECT_EQ(doubt_about(parsed("2001:db8::1/32"), "2001:db8::1/32"),
             "'2001:db8::1/32' is all of '2001:db8::/32': write that, or '2001:db8::1' for the one address");
-  for (const std::string_view text : {"192.0.2.0/24", "192.0.2.7/32", "2001:DB8::/32", "0.0.0.0/0", "10.1.{2,3}"})
+  for (const std::string_view text :
+       {"192.0.2.0/24", "192.0.2.7/32", "2001:DB8::/32", "0.0.0.0/0", "10.1.{2,3}"})
     EXPECT_EQ(doubt_about(parsed(text), text), "") << text;
 }
 

@@ -317,9 +317,10 @@ TEST(YamlReader, wants_plain_keys) {
 }
 
 TEST(YamlReader, says_what_is_expected) {
-  EXPECT_EQ(fault_of("service:load\nport: 1\n"),
-            "2:5: error: unexpected ':'; is a blank missing behind the ':' of the line above, or is this line "
-            "indented otherwise?");
+  EXPECT_EQ(
+      fault_of("service:load\nport: 1\n"),
+      "2:5: error: unexpected ':'; is a blank missing behind the ':' of the line above, or is this line "
+      "indented otherwise?");
   EXPECT_EQ(fault_of("a: b: c\n"), "1:5: error: unexpected ':'; quote a value that contains ': '");
   EXPECT_EQ(fault_of("a: \"b\" c\n"), "1:8: error: unexpected text after the value");
   EXPECT_EQ(fault_of("a: [b] c\n"), "1:8: error: unexpected text after the value");

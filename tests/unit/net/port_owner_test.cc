@@ -74,7 +74,8 @@ class HiddenHolder : public ::testing::Test {
   void SetUp() override {
     for (const char* const root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
       group_ = std::string(root) + "/xsd-owner-" + std::to_string(getpid()) + ".service";
-      if (std::filesystem::exists(std::string(root) + "/cgroup.procs") && mkdir(group_.c_str(), 0700) == 0) return;
+      if (std::filesystem::exists(std::string(root) + "/cgroup.procs") && mkdir(group_.c_str(), 0700) == 0)
+        return;
     }
     group_.clear();
     GTEST_SKIP() << "no cgroup can be made here";
