@@ -523,6 +523,15 @@ TEST(Machine, what_a_disabled_service_lacks_is_not_for_the_log) {
   EXPECT_TRUE(curious.wait_log("/no/such/one"));
 }
 
+TEST(Config, a_file_with_another_ending_is_told_of) {
+  TempFolder folder;
+  folder.write("conf.d/a.yaml", tcp_echo("a", free_port()));
+  folder.write("conf.d/b.yml", tcp_echo("b", free_port()));
+  const RunResult result = run_xsd({"--check", "-c", folder.string("conf.d")});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.out, HasSubstr("b.yml' is not read: names of service files end in '.yaml'"));
+}
+
 TEST(Machine, a_program_that_goes_away_keeps_the_service_with_its_last_definition) {
   TempFolder folder;
   const std::uint16_t port = free_port();

@@ -40,6 +40,15 @@ bool is_included(const std::string& name, const std::string& pattern, NameRule r
   return fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0;
 }
 
+bool is_listed(const dirent& entry, const std::string& pattern, NameRule rule) {
+  return is_included(entry.d_name, pattern, rule) &&
+         (rule != NameRule::XinetdFolder || entry.d_type != DT_DIR);
+}
+
+bool is_meant_to_be_yaml(std::string_view name) {
+  return name.ends_with(".yml") && !name.starts_with('.') && !name.starts_with('#');
+}
+
 Result<std::vector<std::string>> list_names(const std::string& folder,
                                             const std::function<bool(const dirent&)>& accepts,
                                             std::size_t limit) {
@@ -59,15 +68,6 @@ Result<std::vector<std::string>> list_names(const std::string& folder,
   }
   std::sort(names.begin(), names.end());  // by bytes, whatever the locale
   return names;
-}
-
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit, NameRule rule) {
-  const auto accepts = [&](const dirent& entry) {
-    return is_included(entry.d_name, pattern, rule) &&
-           (rule != NameRule::XinetdFolder || entry.d_type != DT_DIR);
-  };
-  return list_names(folder, accepts, limit);
 }
 
 }  // namespace xsd::config

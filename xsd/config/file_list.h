@@ -30,14 +30,15 @@ enum class NameRule : std::uint8_t {
 /// True if a file of this name is read where `pattern` (a name, no folder) is included.
 bool is_included(const std::string& name, const std::string& pattern, NameRule rule = NameRule::Yaml);
 
+/// The same of an entry of the folder.
+bool is_listed(const dirent& entry, const std::string& pattern, NameRule rule = NameRule::Yaml);
+/// Its name says YAML, but not in our way.
+bool is_meant_to_be_yaml(std::string_view name);
+
 /// The names in `folder` that are accepted, in C-locale order, at most `limit` + 1 of them; ENOENT as
 /// `number` if the folder is not there.
 Result<std::vector<std::string>> list_names(const std::string& folder,
                                             const std::function<bool(const dirent&)>& accepts,
                                             std::size_t limit);
-
-/// The same for the names that `pattern` includes.
-Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
-                                            std::size_t limit, NameRule rule = NameRule::Yaml);
 
 }  // namespace xsd::config

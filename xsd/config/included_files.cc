@@ -31,7 +31,15 @@ void IncludedFiles::begin(std::string main_file) {
 
 std::optional<IncludedFiles::Fault> IncludedFiles::add(const Pattern& pattern) {
   (void)state_of(pattern.folder);  // before it is listed: what is swapped behind our back shows at the end
-  const auto names = list_files(pattern.folder, pattern.name, limit_, pattern.names);
+  std::string other_ending;
+  const auto names = list_names(
+      pattern.folder,
+      [&](const dirent& entry) {
+        if (is_listed(entry, pattern.name, pattern.names)) return true;
+        if (pattern.names == NameRule::Yaml && is_meant_to_be_yaml(entry.d_name)) other_ending = entry.d_name;
+        return false;
+      },
+      limit_);
   if (!names && names.error().number() == ENOENT) return missing_folder(pattern);
   // Without the list nobody knows which services are still wanted, so nothing may change.
   if (!names)
@@ -51,6 +59,10 @@ std::optional<IncludedFiles::Fault> IncludedFiles::add(const Pattern& pattern) {
   const bool is_one_name =
       pattern.names == NameRule::Exact ||
       (pattern.names == NameRule::Yaml && pattern.name.find_first_of("*?[") == std::string::npos);
+  if (!other_ending.empty() && !is_one_name) {
+    return Fault{Severity::Warning, quoted(pattern.prefix + other_ending) +
+                                        " is not read: names of service files end in '.yaml'"};
+  }
   if (matches || !is_one_name) return std::nullopt;
   return Fault{Severity::Warning,
                "include " + quoted(pattern.text) + ": matches no file; no services from there"};

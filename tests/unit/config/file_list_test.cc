@@ -8,6 +8,12 @@ namespace {
 
 using testing::ElementsAre;
 
+Result<std::vector<std::string>> list_files(const std::string& folder, const std::string& pattern,
+                                            std::size_t limit) {
+  return list_names(
+      folder, [&](const dirent& entry) { return is_listed(entry, pattern); }, limit);
+}
+
 TEST(FileList, takes_paths_apart) {
   EXPECT_EQ(folder_of("/etc/xsd/xsd.yaml"), "/etc/xsd");
   EXPECT_EQ(folder_of("/xsd.yaml"), "/");
