@@ -7,69 +7,20 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/integration/harness/harness.h"
+#include "tests/integration/kept_sockets.h"
 
 namespace xsd::test {
 namespace {
 
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd(const Fd&) = delete;
-  int get() const noexcept { return fd_; }
-  void reset() { Fd gone(std::move(*this)); }
-
- private:
-  int fd_;
-};
-
-Fd bound(int type, std::uint16_t port) {
-  Fd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  EXPECT_EQ(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  if (type == SOCK_STREAM) {
-    EXPECT_EQ(listen(fd.get(), 16), 0);
-  }
-  return fd;
-}
-
-class KeptSockets : public testing::Test {
- protected:
-  static DaemonOptions with_store(std::map<std::string, int> store = {}) {
-    DaemonOptions options;
-    options.start.environment = {"FDSTORE=64"};
-    options.store = std::move(store);
-    return options;
-  }
-  /// Those of a socket unit.
-  static DaemonOptions with_sockets(const std::vector<int>& sockets) {
-    DaemonOptions options;
-    for (const int fd : sockets)
-      options.start.listen.emplace_back("xsd.socket", fd);
-    return options;
-  }
-
-  TempFolder folder_;
-  const std::uint16_t port_ = free_port();
-};
+using KeptSockets = KeptSocketsTest;
 
 TEST_F(KeptSockets, are_served_with_the_clients_that_wait_there) {
   folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
@@ -150,7 +101,7 @@ TEST_F(KeptSockets, survive_a_start_that_fails) {
   const std::string path = folder_.string("socket");
   folder_.write("xsd.yaml", "include: [conf.d/*.yaml]\n");
   folder_.write("conf.d/file.yaml", "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n");
-  const auto options = [this](std::map<std::string, int> store) {
+  const auto options = [this](Store store) {
     DaemonOptions all = with_store(std::move(store));
     all.config = folder_ / "xsd.yaml";
     return all;
@@ -174,12 +125,7 @@ TEST_F(KeptSockets, survive_a_start_that_fails) {
 
 TEST_F(KeptSockets, of_a_unit_stay_with_it) {
   const std::string path = folder_.string("socket");
-  Fd unit(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(bind(unit.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(listen(unit.get(), 16), 0);
+  const Fd unit = bound_unix(path);
   const Fd stream = bound(SOCK_STREAM, port_);
   const std::string file = "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n";
   folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
@@ -209,6 +155,8 @@ TEST_F(KeptSockets, keep_nobody_waiting_for_a_manager_that_does_not_read) {
   for (const std::uint16_t port : ports)
     folder_.write("conf.d/" + std::to_string(port) + ".yaml", echo_service(std::to_string(port), port));
   DaemonOptions options = with_store();
+  options.start.environment = {"FDSTORE=100"};
+  options.store_size = 100;
   options.wait_ready = false;
   Daemon daemon(folder_, options);
   for (const std::uint16_t port : ports)

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +25,12 @@ constexpr int kStep = 200;
 
 constexpr std::string_view kReloadMark = ": reload: ";
 constexpr Milliseconds kOnItsWay{5000};
+
+// Where kcmp(2) is forbidden nothing is the same.
+bool is_same_open_file(int one, int other) {
+  const pid_t us = getpid();
+  return syscall(SYS_kcmp, us, us, KCMP_FILE, one, other) == 0;
+}
 
 }  // namespace
 
@@ -50,7 +58,9 @@ void expect_no_sanitizer_report(std::string_view text) {
 }
 
 Daemon::Daemon(const TempFolder& folder, DaemonOptions options)
-    : folder_(folder.path()), log_file_(folder / (options.log_to_file ? "xsd.log" : "stderr")) {
+    : folder_(folder.path()),
+      log_file_(folder / (options.log_to_file ? "xsd.log" : "stderr")),
+      store_size_(options.store_size) {
   if (options.config.empty()) options.config = folder / "conf.d";
   std::vector<std::string> argv{xsd_binary(), options.config_option, options.config.string(), "--pid-file",
                                 folder.string("xsd.pid")};
@@ -138,25 +148,27 @@ void Daemon::keep_or_forget(const std::string& notification, int fd) {
   for (const std::string& line : split_lines(notification))
     values[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
   if (values["FDSTORE"] == "1") {
-    const auto [entry, is_new] = store_.emplace(values["FDNAME"], fd);
-    if (!is_new) close(fd);  // it must be the same socket
-  } else if (values["FDSTOREREMOVE"] == "1") {
-    const auto entry = store_.find(values["FDNAME"]);
-    if (entry == store_.end()) {
-      ADD_FAILURE() << "is not stored: " << notification;
+    const bool is_there = std::any_of(store_.begin(), store_.end(), [fd](const auto& entry) {
+      return is_same_open_file(entry.second, fd);
+    });
+    if (is_there || store_.size() >= store_size_) {
+      close(fd);
     } else {
-      close(entry->second);
-      store_.erase(entry);
+      store_.emplace(values["FDNAME"], fd);
     }
+  } else if (values["FDSTOREREMOVE"] == "1") {
+    const auto [first, last] = store_.equal_range(values["FDNAME"]);
+    std::for_each(first, last, [](const auto& entry) { close(entry.second); });
+    store_.erase(first, last);
   }
 }
 
-std::map<std::string, int> Daemon::take_store() {
+Store Daemon::take_store() {
   (void)notifications();
   return std::exchange(store_, {});
 }
 
-const std::map<std::string, int>& Daemon::store() {
+const Store& Daemon::store() {
   (void)notifications();
   return store_;
 }

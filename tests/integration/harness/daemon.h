@@ -19,6 +19,9 @@
 
 namespace xsd::test {
 
+/// Descriptors by their names, of which several may have the same.
+using Store = std::multimap<std::string, int>;
+
 struct DaemonOptions {
   std::filesystem::path config{};  ///< main file or folder; empty: `conf.d` in the test's folder
   std::string config_option = "--config";
@@ -27,8 +30,9 @@ struct DaemonOptions {
                             ///< reads the standard error
   bool wait_ready = true;   ///< wait for READY=1 in the constructor (a failure if it does not come)
   StartOptions start{};     ///< environment, in_child, strace
-  /// What its service manager keeps: descriptors by their names. Taken over from an earlier daemon.
-  std::map<std::string, int> store{};
+  /// What its service manager keeps. Taken over from an earlier daemon.
+  Store store{};
+  std::size_t store_size = 64;  ///< as FileDescriptorStoreMax=; tests that want a store set FDSTORE, too
 };
 
 class Daemon {
@@ -70,9 +74,9 @@ class Daemon {
   std::vector<std::string> state(std::string_view part = "state:");
 
   /// The descriptors that it has left with its service manager so far, by their names.
-  const std::map<std::string, int>& store();
+  const Store& store();
   /// The same, for the next daemon.
-  std::map<std::string, int> take_store();
+  Store take_store();
 
   void end_tracing() { process_->end_tracing(); }
   const std::filesystem::path& strace_file() const noexcept { return strace_file_; }
@@ -82,7 +86,8 @@ class Daemon {
   void make_notify_socket();
   /// Reads one datagram; false at the deadline or when the daemon has ended.
   bool receive_notification(SteadyTime end);
-  /// What systemd does with FDSTORE and FDSTOREREMOVE.
+  /// What systemd does with FDSTORE and FDSTOREREMOVE: whoever has no room says nothing of it, an open file
+  /// is kept once, and a name that is not there is no fault.
   void keep_or_forget(const std::string& notification, int fd);
   std::string last_reload_line() const;
   std::size_t count_reload_lines() const;
@@ -92,7 +97,8 @@ class Daemon {
   std::filesystem::path strace_file_;
   int notify_ = -1;
   std::vector<std::string> notifications_;
-  std::map<std::string, int> store_;
+  Store store_;
+  std::size_t store_size_;
   std::unique_ptr<Process> process_;
   std::size_t reload_lines_ = 0;  ///< in the log, when it was looked for one last
   bool end_expected_ = false;
