@@ -231,17 +231,20 @@ Status Daemon::make_loop() {
 
 void Daemon::hand_over_sockets() {
   manager::SocketTable& sockets = manager_->sockets();
-  if (notifier_.keeps_sockets()) {
-    sockets.set_keeper(
-        {.keep = [this](const net::BoundSocket& socket) { notifier_.keep(socket); },
-         .forget = [this](const net::Endpoint& endpoint) { notifier_.forget(store_name(endpoint)); }});
+  manager::SocketTable::Keeper keeper{.forget = [this](const std::string& name) { notifier_.forget(name); }};
+  if (notifier_.store_size() > 0) {
+    keeper.keep = [this](const net::BoundSocket& socket) { return notifier_.keep(socket); };
+    keeper.room = store_room(notifier_.store_size(), inheritance_.open_files.rlim_cur,
+                             inherited_sockets_.of_units.size());
   }
+  room_for_sockets_ = keeper.room;
+  sockets.set_keeper(std::move(keeper));
   context_->on_reopened = [&sockets](const net::Endpoint& endpoint) { sockets.renew(endpoint); };
   InheritedSockets inherited = std::move(inherited_sockets_);
   for (net::BoundSocket& socket : inherited.of_units)
     sockets.inherit_of_unit(std::move(socket));
-  for (net::BoundSocket& socket : inherited.kept)
-    sockets.inherit_kept(std::move(socket));
+  for (InheritedSockets::Kept& kept : inherited.kept)
+    sockets.inherit_kept(std::move(kept.socket), std::move(kept.name));
   for (const InheritedSockets::Fault& fault : inherited.faults) {
     log::warning("a socket from the service manager is not used: {}", fault.error.text());
     if (is_store_name(fault.name)) notifier_.forget(fault.name);
@@ -302,7 +305,17 @@ int Daemon::run() {
   return kExitSuccess;
 }
 
+void Daemon::tell_what_is_not_kept() {
+  const std::size_t left = manager_->sockets().keep_rest();
+  if (std::exchange(not_kept_, left) == left || left == 0) return;
+  log::warning(
+      "{} listening sockets are not kept over a restart: there is room for {} (FDSTORE and, less 64, "
+      "the soft limit of open files that the daemon was started with)",
+      left, room_for_sockets_);
+}
+
 void Daemon::tell_ready() {
+  tell_what_is_not_kept();
   notifier_.ready("serving " + std::to_string(manager_->serving()) + " services");
 }
 

@@ -60,6 +60,7 @@ class Daemon {
   Status make_loop();
   void reap_orphans();
   void tell_ready();
+  void tell_what_is_not_kept();
   void tell_what_has_no_effect(const config::DaemonSettings& settings) const;
   /// `no_new_privs: false` is in vain where the daemon itself was started without new privileges.
   void tell_who_gains_nothing(const config::Snapshot& snapshot);
@@ -94,7 +95,9 @@ class Daemon {
   std::unique_ptr<service::AddressFiles> address_files_;
   std::unique_ptr<manager::FolderWatcher> folder_watcher_;
   std::unique_ptr<manager::ServiceManager> manager_;
-  std::string gain_nothing_;  ///< who was told of
+  std::string gain_nothing_;          ///< who was told of
+  std::size_t room_for_sockets_ = 0;  ///< at the service manager's
+  std::size_t not_kept_ = 0;          ///< how many sockets, as told
   bool stopping_ = false;
 };
 

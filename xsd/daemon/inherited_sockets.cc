@@ -46,8 +46,10 @@ InheritedSockets InheritedSockets::take() {
       break;  // the count is wrong
     }
     auto socket = net::BoundSocket::inherit(UniqueFd(number));
-    if (socket) {
-      (is_store_name(name) ? taken.kept : taken.of_units).push_back(std::move(*socket));
+    if (socket && is_store_name(name)) {
+      taken.kept.push_back({std::move(name), std::move(*socket)});
+    } else if (socket) {
+      taken.of_units.push_back(std::move(*socket));
     } else {
       taken.faults.push_back(
           {std::move(name), std::move(socket.error()).within("descriptor " + std::to_string(number))});

@@ -18,7 +18,11 @@ struct InheritedSockets {
     std::string name;  ///< that the manager gave it; may be empty
     Error error;
   };
-  std::vector<net::BoundSocket> kept{};      ///< by an earlier one of us
+  struct Kept {
+    std::string name;
+    net::BoundSocket socket;
+  };
+  std::vector<Kept> kept{};                  ///< by an earlier one of us
   std::vector<net::BoundSocket> of_units{};  ///< the others
   std::vector<Fault> faults{};               ///< what nobody could serve; closed
 

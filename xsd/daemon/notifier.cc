@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xsd/daemon/notifier.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <span>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "xsd-";
 constexpr std::size_t kLongestName = 255;  // fdname_is_valid of systemd
+constexpr rlim_t kSpareFiles = 64;
 // A manager that never reads is told no more. Each may hold a descriptor.
 constexpr std::size_t kMostWaiting = 4096;
 
@@ -43,10 +45,15 @@ bool is_store_name(std::string_view name) noexcept {
   return name.starts_with(kPrefix);
 }
 
+std::size_t store_room(std::size_t store_size, rlim_t open_files, std::size_t of_units) noexcept {
+  const rlim_t taken = kSpareFiles + of_units;
+  return std::min<rlim_t>(store_size, open_files - std::min(open_files, taken));
+}
+
 Notifier::Notifier() {
   if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) path_ = path;
   const char* const size = std::getenv("FDSTORE");
-  has_store_ = !path_.empty() && size != nullptr && parse_unsigned(size).value_or(0) > 0;
+  if (!path_.empty() && size != nullptr) store_size_ = parse_unsigned(size).value_or(0);
 }
 
 void Notifier::use(reactor::EventLoop& loop) {
@@ -67,20 +74,20 @@ void Notifier::stopping() {
   send({.text = "STOPPING=1\n"});
 }
 
-void Notifier::keep(const net::BoundSocket& socket) {
-  if (!keeps_sockets()) return;
-  const std::string name = store_name(socket.endpoint());
+std::string Notifier::keep(const net::BoundSocket& socket) {
+  std::string name = store_name(socket.endpoint());
   auto copy = duplicate_fd(socket.fd());
   if (name.empty() || !copy) {
     log::warning("{} is not kept over a restart: {}", socket.endpoint().to_string(),
                  name.empty() ? "its name is too long" : copy.error().text());
-    return;
+    return {};
   }
   send({.text = "FDSTORE=1\nFDNAME=" + name + "\n", .fd = std::move(*copy)});
+  return name;
 }
 
 void Notifier::forget(std::string_view store_name) {
-  if (!keeps_sockets() || store_name.empty()) return;
+  if (store_name.empty()) return;
   send({.text = "FDSTOREREMOVE=1\nFDNAME=" + std::string(store_name) + "\n"});
 }
 

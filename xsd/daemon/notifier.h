@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include <sys/resource.h>
+
 #include "xsd/base/clock.h"
 #include "xsd/base/unique_fd.h"
 #include "xsd/net/endpoint.h"
@@ -27,6 +29,11 @@ std::string store_name(const net::Endpoint& endpoint);
 /// Whether it is one of ours.
 bool is_store_name(std::string_view name) noexcept;
 
+/// How many sockets are left with a manager that keeps `store_size`. It gives them to the next of us from 3
+/// on, beside those of units, and where they reach the soft limit of open files the loader has no descriptor
+/// left and no xsd starts any more. So there is to be some space below the limit that we were started with.
+std::size_t store_room(std::size_t store_size, rlim_t open_files, std::size_t of_units) noexcept;
+
 class Notifier {
  public:
   /// Reads NOTIFY_SOCKET and FDSTORE.
@@ -37,9 +44,10 @@ class Notifier {
   void reloading(MonotonicTime now);
   void stopping();
 
-  bool keeps_sockets() const noexcept { return has_store_; }
-  /// The manager has a copy of it from now on.
-  void keep(const net::BoundSocket& socket);
+  /// How many sockets the manager keeps; 0: none, as far as it says.
+  std::size_t store_size() const noexcept { return store_size_; }
+  /// The manager has a copy of it from now on, by this name; empty: it has not.
+  std::string keep(const net::BoundSocket& socket);
   /// The manager closes its copy, or the port would stay open.
   void forget(std::string_view store_name);
 
@@ -55,7 +63,7 @@ class Notifier {
   void wait_for_room();
 
   std::string path_;
-  bool has_store_ = false;
+  std::size_t store_size_ = 0;
   UniqueFd socket_;
   std::deque<Message> waiting_;
   reactor::EventLoop* loop_ = nullptr;

@@ -10,27 +10,29 @@ Error used_by(const net::Endpoint& endpoint, const std::string& user) {
   return Error("bind " + endpoint.to_string() + ": used by service '" + user + "'");
 }
 
-void SocketTable::inherit_kept(net::BoundSocket socket) {
+void SocketTable::inherit_kept(net::BoundSocket socket, std::string name) {
   const net::Endpoint endpoint = socket.endpoint();
-  if (of_units_.contains(endpoint)) {
-    forget(endpoint);
-  } else {
-    kept_.emplace(endpoint, std::move(socket));
+  ++kept_count_;
+  if (of_units_.contains(endpoint)) return forget(name);
+  if (const auto twin = kept_.find(endpoint); twin != kept_.end()) {
+    if (twin->second.name == name) forget(twin->second.name);  // the keeper drops both
+    return forget(name);
   }
+  kept_.emplace(endpoint, Kept{std::move(socket), std::move(name)});
 }
 
 void SocketTable::inherit_of_unit(net::BoundSocket socket) {
   const net::Endpoint endpoint = socket.endpoint();
-  if (kept_.erase(endpoint) > 0) forget(endpoint);
+  if (auto kept = kept_.extract(endpoint)) forget(kept.mapped().name);
   of_units_.emplace(endpoint, std::move(socket));
 }
 
 std::vector<net::Endpoint> SocketTable::drop_kept() {
   std::vector<net::Endpoint> dropped;
-  for (auto& [endpoint, socket] : kept_) {
+  for (auto& [endpoint, kept] : kept_) {
     dropped.push_back(endpoint);
-    (void)socket.own_file();  // where it has one
-    forget(endpoint);
+    (void)kept.socket.own_file();  // where it has one
+    forget(kept.name);
   }
   kept_.clear();
   return dropped;
@@ -45,19 +47,41 @@ std::vector<net::Endpoint> SocketTable::unused_of_units() const {
 }
 
 void SocketTable::renew(const net::Endpoint& endpoint) {
-  if (of_units_.erase(endpoint) == 0) forget(endpoint);
-  if (const auto* const socket = find(endpoint); socket != nullptr && socket->fd() >= 0) keep(*socket);
+  of_units_.erase(endpoint);
+  const auto found = entries_.find(endpoint);
+  if (found == entries_.end()) return;
+  forget(found->second.kept_as);
+  keep(endpoint, found->second);
 }
 
-void SocketTable::keep(const net::BoundSocket& socket) const {
-  if (keeper_.keep && !of_units_.contains(socket.endpoint())) keeper_.keep(socket);
+std::size_t SocketTable::keep_rest() {
+  std::size_t left = 0;
+  for (auto& [endpoint, entry] : entries_) {
+    keep(endpoint, entry);
+    if (is_to_be_kept(endpoint, entry)) ++left;
+  }
+  return left;
 }
 
-void SocketTable::forget(const net::Endpoint& endpoint) const {
-  if (keeper_.forget && !of_units_.contains(endpoint)) keeper_.forget(endpoint);
+bool SocketTable::is_to_be_kept(const net::Endpoint& endpoint, const Entry& entry) const {
+  return keeper_.keep && entry.kept_as.empty() && entry.socket->fd() >= 0 && !of_units_.contains(endpoint);
 }
 
-Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::uint32_t backlog) {
+void SocketTable::keep(const net::Endpoint& endpoint, Entry& entry) {
+  if (!is_to_be_kept(endpoint, entry) || kept_count_ >= keeper_.room) return;
+  entry.kept_as = keeper_.keep(*entry.socket);
+  if (!entry.kept_as.empty()) ++kept_count_;
+}
+
+void SocketTable::forget(std::string& name) {
+  if (name.empty()) return;
+  if (keeper_.forget) keeper_.forget(name);
+  name.clear();
+  --kept_count_;
+}
+
+Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::uint32_t backlog,
+                                           std::string& kept_as) {
   if (const auto of_unit = of_units_.find(endpoint); of_unit != of_units_.end()) {
     auto copy = of_unit->second.duplicate();
     if (copy) copy->set_backlog(backlog);
@@ -65,7 +89,8 @@ Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::u
   }
   auto kept = kept_.extract(endpoint);
   if (!kept) return open_new(endpoint, backlog);
-  net::BoundSocket socket = std::move(kept.mapped());
+  net::BoundSocket socket = std::move(kept.mapped().socket);
+  kept_as = std::move(kept.mapped().name);
   (void)socket.own_file();  // where it has one
   socket.set_backlog(backlog);
   return socket;
@@ -77,13 +102,13 @@ Result<net::BoundSocket> SocketTable::open_new(const net::Endpoint& endpoint, st
   std::vector<net::Endpoint> in_the_way;
   for (auto& [other, kept] : kept_) {
     if (!other.overlaps(endpoint)) continue;
-    kept.set_shared(true);  // the keeper has it for a moment yet
+    kept.socket.set_shared(true);  // the keeper has it for a moment yet
     in_the_way.push_back(other);
   }
   if (in_the_way.empty()) return socket;
   socket = net::open_beside(endpoint, backlog);
   for (const net::Endpoint& other : in_the_way) {
-    forget(other);
+    forget(kept_.at(other).name);
     kept_.erase(other);
   }
   return socket;
@@ -132,7 +157,8 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     if (present->second.user != user) present->second.socket->set_backlog(backlog);
     return present->second.socket.get();
   }
-  auto socket = open(endpoint, backlog);
+  std::string kept_as;
+  auto socket = open(endpoint, backlog, kept_as);
   if (!socket && socket.error().number() == EADDRINUSE) {
     std::vector<net::BoundSocket*> overlapping;
     for (auto& [other, entry] : entries_) {
@@ -149,10 +175,12 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
     }
   }
   if (!socket) return tl::unexpected(BindFailure{std::move(socket.error()), endpoint, {}});
-  const auto made =
-      entries_.emplace(endpoint, Entry{std::make_unique<net::BoundSocket>(std::move(*socket)), user}).first;
+  const auto made = entries_
+                        .emplace(endpoint, Entry{std::make_unique<net::BoundSocket>(std::move(*socket)), user,
+                                                 std::move(kept_as)})
+                        .first;
   by_user_[user].push_back(&made->first);
-  keep(*made->second.socket);
+  keep(endpoint, made->second);
   return made->second.socket.get();
 }
 
@@ -169,17 +197,17 @@ void SocketTable::release(const std::string& user, const std::vector<net::Endpoi
   if (owned == by_user_.end()) return;
   std::erase_if(owned->second, [&](const net::Endpoint* endpoint) {
     if (std::find(kept.begin(), kept.end(), *endpoint) != kept.end()) return false;
-    forget(*endpoint);
-    entries_.erase(entries_.find(*endpoint));
+    const auto entry = entries_.find(*endpoint);
+    forget(entry->second.kept_as);
+    entries_.erase(entry);
     return true;
   });
   if (owned->second.empty()) by_user_.erase(owned);
 }
 
 void SocketTable::clear() noexcept {
-  if (keeper_.keep) {
-    for (const auto& [endpoint, entry] : entries_)
-      entry.socket->leave_file();
+  for (const auto& [endpoint, entry] : entries_) {
+    if (!entry.kept_as.empty()) entry.socket->leave_file();
   }
   by_user_.clear();
   entries_.clear();

@@ -24,8 +24,11 @@ class SocketTable {
  public:
   /// Who keeps copies of the sockets, so that they outlive this process (sd_pid_notify_with_fds(3), FDSTORE).
   struct Keeper {
-    std::function<void(const net::BoundSocket& socket)> keep;
-    std::function<void(const net::Endpoint& endpoint)> forget;
+    /// The name that it is kept by from now on; empty: it is not. Nothing: they are not to be kept, and
+    /// those that are can only be forgotten.
+    std::function<std::string(const net::BoundSocket& socket)> keep{};
+    std::function<void(const std::string& name)> forget{};
+    std::size_t room = 0;  ///< how many it keeps at most
   };
 
   SocketTable() = default;
@@ -35,8 +38,8 @@ class SocketTable {
 
   void set_keeper(Keeper keeper) { keeper_ = std::move(keeper); }
   /// Sockets that were bound before us: whoever wants their endpoint gets them, with what is queued there.
-  /// One that an earlier one of us has left with the keeper is ours from then on.
-  void inherit_kept(net::BoundSocket socket);
+  /// One that an earlier one of us has left with the keeper, by this name, is ours from then on.
+  void inherit_kept(net::BoundSocket socket, std::string name);
   /// One of a socket unit stays what it is: its port is held by the service manager whatever we do, so it is
   /// there for whoever wants it next, too. It is not kept, for it comes again by itself, and a second one of
   /// the same endpoint (ReusePort=) is closed.
@@ -47,6 +50,8 @@ class SocketTable {
   std::vector<net::Endpoint> unused_of_units() const;
   /// The socket of this endpoint is another one now.
   void renew(const net::Endpoint& endpoint);
+  /// Has those kept for which there was no room; how many still are not.
+  std::size_t keep_rest();
 
   /// nullptr if the endpoint is not bound.
   net::BoundSocket* find(const net::Endpoint& endpoint) noexcept;
@@ -87,22 +92,30 @@ class SocketTable {
   struct Entry {
     std::unique_ptr<net::BoundSocket> socket;
     std::string user;
+    std::string kept_as{};  ///< by the keeper; empty: it is not
+  };
+  struct Kept {
+    net::BoundSocket socket;
+    std::string name;
   };
   tl::expected<net::BoundSocket*, BindFailure> bind(const net::Endpoint& endpoint, std::uint32_t backlog,
                                                     const std::string& user, const MayTake& may_take,
                                                     Bound& bound);
 
-  /// Inherited, or new.
-  Result<net::BoundSocket> open(const net::Endpoint& endpoint, std::uint32_t backlog);
+  /// Inherited, and perhaps kept by a name, or new.
+  Result<net::BoundSocket> open(const net::Endpoint& endpoint, std::uint32_t backlog, std::string& kept_as);
 
   /// Another one: sockets of an earlier one of us that are in its way give way.
   Result<net::BoundSocket> open_new(const net::Endpoint& endpoint, std::uint32_t backlog);
-  void keep(const net::BoundSocket& socket) const;
-  void forget(const net::Endpoint& endpoint) const;
+  bool is_to_be_kept(const net::Endpoint& endpoint, const Entry& entry) const;
+  void keep(const net::Endpoint& endpoint, Entry& entry);
+  void forget(std::string& name);
 
   using Sockets = std::unordered_map<net::Endpoint, net::BoundSocket, net::EndpointHash>;
   Keeper keeper_;
-  Sockets kept_;      ///< of an earlier one of us, wanted by nobody yet
+  std::size_t kept_count_ = 0;  ///< by the keeper
+  std::unordered_map<net::Endpoint, Kept, net::EndpointHash>
+      kept_;          ///< of an earlier one of us, wanted by nobody yet
   Sockets of_units_;  ///< services have copies
   std::unordered_map<net::Endpoint, Entry, net::EndpointHash> entries_;
   /// The endpoints of each user, so that letting go of one service does not look at all of them.

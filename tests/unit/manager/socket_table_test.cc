@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <string>
+#include <vector>
+
+#include <sys/socket.h>
 
 namespace xsd::manager {
 namespace {
@@ -79,6 +83,67 @@ TEST(SocketTable, takes_from_another_only_what_may_be_taken) {
   }
   EXPECT_EQ(table.user(narrow), "one") << "until somebody says otherwise";
   EXPECT_EQ(table.user(wide), "two");
+}
+
+// What is said to it, in its order.
+struct Keeper {
+  std::vector<std::string> said;
+  void use(SocketTable& table, std::size_t room) {
+    table.set_keeper({.keep =
+                          [this](const net::BoundSocket& socket) {
+                            said.push_back("+" + socket.endpoint().to_string());
+                            return socket.endpoint().to_string();
+                          },
+                      .forget = [this](const std::string& name) { said.push_back("-" + name); },
+                      .room = room});
+  }
+};
+
+net::BoundSocket inherited(const net::Endpoint& endpoint) {
+  auto bound = net::BoundSocket::open(endpoint, 1);
+  EXPECT_TRUE(bound) << bound.error().text();
+  return std::move(*bound);
+}
+
+TEST(SocketTable, has_as_many_kept_as_there_is_room_for) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 1);
+  const net::Endpoint one = tcp("127.0.0.1", free_port());
+  ASSERT_TRUE(bind(table, one, "one"));
+  const net::Endpoint two = tcp("127.0.0.1", free_port());
+  ASSERT_TRUE(bind(table, two, "two"));
+  EXPECT_EQ(table.keep_rest(), 1U);
+  table.release("one", {});
+  EXPECT_EQ(table.keep_rest(), 0U);
+  EXPECT_EQ(keeper.said,
+            (std::vector<std::string>{"+" + one.to_string(), "-" + one.to_string(), "+" + two.to_string()}));
+}
+
+TEST(SocketTable, has_one_that_came_kept_forgotten_by_its_name) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 8);
+  const net::Endpoint place = tcp("127.0.0.1", free_port());
+  table.inherit_kept(inherited(place), "old name");
+  ASSERT_TRUE(bind(table, place, "one"));
+  EXPECT_TRUE(keeper.said.empty());
+  table.release("one", {});
+  EXPECT_EQ(keeper.said, std::vector<std::string>{"-old name"});
+}
+
+TEST(SocketTable, has_no_two_kept_of_one_endpoint) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 8);
+  const net::Endpoint place = tcp("127.0.0.1", free_port());
+  net::BoundSocket socket = inherited(place);
+  table.inherit_kept(std::move(*socket.duplicate()), "a");
+  table.inherit_kept(std::move(*socket.duplicate()), "b");
+  EXPECT_EQ(keeper.said, std::vector<std::string>{"-b"});
+  table.inherit_kept(std::move(*socket.duplicate()), "a");
+  ASSERT_TRUE(bind(table, place, "one"));
+  EXPECT_EQ(keeper.said.back(), "+" + place.to_string()) << "both are gone at the keeper";
 }
 
 TEST(SocketTable, knows_its_udp_ports) {

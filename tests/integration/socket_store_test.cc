@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of its sockets a daemon leaves with its service manager, and what it takes out of there again.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/integration/kept_sockets.h"
+#include "tests/integration/program_support.h"
+
+namespace xsd::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class KeptSocketsStore : public KeptSocketsTest {
+ protected:
+  /// One service on all of these ports.
+  void write_ports(const std::vector<std::uint16_t>& ports) const {
+    std::string listen;
+    for (const std::uint16_t port : ports)
+      listen += (listen.empty() ? "'" : ", '") + tcp(port) + "'";
+    folder_.write("conf.d/many.yaml", "service: many\nplugin: echo\nlisten: [" + listen + "]\n");
+  }
+  static std::size_t count_of(Daemon& daemon, std::string_view part) {
+    const auto& all = daemon.notifications();
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const std::string& one) { return contains(one, part); }));
+  }
+};
+
+TEST_F(KeptSocketsStore, is_not_filled_up_to_the_limit_of_open_files) {
+  const std::vector<std::uint16_t> ports = free_ports(130);
+  write_ports(ports);
+  const auto options = [](Store store) {
+    DaemonOptions all = with_store(std::move(store));
+    all.start.environment = {"FDSTORE=200"};
+    all.store_size = 200;
+    all.start.in_child = [] {
+      rlimit limit{};
+      (void)getrlimit(RLIMIT_NOFILE, &limit);
+      limit.rlim_cur = 128;
+      (void)setrlimit(RLIMIT_NOFILE, &limit);
+    };
+    return all;
+  };
+  Daemon first(folder_, options({}));
+  EXPECT_EQ(first.store().size(), 64U);
+  EXPECT_TRUE(first.wait_log("66 listening sockets are not kept over a restart: there is room for 64"));
+  first.hup_and_wait();
+  EXPECT_EQ(first.log_lines("are not kept over a restart").size(), 1U) << "told once";
+  EXPECT_EQ(first.stop(), 0);
+  Daemon second(folder_, options(first.take_store()));
+  EXPECT_TRUE(echoes(ports.front()));
+  EXPECT_TRUE(echoes(ports.back()));
+}
+
+TEST_F(KeptSocketsStore, that_is_full_does_not_have_the_rest) {
+  std::vector<std::string> paths;
+  std::string listen;
+  for (int i = 0; i < 6; ++i) {
+    paths.push_back(folder_.string("socket" + std::to_string(i)));
+    listen += (i == 0 ? "'unix://" : ", 'unix://") + paths.back() + "'";
+  }
+  folder_.write("conf.d/many.yaml", "service: many\nplugin: echo\nlisten: [" + listen + "]\n");
+  const auto options = [](Store store) {
+    DaemonOptions all = with_store(std::move(store));
+    all.start.environment = {"FDSTORE=4"};
+    all.store_size = 4;
+    return all;
+  };
+  Daemon first(folder_, options({}));
+  EXPECT_EQ(first.store().size(), 4U);
+  EXPECT_TRUE(first.wait_log("2 listening sockets are not kept over a restart: there is room for 4"));
+  EXPECT_EQ(first.stop(), 0);
+  EXPECT_EQ(std::count_if(paths.begin(), paths.end(), [](const auto& path) { return fs::exists(path); }), 4)
+      << "nobody listens at the others";
+  // What moves finds room as soon as the old places are given up.
+  Daemon second(folder_, options(first.take_store()));
+  folder_.write("conf.d/many.yaml", "service: many\nplugin: echo\nlisten: ['" + tcp(port_) + "']\n");
+  second.hup_and_wait();
+  EXPECT_EQ(second.store().size(), 1U);
+}
+
+TEST_F(KeptSocketsStore, has_nothing_that_a_unit_has_too) {
+  const Fd unit = bound(SOCK_STREAM, port_, true);
+  const Fd kept = bound(SOCK_STREAM, port_, true);
+  folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: ['" + tcp(port_) + "']\n");
+  DaemonOptions options = with_sockets({unit.get()});
+  options.start.environment = {"FDSTORE=64"};
+  options.store.emplace("xsd-tcp+3a//127.0.0.1+3a" + std::to_string(port_), dup(kept.get()));
+  Daemon daemon(folder_, options);
+  EXPECT_TRUE(daemon.store().empty());
+}
+
+TEST_F(KeptSocketsStore, is_emptied_without_being_asked_for) {
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  folder_.write("conf.d/other.yaml", echo_service("other", other_port));
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.store().size(), 4U);
+  EXPECT_EQ(first.stop(), 0);
+  folder_.remove("conf.d/other.yaml");
+  DaemonOptions options;
+  options.store = first.take_store();
+  Daemon second(folder_, options);
+  EXPECT_EQ(second.store().size(), 2U);
+  EXPECT_EQ(Client(other_port).error(), ECONNREFUSED);
+  folder_.remove("conf.d/echo.yaml");
+  second.hup_and_wait();
+  EXPECT_TRUE(second.store().empty());
+  EXPECT_EQ(Client(port_).error(), ECONNREFUSED);
+}
+
+TEST_F(KeptSocketsStore, gets_nothing_twice_and_forgets_by_its_own_names) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(count_of(first, "FDSTORE=1"), 2U);
+  EXPECT_EQ(first.stop(), 0);
+  Store renamed;
+  for (const auto& [name, fd] : first.take_store())
+    renamed.emplace(name + "+2eold", fd);
+  Daemon second(folder_, with_store(std::move(renamed)));
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_EQ(count_of(second, "FDSTORE=1"), 0U);
+  EXPECT_EQ(second.store().size(), 2U);
+  folder_.remove("conf.d/echo.yaml");
+  second.hup_and_wait();
+  EXPECT_TRUE(second.store().empty());
+  EXPECT_EQ(Client(port_).error(), ECONNREFUSED);
+}
+
+}  // namespace
+}  // namespace xsd::test
