@@ -139,5 +139,40 @@ TEST_F(KeptSocketsStore, gets_nothing_twice_and_forgets_by_its_own_names) {
   EXPECT_EQ(Client(port_).error(), ECONNREFUSED);
 }
 
+TEST_F(KeptSocketsStore, has_unix_sockets_of_no_use_once_their_file_is_gone) {
+  const std::string path = folder_.string("socket");
+  folder_.write("conf.d/file.yaml", "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n");
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.stop(), 0);
+  ASSERT_TRUE(fs::remove(path)) << "a runtime folder that is emptied does that";
+  Daemon second(folder_, with_store(first.take_store()));
+  Client client = Client::to_unix_socket(path);
+  EXPECT_TRUE(echoes(client));
+  EXPECT_EQ(second.store().size(), 1U);
+  folder_.remove("conf.d/file.yaml");
+  second.hup_and_wait();
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST_F(KeptSocketsStore, leaves_the_file_of_somebody_else_alone) {
+  folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: ['" + tcp(port_) + "']\n");
+  for (const bool is_wanted : {true, false}) {
+    const std::string path = folder_.string(is_wanted ? "wanted" : "unwanted");
+    folder_.write("conf.d/file.yaml", "service: file\nplugin: echo\nlisten: ['unix://" + path + "']\n");
+    Daemon first(folder_, with_store());
+    EXPECT_EQ(first.stop(), 0);
+    ASSERT_TRUE(fs::remove(path));
+    const Fd stranger = bound_unix(path);
+    if (!is_wanted) folder_.remove("conf.d/file.yaml");
+    Daemon second(folder_, with_store(first.take_store()));
+    EXPECT_EQ(second.store().size(), 1U);
+    if (is_wanted) {
+      EXPECT_TRUE(second.wait_log("bind unix://" + path + ": Address already in use"));
+    }
+    EXPECT_EQ(second.stop(), 0);
+    EXPECT_TRUE(Client::to_unix_socket(path).connected()) << "it is the stranger's";
+  }
+}
+
 }  // namespace
 }  // namespace xsd::test

@@ -90,8 +90,11 @@ Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::u
   auto kept = kept_.extract(endpoint);
   if (!kept) return open_new(endpoint, backlog);
   net::BoundSocket socket = std::move(kept.mapped().socket);
+  if (socket.own_file() == net::BoundSocket::File::Lost) {
+    forget(kept.mapped().name);
+    return open_new(endpoint, backlog);
+  }
   kept_as = std::move(kept.mapped().name);
-  (void)socket.own_file();  // where it has one
   socket.set_backlog(backlog);
   return socket;
 }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "xsd/net/unix_diag.h"
+
 namespace xsd::net {
 namespace {
 
@@ -97,7 +99,7 @@ Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
     result = bind_socket(fd_.get(), endpoint_);
   }
   if (result != 0) return Error::from_errno(errno, "bind " + place);
-  if (!path.empty() && !own_file()) return Error::from_errno(errno, "bind " + place);
+  if (!path.empty() && !take_file()) return Error::from_errno(errno, "bind " + place);
   if (endpoint_.transport != Transport::Datagram &&
       listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
     return Error::from_errno(errno, "listen " + place);
@@ -173,9 +175,19 @@ BoundSocket::~BoundSocket() {
   if (fd_) remove_file();
 }
 
-bool BoundSocket::own_file() noexcept {
+BoundSocket::File BoundSocket::own_file() {
+  if (!has_file(endpoint_)) return File::None;
   struct stat info {};
-  if (!has_file(endpoint_) || lstat(endpoint_.address.host().c_str(), &info) != 0) return false;
+  if (lstat(endpoint_.address.host().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return File::Lost;
+  const auto bound = bound_file(fd_.get());
+  if (!bound) return File::Unknown;
+  if (bound->inode != static_cast<std::uint32_t>(info.st_ino)) return File::Lost;
+  return bound->device == info.st_dev && take_file() ? File::Own : File::Unknown;
+}
+
+bool BoundSocket::take_file() noexcept {
+  struct stat info {};
+  if (lstat(endpoint_.address.host().c_str(), &info) != 0) return false;
   file_device_ = info.st_dev;
   file_inode_ = info.st_ino;
   return true;

@@ -58,14 +58,22 @@ class BoundSocket {
   Status reopen(std::uint32_t backlog);
   /// Its file stays when it is destroyed: somebody else goes on listening there.
   void leave_file() noexcept { file_inode_ = 0; }
-  /// Its file, as it is now, goes with it. False: it has none, or errno says why.
-  bool own_file() noexcept;
+  /// What there is at the path of a socket that was inherited.
+  enum class File : std::uint8_t {
+    None,     ///< it needs none
+    Own,      ///< its file, which goes with it from now on
+    Lost,     ///< nothing, or somebody else's file: no client reaches it
+    Unknown,  ///< the kernel does not say; the file stays
+  };
+  File own_file();
 
  private:
   BoundSocket(Endpoint endpoint, UniqueFd fd) : endpoint_(std::move(endpoint)), fd_(std::move(fd)) {}
   static Result<BoundSocket> open_socket(const Endpoint& endpoint, bool shared);
   friend Result<BoundSocket> open_beside(const Endpoint& endpoint, std::uint32_t backlog);
   Status bind_and_listen(std::uint32_t backlog);
+  /// The file at its path is its own.
+  bool take_file() noexcept;
   void remove_file() noexcept;
 
   Endpoint endpoint_;

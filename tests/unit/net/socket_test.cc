@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "xsd/net/unix_diag.h"
+
 namespace xsd::net {
 namespace {
 
@@ -279,6 +281,31 @@ TEST_F(SocketFile, comes_back_when_reopen_works_at_last) {
   const Status status = bound->reopen(10);
   ASSERT_TRUE(status) << status.error().text();
   EXPECT_TRUE(receives(*bound));
+}
+
+TEST_F(SocketFile, of_an_inherited_socket_is_known_by_what_it_was_bound_to) {
+  using File = BoundSocket::File;
+  auto bound = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(bound) << bound.error().text();
+  bound->leave_file();
+  if (!bound_file(bound->fd())) GTEST_SKIP() << "no unix_diag here";
+  auto inherited = BoundSocket::inherit(UniqueFd(dup(bound->fd())));
+  ASSERT_TRUE(inherited) << inherited.error().text();
+  // A file system may number its devices in another way (bound_file); then the file stays.
+  const bool is_own = inherited->own_file() == File::Own;
+  EXPECT_TRUE(is_own || inherited->own_file() == File::Unknown);
+  inherited = Error("gone");
+  EXPECT_EQ(std::filesystem::exists(path_), !is_own);
+  (void)std::filesystem::remove(path_);
+
+  inherited = BoundSocket::inherit(UniqueFd(dup(bound->fd())));
+  ASSERT_TRUE(inherited);
+  EXPECT_EQ(inherited->own_file(), File::Lost);
+  auto other = BoundSocket::open(endpoint(), 10);
+  ASSERT_TRUE(other) << other.error().text();
+  EXPECT_EQ(inherited->own_file(), File::Lost);
+  inherited = Error("gone");
+  EXPECT_TRUE(std::filesystem::exists(path_)) << "it is the other's";
 }
 
 TEST_F(SocketFile, stays_when_it_is_left_to_somebody) {

@@ -70,5 +70,26 @@ TEST(QueuedUnixClientsOf, other_sockets_are_not_known) {
   EXPECT_EQ(queued_unix_clients(-1), std::nullopt);
 }
 
+TEST(BoundFile, is_what_the_socket_was_bound_to) {
+  const std::string path = "/tmp/xsd-diag-" + std::to_string(getpid());
+  auto bound = BoundSocket::open({Transport::Datagram, *SocketAddress::unix_path(path), {}}, 1);
+  ASSERT_TRUE(bound) << bound.error().text();
+  const auto file = bound_file(bound->fd());
+  if (!file) GTEST_SKIP() << "no unix_diag here";
+  struct stat info {};
+  ASSERT_EQ(lstat(path.c_str(), &info), 0);
+  EXPECT_EQ(file->inode, static_cast<std::uint32_t>(info.st_ino));
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  EXPECT_TRUE(bound_file(bound->fd())) << "it has that file yet";
+}
+
+TEST(BoundFile, is_none_of_other_sockets) {
+  const UniqueFd unbound(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(bound_file(unbound.get()));
+  const UniqueFd tcp(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(bound_file(tcp.get()));
+  EXPECT_FALSE(bound_file(-1));
+}
+
 }  // namespace
 }  // namespace xsd::net
