@@ -174,5 +174,18 @@ TEST_F(KeptSocketsStore, leaves_the_file_of_somebody_else_alone) {
   }
 }
 
+TEST_F(KeptSocketsStore, is_not_what_a_unit_is_called) {
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/other.yaml", echo_service("other", other_port));
+  const Fd unit = bound(SOCK_STREAM, port_);
+  DaemonOptions options = with_sockets({unit.get()}, "xsd-inetd.socket");
+  options.start.environment = {"FDSTORE=64"};
+  Daemon daemon(folder_, options);
+  folder_.write("conf.d/echo.yaml", "service: echo\nplugin: echo\nlisten: ['" + tcp(port_) + "']\n");
+  daemon.hup_and_wait();
+  EXPECT_TRUE(echoes(port_));
+  EXPECT_EQ(daemon.store().size(), 2U) << "the other service's";
+}
+
 }  // namespace
 }  // namespace xsd::test

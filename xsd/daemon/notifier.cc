@@ -20,7 +20,8 @@ using process::Sent;
 namespace {
 
 constexpr std::string_view kPrefix = "xsd-";
-constexpr std::size_t kLongestName = 255;  // fdname_is_valid of systemd
+constexpr std::string_view kSchemeEnd = "+3a//";  // "://" in a name
+constexpr std::size_t kLongestName = 255;         // fdname_is_valid of systemd
 constexpr rlim_t kSpareFiles = 64;
 // A manager that never reads is told no more. Each may hold a descriptor.
 constexpr std::size_t kMostWaiting = 4096;
@@ -42,7 +43,12 @@ std::string store_name(const net::Endpoint& endpoint) {
 }
 
 bool is_store_name(std::string_view name) noexcept {
-  return name.starts_with(kPrefix);
+  if (!name.starts_with(kPrefix)) return false;
+  name.remove_prefix(kPrefix.size());
+  const std::string_view transport = name.substr(0, name.find(kSchemeEnd));
+  static constexpr std::string_view kTransports[] = {"tcp", "udp", "unix", "unix-dgram", "unix-seqpacket"};
+  return transport.size() < name.size() &&
+         std::find(std::begin(kTransports), std::end(kTransports), transport) != std::end(kTransports);
 }
 
 std::size_t store_room(std::size_t store_size, rlim_t open_files, std::size_t of_units) noexcept {

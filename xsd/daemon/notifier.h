@@ -26,7 +26,7 @@ namespace xsd::daemon {
 /// What the manager calls the socket of this endpoint: printable, without a colon. Empty if it is too long
 /// for a name (255 characters).
 std::string store_name(const net::Endpoint& endpoint);
-/// Whether it is one of ours.
+/// Whether it has the form of one of ours, which no name of a unit has.
 bool is_store_name(std::string_view name) noexcept;
 
 /// How many sockets are left with a manager that keeps `store_size`. It gives them to the next of us from 3
