@@ -187,5 +187,62 @@ TEST_F(KeptSocketsStore, is_not_what_a_unit_is_called) {
   EXPECT_EQ(daemon.store().size(), 2U) << "the other service's";
 }
 
+class KeptSocketsWait : public KeptSocketsStore, public testing::WithParamInterface<int> {
+ protected:
+  void write_server(const std::string& more = "", const char* idle = "60000") const {
+    folder_.write("conf.d/server.yaml",
+                  program_on("server", {tcp(port_)}, {program("accept_loop"), idle}, "wait: true\n" + more));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(After, KeptSocketsWait, testing::Values(SIGTERM, SIGKILL),
+                         [](const auto& parameter) {
+                           return std::string(parameter.param == SIGKILL ? "a_crash" : "a_stop");
+                         });
+
+TEST_P(KeptSocketsWait, have_no_rival_of_a_server_that_lives_on) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", free_port()));
+  write_server("on_stop: leave\n");
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.store().size(), 3U);
+  const pid_t pid = pid_of(ask(port_));
+  ASSERT_GT(pid, 0);
+  EXPECT_TRUE(eventually([&] { return first.store().size() == 2; })) << "the server has it";
+  EXPECT_TRUE(first.signal(GetParam()));
+  EXPECT_EQ(first.wait_exit(), GetParam() == SIGKILL ? 128 + SIGKILL : 0);
+  Daemon second(folder_, with_store(first.take_store()));
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(pid_of(ask(port_)), pid);
+  EXPECT_LE(records(second, "server", "start").size(), 1U) << "of the first, unless its logger was too late";
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] {
+    const pid_t next = pid_of(ask(port_));
+    return next > 0 && next != pid;
+  }));
+}
+
+TEST_F(KeptSocketsWait, come_back_when_the_server_ends) {
+  write_server("", "200");
+  Daemon daemon(folder_, with_store());
+  EXPECT_EQ(daemon.store().size(), 1U);
+  ASSERT_GT(pid_of(ask(port_)), 0);
+  EXPECT_TRUE(eventually([&] { return count_of(daemon, "FDSTOREREMOVE=1") == 1; }));
+  EXPECT_TRUE(eventually([&] { return daemon.store().size() == 1; }));
+}
+
+TEST_F(KeptSocketsWait, come_back_when_the_server_is_stopped) {
+  write_server();
+  Daemon first(folder_, with_store());
+  const pid_t pid = pid_of(ask(port_));
+  ASSERT_GT(pid, 0);
+  EXPECT_EQ(first.stop(), 0);
+  EXPECT_EQ(first.store().size(), 1U);
+  Client waiting(port_);
+  ASSERT_TRUE(waiting.connected());
+  Daemon second(folder_, with_store(first.take_store()));
+  const pid_t next = pid_of(waiting.receive_line());
+  EXPECT_GT(next, 0);
+  EXPECT_NE(next, pid);
+}
+
 }  // namespace
 }  // namespace xsd::test

@@ -240,6 +240,8 @@ void Daemon::hand_over_sockets() {
   room_for_sockets_ = keeper.room;
   sockets.set_keeper(std::move(keeper));
   context_->on_reopened = [&sockets](const net::Endpoint& endpoint) { sockets.renew(endpoint); };
+  context_->on_lent = [&sockets](const net::Endpoint& endpoint) { sockets.lend(endpoint); };
+  context_->on_returned = [&sockets](const net::Endpoint& endpoint) { sockets.take_back(endpoint); };
   InheritedSockets inherited = std::move(inherited_sockets_);
   for (net::BoundSocket& socket : inherited.of_units)
     sockets.inherit_of_unit(std::move(socket));

@@ -54,6 +54,20 @@ void SocketTable::renew(const net::Endpoint& endpoint) {
   keep(endpoint, found->second);
 }
 
+void SocketTable::lend(const net::Endpoint& endpoint) {
+  const auto found = entries_.find(endpoint);
+  if (found == entries_.end()) return;
+  found->second.is_lent = true;
+  forget(found->second.kept_as);
+}
+
+void SocketTable::take_back(const net::Endpoint& endpoint) {
+  const auto found = entries_.find(endpoint);
+  if (found == entries_.end()) return;
+  found->second.is_lent = false;
+  keep(endpoint, found->second);
+}
+
 std::size_t SocketTable::keep_rest() {
   std::size_t left = 0;
   for (auto& [endpoint, entry] : entries_) {
@@ -64,7 +78,8 @@ std::size_t SocketTable::keep_rest() {
 }
 
 bool SocketTable::is_to_be_kept(const net::Endpoint& endpoint, const Entry& entry) const {
-  return keeper_.keep && entry.kept_as.empty() && entry.socket->fd() >= 0 && !of_units_.contains(endpoint);
+  return keeper_.keep && entry.kept_as.empty() && !entry.is_lent && entry.socket->fd() >= 0 &&
+         !of_units_.contains(endpoint);
 }
 
 void SocketTable::keep(const net::Endpoint& endpoint, Entry& entry) {

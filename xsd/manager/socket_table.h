@@ -50,6 +50,10 @@ class SocketTable {
   std::vector<net::Endpoint> unused_of_units() const;
   /// The socket of this endpoint is another one now.
   void renew(const net::Endpoint& endpoint);
+  /// Somebody else serves it from now on, and may do so when we are gone: then the next of us must not have
+  /// it as well. So it is not kept until it comes back.
+  void lend(const net::Endpoint& endpoint);
+  void take_back(const net::Endpoint& endpoint);
   /// Has those kept for which there was no room; how many still are not.
   std::size_t keep_rest();
 
@@ -93,6 +97,7 @@ class SocketTable {
     std::unique_ptr<net::BoundSocket> socket;
     std::string user;
     std::string kept_as{};  ///< by the keeper; empty: it is not
+    bool is_lent = false;
   };
   struct Kept {
     net::BoundSocket socket;

@@ -143,9 +143,6 @@ Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
   length = sizeof interface_name;
   if (getsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface_name, &length) == 0)
     endpoint.interface_name = interface_name;
-  const int flags = fcntl(fd.get(), F_GETFL);
-  if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-    return Error::from_errno(errno, "O_NONBLOCK " + place);
   return adopt(endpoint, std::move(fd));
 }
 

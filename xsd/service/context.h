@@ -153,6 +153,9 @@ struct ServiceContext {
   std::function<void(const policy::Ban& ban, const policy::BanChange& change)> on_ban{};
   /// A listening socket was made anew; nothing: nobody has to know.
   std::function<void(const net::Endpoint& endpoint)> on_reopened{};
+  /// A `wait` server has it now; it is ours alone again.
+  std::function<void(const net::Endpoint& endpoint)> on_lent{};
+  std::function<void(const net::Endpoint& endpoint)> on_returned{};
   bool sockets_come_prepared = false;         ///< the master has set their options (in a worker)
   bool plugins_work_elsewhere = false;        ///< in workers (in their master)
   PluginRequests* plugin_requests = nullptr;  ///< nullptr: plugins can ask for nothing

@@ -36,8 +36,10 @@ Listener::~Listener() {
 Result<std::unique_ptr<Listener>> Listener::create(ServiceContext& context, ListenerOwner& owner,
                                                    net::BoundSocket& socket, Mode mode) {
   std::unique_ptr<Listener> made(new Listener(context, owner, socket, mode));
-  // A `wait` server that had this socket before may have left it in blocking mode.
-  if (const int flags = fcntl(socket.fd(), F_GETFL); flags >= 0 && (flags & O_NONBLOCK) == 0) {
+  // Whoever had this socket before may have left it in blocking mode. Where nobody is accepted it may stay
+  // so: a `wait` server of an earlier one of us may still be at work on it.
+  const int flags = mode == Mode::Notify ? -1 : fcntl(socket.fd(), F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
     (void)fcntl(socket.fd(), F_SETFL, flags | O_NONBLOCK);
   }
   if (Status status = made->watch(); !status) return std::move(status.error());

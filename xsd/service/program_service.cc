@@ -81,7 +81,7 @@ void ProgramService::release_listener(Listener& listener) {
   for (Instance& instance : instances_) {
     if (instance.waiting_listener != &listener) continue;
     // Its socket changed or went: without TERM it would go on serving the old port for ever.
-    instance.waiting_listener = nullptr;
+    (void)take_back(instance);
     instance.child->end(instance.definition->stop_timeout);
   }
 }
@@ -323,8 +323,17 @@ ProgramService::StartResult ProgramService::start(int socket, Listener* waiting_
   if (waiting_listener == nullptr) failures_ = 0;  // whether a `wait` server is well is seen when it ends
   subject.pid = pid;
   context_.records.start(definition(), subject);
-  if (waiting_listener != nullptr) waiting_listener->suspend();
+  if (waiting_listener != nullptr) {
+    waiting_listener->suspend();
+    if (context_.on_lent) context_.on_lent(waiting_listener->endpoint());
+  }
   return StartResult::Started;
+}
+
+Listener* ProgramService::take_back(Instance& instance) {
+  Listener* const listener = std::exchange(instance.waiting_listener, nullptr);
+  if (listener != nullptr && context_.on_returned) context_.on_returned(listener->endpoint());
+  return listener;
 }
 
 void ProgramService::on_exit(Instance& instance, const reactor::ChildExit& exit) {
@@ -355,7 +364,7 @@ void ProgramService::end_connection(Instance& instance) {
 
 // The socket is ours to watch again.
 void ProgramService::on_wait_exit(Instance& instance, const reactor::ChildExit& exit) {
-  Listener& listener = *std::exchange(instance.waiting_listener, nullptr);
+  Listener& listener = *take_back(instance);
   judge(instance, listener.socket().fd(), exit.signalled || exit.code != 0);
   if (!mend(listener) || back_off_.armed()) return;
   if (room_.armed()) on_room(&listener);  // those that have waited come first
@@ -506,7 +515,7 @@ void ProgramService::terminate(Duration grace, bool /*close_connections*/) {
   give_up_retry();
   give_up_newcomers();
   for (Instance& instance : instances_) {
-    instance.waiting_listener = nullptr;
+    (void)take_back(instance);
     instance.child->end(grace);
   }
   drain();

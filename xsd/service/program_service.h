@@ -11,8 +11,9 @@
 //
 // What a `wait` server leaves behind is looked at when it has ended: a socket that it has shut down listens
 // again, if need be by a new socket at the same place, and one that it has connected is open to all again.
-// A server that fails at once or serves nobody, and a socket that cannot be mended or is ready with nothing
-// in it, pause the service as a failing start does.
+// While a server has it the socket is lent (ServiceContext::on_lent): a later daemon is not to get it as
+// well. A server that fails at once or serves nobody, and a socket that cannot be mended or is ready with
+// nothing in it, pause the service as a failing start does.
 //
 // A start that fails costs its client the connection (recorded as an end with the error) and pauses the
 // service: 1 s, doubling to 60 s while it goes on failing; the sockets stay open and clients wait in the
@@ -103,6 +104,8 @@ class ProgramService final : public Service {
   void end_connection(Instance& instance);
   void on_exit(Instance& instance, const reactor::ChildExit& exit);
   void on_wait_exit(Instance& instance, const reactor::ChildExit& exit);
+  /// The listener whose socket it had, if it had one.
+  Listener* take_back(Instance& instance);
   /// False if it does not back off.
   bool refuse_while_backing_off(UniqueFd& socket, std::uint64_t id, const net::SocketAddress& remote,
                                 const net::SocketAddress& local);

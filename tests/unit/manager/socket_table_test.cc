@@ -146,6 +146,21 @@ TEST(SocketTable, has_no_two_kept_of_one_endpoint) {
   EXPECT_EQ(keeper.said.back(), "+" + place.to_string()) << "both are gone at the keeper";
 }
 
+TEST(SocketTable, has_a_socket_that_is_lent_forgotten_until_it_comes_back) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 8);
+  const net::Endpoint place = tcp("127.0.0.1", free_port());
+  ASSERT_TRUE(bind(table, place, "one"));
+  table.lend(place);
+  EXPECT_EQ(table.keep_rest(), 0U);
+  table.renew(place);
+  EXPECT_EQ(keeper.said, (std::vector<std::string>{"+" + place.to_string(), "-" + place.to_string()}));
+  table.take_back(place);
+  EXPECT_EQ(keeper.said.back(), "+" + place.to_string());
+  EXPECT_EQ(keeper.said.size(), 3U);
+}
+
 TEST(SocketTable, knows_its_udp_ports) {
   SocketTable table;
   const net::Endpoint place{
