@@ -23,8 +23,9 @@ constexpr std::string_view kPrefix = "xsd-";
 constexpr std::string_view kSchemeEnd = "+3a//";  // "://" in a name
 constexpr std::size_t kLongestName = 255;         // fdname_is_valid of systemd
 constexpr rlim_t kSpareFiles = 64;
-// A manager that never reads is told no more. Each may hold a descriptor.
-constexpr std::size_t kMostWaiting = 4096;
+// A manager that never reads is told no more.
+constexpr std::size_t kMostWaiting = 65536;
+constexpr std::size_t kMostWaitingFds = 4096;
 
 }  // namespace
 
@@ -88,7 +89,8 @@ std::string Notifier::keep(const net::BoundSocket& socket) {
                  name.empty() ? "its name is too long" : copy.error().text());
     return {};
   }
-  send({.text = "FDSTORE=1\nFDNAME=" + name + "\n", .fd = std::move(*copy)});
+  // FDPOLL: an error that a client causes (EPOLLERR) would have the manager close its copy.
+  if (!send({.text = "FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0\n", .fd = std::move(*copy)})) return {};
   return name;
 }
 
@@ -97,15 +99,21 @@ void Notifier::forget(std::string_view store_name) {
   send({.text = "FDSTOREREMOVE=1\nFDNAME=" + std::string(store_name) + "\n"});
 }
 
-void Notifier::send(Message message) {
-  if (path_.empty()) return;
-  if (waiting_.empty() && try_to_send(message) != Sent::NoRoom) return;
-  if (waiting_.size() == kMostWaiting) {
-    log::debug("notify {}: {} wait already; not sent: {}", path_, kMostWaiting, message.text);
-    return;
+bool Notifier::send(Message message) {
+  if (path_.empty()) return false;
+  send_waiting();
+  if (waiting_.empty()) {
+    const Sent sent = try_to_send(message);
+    if (sent != Sent::NoRoom) return sent == Sent::Yes;
   }
+  if (waiting_.size() == kMostWaiting || (message.fd && waiting_fds_ == kMostWaitingFds)) {
+    log::debug("notify {}: {} wait already; not sent: {}", path_, waiting_.size(), message.text);
+    return false;
+  }
+  if (message.fd) ++waiting_fds_;
   waiting_.push_back(std::move(message));
   wait_for_room();
+  return true;
 }
 
 void Notifier::wait_for_room() {
@@ -116,12 +124,15 @@ void Notifier::wait_for_room() {
   } else {
     log::debug("notify {}: {}", path_, watch.error().text());
     waiting_.clear();
+    waiting_fds_ = 0;
   }
 }
 
 void Notifier::send_waiting() {
-  while (!waiting_.empty() && try_to_send(waiting_.front()) != Sent::NoRoom)
+  while (!waiting_.empty() && try_to_send(waiting_.front()) != Sent::NoRoom) {
+    if (waiting_.front().fd) --waiting_fds_;
     waiting_.pop_front();
+  }
   if (waiting_.empty()) {
     room_.reset();
   } else {
@@ -130,6 +141,13 @@ void Notifier::send_waiting() {
 }
 
 Sent Notifier::try_to_send(const Message& message) {
+  const bool was_connected = static_cast<bool>(socket_);
+  const Sent sent = try_once(message);
+  // The manager may have another socket at that path now.
+  return sent == Sent::Never && was_connected ? try_once(message) : sent;
+}
+
+Sent Notifier::try_once(const Message& message) {
   const auto fail = [this](const char* step) {
     log::debug("notify {}: {}: {}", path_, step, errno_text(errno));
     room_.reset();

@@ -57,8 +57,10 @@ class Notifier {
     UniqueFd fd{};  ///< goes with it, if there is one
   };
 
-  void send(Message message);
+  /// False if it is dropped.
+  bool send(Message message);
   process::Sent try_to_send(const Message& message);
+  process::Sent try_once(const Message& message);
   void send_waiting();
   void wait_for_room();
 
@@ -66,6 +68,7 @@ class Notifier {
   std::size_t store_size_ = 0;
   UniqueFd socket_;
   std::deque<Message> waiting_;
+  std::size_t waiting_fds_ = 0;  ///< how many of them have one
   reactor::EventLoop* loop_ = nullptr;
   reactor::Watch room_;  ///< after what it watches
 };
