@@ -244,5 +244,33 @@ TEST_F(KeptSocketsWait, come_back_when_the_server_is_stopped) {
   EXPECT_NE(next, pid);
 }
 
+TEST_F(KeptSocketsStore, keeps_what_belongs_to_a_service_that_cannot_run_yet) {
+  const std::string cat = folder_.string("cat");
+  const std::string away = folder_.string("away");
+  ASSERT_TRUE(fs::copy_file("/bin/cat", cat));
+  folder_.write("conf.d/echo.yaml", echo_service("echo", free_port()));
+  folder_.write("conf.d/cat.yaml", program_service("cat", port_, {cat}));
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.stop(), 0);
+  Client waiting(port_);
+  ASSERT_TRUE(waiting.connected());
+  EXPECT_TRUE(waiting.send("x"));
+  fs::rename(cat, away);
+  Daemon second(folder_, with_store(first.take_store()));
+  EXPECT_EQ(second.store().size(), 3U);
+  fs::rename(away, cat);
+  EXPECT_EQ(waiting.receive(1), "x");
+  EXPECT_EQ(second.store().size(), 3U);
+  EXPECT_EQ(second.stop(), 0);
+  // It is no longer awaited.
+  fs::rename(cat, away);
+  Daemon third(folder_, with_store(second.take_store()));
+  EXPECT_EQ(third.store().size(), 3U);
+  folder_.remove("conf.d/cat.yaml");
+  third.hup_and_wait();
+  EXPECT_EQ(third.store().size(), 2U);
+  EXPECT_TRUE(is_refused(port_));
+}
+
 }  // namespace
 }  // namespace xsd::test

@@ -191,7 +191,7 @@ void Loader::Impl::check_service(std::size_t index) {
   if (service.definition == nullptr || !claim_mux_name(index)) return;
   const ServiceDefinition& definition = *service.definition;
   std::vector<MachineFault> faults;
-  auto resolution = resolver_.resolve(definition, main_path(), faults);
+  auto resolution = resolver_.resolve(definition, main_path(), faults, &service.coming_endpoints);
   if (definition.disabled) {
     for (MachineFault& fault : faults)
       add_fault(index, Severity::Warning, std::move(fault));

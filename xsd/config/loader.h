@@ -53,7 +53,9 @@ struct LoadedService {
   bool id_known = true;
   std::shared_ptr<const ServiceDefinition> definition;  ///< nullptr: the text is faulty
   std::shared_ptr<const Resolution>
-      resolution;     ///< nullptr: faulty, disabled, or not possible on this machine now
+      resolution;  ///< nullptr: faulty, disabled, or not possible on this machine now
+  /// Where it will listen once it is possible, as far as that is known.
+  std::vector<net::Endpoint> coming_endpoints{};
   std::string error;  ///< of the first error, one line with its place; empty if none
 };
 

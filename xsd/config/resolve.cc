@@ -112,7 +112,7 @@ class Resolver::Work {
         main_file_(main_file),
         faults_(faults) {}
 
-  std::shared_ptr<const Resolution> run() {
+  std::shared_ptr<const Resolution> run(std::vector<Endpoint>* coming) {
     const std::size_t before = faults_.size();
     if (definition_.kind == ServiceKind::Plugin) check_plugin();
     if (definition_.starts_programs()) {
@@ -125,8 +125,10 @@ class Resolver::Work {
     for (const ListenSpec& spec : definition_.listen)
       add_endpoints(spec);
     const auto first = faults_.begin() + static_cast<std::ptrdiff_t>(before);
-    if (!std::all_of(first, faults_.end(), [](const auto& fault) { return fault.is_warning; }))
+    if (!std::all_of(first, faults_.end(), [](const auto& fault) { return fault.is_warning; })) {
+      if (coming != nullptr) *coming = std::move(resolution_.endpoints);
       return nullptr;
+    }
     resolution_.endpoints.shrink_to_fit();
     return std::make_shared<const Resolution>(std::move(resolution_));
   }
@@ -457,8 +459,9 @@ void Resolver::refresh() {
 
 std::shared_ptr<const Resolution> Resolver::resolve(const ServiceDefinition& definition,
                                                     std::string_view main_file,
-                                                    std::vector<MachineFault>& faults) {
-  return Work(*this, definition, main_file, faults).run();
+                                                    std::vector<MachineFault>& faults,
+                                                    std::vector<net::Endpoint>* coming) {
+  return Work(*this, definition, main_file, faults).run(coming);
 }
 
 const KnownPlugin* Resolver::find_builtin(std::string_view name) const noexcept {

@@ -52,9 +52,11 @@ class Resolver {
   /// Of files of addresses.
   void set_trust(TrustRules trust) noexcept { trust_ = trust; }
 
-  /// nullptr if there is a fault. `main_file` is named where an inherited value is at fault.
+  /// nullptr if there is a fault; `coming` then gets the endpoints that were found, if it is wanted.
+  /// `main_file` is named where an inherited value is at fault.
   std::shared_ptr<const Resolution> resolve(const ServiceDefinition& definition, std::string_view main_file,
-                                            std::vector<MachineFault>& faults);
+                                            std::vector<MachineFault>& faults,
+                                            std::vector<net::Endpoint>* coming = nullptr);
 
   /// What `resolve` will ask about this definition.
   void add_questions(const ServiceDefinition& definition, Answers& out) const;

@@ -225,7 +225,11 @@ Status Daemon::make_loop() {
       manager::ServiceManager::Hooks{
           .on_settings = [this](const config::Snapshot& snapshot) { on_settings(snapshot); },
           .on_reload_begin = [this] { notifier_.reloading(loop_->clock().monotonic()); },
-          .on_reload_end = [this] { tell_ready(); }});
+          .on_reload_end =
+              [this] {
+                drop_unused_sockets();
+                tell_ready();
+              }});
   return {};
 }
 
@@ -253,11 +257,13 @@ void Daemon::hand_over_sockets() {
   }
 }
 
-void Daemon::tell_unused_sockets() {
-  manager::SocketTable& sockets = manager_->sockets();
-  for (const net::Endpoint& endpoint : sockets.drop_kept())
+void Daemon::drop_unused_sockets() {
+  for (const net::Endpoint& endpoint : manager_->sockets().drop_kept(manager_->coming_endpoints()))
     log::info("{}: closed, no service listens there any more", endpoint.to_string());
-  for (const net::Endpoint& endpoint : sockets.unused_of_units())
+}
+
+void Daemon::tell_unused_sockets() {
+  for (const net::Endpoint& endpoint : manager_->sockets().unused_of_units())
     log::warning("{}: a socket from the service manager at which no service listens", endpoint.to_string());
 }
 
@@ -288,6 +294,7 @@ int Daemon::run() {
   prepare_roles();
   hand_over_sockets();
   const manager::Summary summary = manager_->start(std::move(snapshot));
+  drop_unused_sockets();
   tell_unused_sockets();
   if (!stopping_)
     log::info("xsd {} started: {} services, {} failed, {} disabled", XSD_VERSION, summary.started,

@@ -52,6 +52,8 @@ class Daemon {
   /// Before there are services, who use the logger; it is started when they are there.
   void prepare_roles();
   void hand_over_sockets();
+  /// After the start, and after each reload.
+  void drop_unused_sockets();
   /// After the start.
   void tell_unused_sockets();
   void adjust_roles(const config::DaemonSettings& next);

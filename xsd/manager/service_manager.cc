@@ -289,6 +289,7 @@ void ServiceManager::run(std::size_t number) {
   const bool is_fault_of_text = action.kind == ActionKind::Fault && action.loaded->definition == nullptr;
   // What it was meant to be before is still wanted while nobody knows what it is meant to be now.
   if (!is_fault_of_text) {
+    entry.coming_endpoints = action.loaded->coming_endpoints;
     entry.error.clear();
     entry.bind_failed = false;
     entry.wanted = nullptr;
@@ -334,7 +335,10 @@ void ServiceManager::run(std::size_t number) {
       break;
   }
   auto ready = transition_->take(number);
-  if (!ready) return fail(entry, action.loaded->definition, ready.error());
+  if (!ready) {
+    entry.coming_endpoints = action.loaded->resolution->endpoints;
+    return fail(entry, action.loaded->definition, ready.error());
+  }
   if (const Status status = commit(entry, std::move(*ready)); !status) {
     transition_->keeps(entry.id, entry.endpoints);
     return fail(entry, action.loaded->definition, {status.error().text(), false, {}, {}, {}});
@@ -540,6 +544,14 @@ void ServiceManager::end_workers() {
 }
 
 // ---- status
+
+std::unordered_set<net::Endpoint, net::EndpointHash> ServiceManager::coming_endpoints() const {
+  std::unordered_set<net::Endpoint, net::EndpointHash> endpoints;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.wanted) endpoints.insert(entry.coming_endpoints.begin(), entry.coming_endpoints.end());
+  }
+  return endpoints;
+}
 
 std::size_t ServiceManager::serving() const noexcept {
   return static_cast<std::size_t>(std::count_if(

@@ -21,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "xsd/config/loader.h"
@@ -112,6 +113,8 @@ class ServiceManager {
   std::vector<ServiceStatus> status() const;
   /// Where the records of the services at work go (ServiceLog::place), those on their way out included.
   std::set<std::string> log_places() const;
+  /// Where services listen that wait to be tried again, as soon as they can.
+  std::unordered_set<net::Endpoint, net::EndpointHash> coming_endpoints() const;
   /// Services that listen.
   std::size_t serving() const noexcept;
   /// True if there are services that were ready to listen and not one of them got its sockets.
@@ -136,6 +139,7 @@ class ServiceManager {
     bool disabled = false;
     /// What is wanted but could not be had yet, and when it is tried again.
     std::shared_ptr<const config::ServiceDefinition> wanted;
+    std::vector<net::Endpoint> coming_endpoints{};  ///< as far as known
     std::unique_ptr<reactor::Timer> retry;
     Duration retry_delay{};
   };

@@ -27,14 +27,19 @@ void SocketTable::inherit_of_unit(net::BoundSocket socket) {
   of_units_.emplace(endpoint, std::move(socket));
 }
 
-std::vector<net::Endpoint> SocketTable::drop_kept() {
+std::vector<net::Endpoint> SocketTable::drop_kept(const Endpoints& coming) {
   std::vector<net::Endpoint> dropped;
-  for (auto& [endpoint, kept] : kept_) {
+  for (auto entry = kept_.begin(); entry != kept_.end();) {
+    auto& [endpoint, kept] = *entry;
+    if (coming.contains(endpoint)) {
+      ++entry;
+      continue;
+    }
     dropped.push_back(endpoint);
     (void)kept.socket.own_file();  // where it has one
     forget(kept.name);
+    entry = kept_.erase(entry);
   }
-  kept_.clear();
   return dropped;
 }
 

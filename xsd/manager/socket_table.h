@@ -44,8 +44,9 @@ class SocketTable {
   /// there for whoever wants it next, too. It is not kept, for it comes again by itself, and a second one of
   /// the same endpoint (ReusePort=) is closed.
   void inherit_of_unit(net::BoundSocket socket);
-  /// Closes those of an earlier one of us that nobody has wanted, and has them forgotten.
-  std::vector<net::Endpoint> drop_kept();
+  using Endpoints = std::unordered_set<net::Endpoint, net::EndpointHash>;
+  /// Closes those of an earlier one of us that nobody has wanted or will want, and has them forgotten.
+  std::vector<net::Endpoint> drop_kept(const Endpoints& coming);
   /// The endpoints of socket units that no service uses.
   std::vector<net::Endpoint> unused_of_units() const;
   /// The socket of this endpoint is another one now.

@@ -161,6 +161,20 @@ TEST(SocketTable, has_a_socket_that_is_lent_forgotten_until_it_comes_back) {
   EXPECT_EQ(keeper.said.size(), 3U);
 }
 
+TEST(SocketTable, drops_what_was_kept_unless_somebody_waits_for_it) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 8);
+  const net::Endpoint awaited = tcp("127.0.0.1", free_port());
+  table.inherit_kept(inherited(awaited), "awaited");
+  const net::Endpoint other = tcp("127.0.0.1", free_port());
+  table.inherit_kept(inherited(other), "other");
+  EXPECT_EQ(table.drop_kept({awaited}), std::vector<net::Endpoint>{other});
+  EXPECT_EQ(table.drop_kept({awaited}), std::vector<net::Endpoint>{});
+  EXPECT_EQ(table.drop_kept({}), std::vector<net::Endpoint>{awaited});
+  EXPECT_EQ(keeper.said, (std::vector<std::string>{"-other", "-awaited"}));
+}
+
 TEST(SocketTable, knows_its_udp_ports) {
   SocketTable table;
   const net::Endpoint place{
