@@ -272,5 +272,18 @@ TEST_F(KeptSocketsStore, keeps_what_belongs_to_a_service_that_cannot_run_yet) {
   EXPECT_TRUE(is_refused(port_));
 }
 
+TEST_F(KeptSocketsStore, is_told_how_long_a_stop_may_take) {
+  folder_.write("conf.d/cat.yaml", program_service("cat", port_, {"/bin/cat"}, "stop_timeout: 200s\n"));
+  Daemon daemon(folder_);
+  Client client(port_);
+  EXPECT_TRUE(echoes(client));
+  EXPECT_EQ(daemon.stop(), 0);
+  const std::string last = daemon.notifications().back();
+  constexpr std::string_view kTime = "EXTEND_TIMEOUT_USEC=";
+  ASSERT_TRUE(contains(last, "STOPPING=1\n")) << last;
+  ASSERT_TRUE(contains(last, kTime)) << last;
+  EXPECT_GE(std::stoll(last.substr(last.find(kTime) + kTime.size())), 200'000'000);
+}
+
 }  // namespace
 }  // namespace xsd::test

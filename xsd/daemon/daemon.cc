@@ -419,7 +419,7 @@ void Daemon::on_signal(int number) {
       }
       break;
     case SIGQUIT:
-      notifier_.stopping();
+      notifier_.stopping({});
       log::info("stopping now");
       manager_->stop_now();
       loop_->stop();
@@ -441,10 +441,9 @@ void Daemon::on_signal(int number) {
 
 void Daemon::stop_gracefully() {
   stopping_ = true;
-  notifier_.stopping();
   log::info("stopping");
   folder_watcher_.reset();
-  manager_->stop([this] { loop_->stop(); });
+  notifier_.stopping(manager_->stop([this] { loop_->stop(); }));
 }
 
 void Daemon::dump_state() {

@@ -23,9 +23,14 @@ constexpr std::string_view kPrefix = "xsd-";
 constexpr std::string_view kSchemeEnd = "+3a//";  // "://" in a name
 constexpr std::size_t kLongestName = 255;         // fdname_is_valid of systemd
 constexpr rlim_t kSpareFiles = 64;
+constexpr Duration kSpareTime = std::chrono::seconds(5);
 // A manager that never reads is told no more.
 constexpr std::size_t kMostWaiting = 65536;
 constexpr std::size_t kMostWaitingFds = 4096;
+
+std::string microseconds(Duration time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
 
 }  // namespace
 
@@ -72,13 +77,11 @@ void Notifier::ready(std::string_view status) {
 }
 
 void Notifier::reloading(MonotonicTime now) {
-  const auto microseconds =
-      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-  send({.text = "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) + "\n"});
+  send({.text = "RELOADING=1\nMONOTONIC_USEC=" + microseconds(now.time_since_epoch()) + "\n"});
 }
 
-void Notifier::stopping() {
-  send({.text = "STOPPING=1\n"});
+void Notifier::stopping(Duration longest) {
+  send({.text = "STOPPING=1\nEXTEND_TIMEOUT_USEC=" + microseconds(longest + kSpareTime) + "\n"});
 }
 
 std::string Notifier::keep(const net::BoundSocket& socket) {

@@ -42,7 +42,8 @@ class Notifier {
   void use(reactor::EventLoop& loop);
   void ready(std::string_view status);
   void reloading(MonotonicTime now);
-  void stopping();
+  /// What takes longer than the manager's own limit (TimeoutStopSec=) would be killed.
+  void stopping(Duration longest);
 
   /// How many sockets the manager keeps; 0: none, as far as it says.
   std::size_t store_size() const noexcept { return store_size_; }

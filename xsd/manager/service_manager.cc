@@ -482,7 +482,7 @@ void ServiceManager::check_stopped() {
 
 // ---- stop
 
-void ServiceManager::stop(std::function<void()> done) {
+Duration ServiceManager::stop(std::function<void()> done) {
   stopping_ = true;
   phase_ = Phase::Quiet;
   stepper_.cancel();
@@ -515,9 +515,10 @@ void ServiceManager::stop(std::function<void()> done) {
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
   if (retired_.empty() && requests_.programs().is_empty()) {
     context_.loop.defer([this] { check_stopped(); });
-    return;
+    return kWorkersEnd;
   }
   stop_deadline_.arm(longest + kAfterKill);
+  return longest + kAfterKill + kWorkersEnd;
 }
 
 void ServiceManager::stop_now() {

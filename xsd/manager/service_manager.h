@@ -102,8 +102,8 @@ class ServiceManager {
 
   /// Stops listening, TERM to children at once; `done` is called when nothing runs any more, at the latest
   /// when the longest stop_timeout is over and what was left has been killed. Children of services with
-  /// `on_stop: leave` are left alone.
-  void stop(std::function<void()> done);
+  /// `on_stop: leave` are left alone. How long it may take until `end_workers` is done, too.
+  Duration stop(std::function<void()> done);
   /// KILL, now.
   void stop_now();
   /// After a stop: waits until workers have done and told all, for three seconds at most; for half a second

@@ -155,5 +155,11 @@ TEST_F(NotifierTest, finds_a_manager_whose_socket_is_another_one) {
   EXPECT_THAT(read(), ElementsAre("READY=1\nSTATUS=two\n"));
 }
 
+TEST_F(NotifierTest, says_how_long_a_stop_may_take) {
+  Notifier notifier;
+  notifier.stopping(std::chrono::seconds(200));
+  EXPECT_THAT(read(), ElementsAre("STOPPING=1\nEXTEND_TIMEOUT_USEC=205000000\n"));
+}
+
 }  // namespace
 }  // namespace xsd::daemon
