@@ -222,7 +222,9 @@ TEST_F(KeptSockets, are_none_of_a_programs_business) {
   const Fd stream = bound(SOCK_STREAM, port_);
   folder_.write("conf.d/world.yaml",
                 program_service("world", port_, {program("show_world")}, "passenv: ['*']\n"));
-  Daemon daemon(folder_, with_sockets({stream.get()}));
+  DaemonOptions options = with_sockets({stream.get()});
+  options.start.environment = {"LISTEN_PIDFDID=1"};
+  Daemon daemon(folder_, options);
   const std::string world = ask(port_);
   EXPECT_EQ(world.find("LISTEN_"), std::string::npos) << world;
   EXPECT_EQ(world.find("FDSTORE"), std::string::npos) << world;

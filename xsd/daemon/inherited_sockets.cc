@@ -32,6 +32,7 @@ InheritedSockets InheritedSockets::take() {
   const auto pid = parse_unsigned(take_variable("LISTEN_PID"));
   const auto count = parse_unsigned(take_variable("LISTEN_FDS"));
   const std::string all_names = take_variable("LISTEN_FDNAMES");
+  (void)take_variable("LISTEN_PIDFDID");  // of systemd 259: LISTEN_PID says enough
   if (!pid || *pid != static_cast<std::uint64_t>(getpid()) || !count)
     return taken;  // meant for somebody else
   std::string_view names = all_names;

@@ -26,8 +26,9 @@ struct InheritedSockets {
   std::vector<net::BoundSocket> of_units{};  ///< the others
   std::vector<Fault> faults{};               ///< what nobody could serve; closed
 
-  /// Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and takes them out of our environment. To be called
-  /// once, before anything is opened and before the process detaches: the descriptors from 3 on are meant.
+  /// Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and takes all LISTEN_ variables out of our environment.
+  /// To be called once, before anything is opened and before the process detaches: the descriptors from 3 on
+  /// are meant.
   static InheritedSockets take();
 };
 

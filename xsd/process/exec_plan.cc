@@ -52,7 +52,8 @@ bool is_always_passed(std::string_view name) noexcept {
 
 /// What whoever started the daemon told it alone (sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)).
 bool is_for_daemon(std::string_view name) noexcept {
-  return name == "NOTIFY_SOCKET" || name == "FDSTORE" || name.starts_with("WATCHDOG_");
+  return name == "NOTIFY_SOCKET" || name == "FDSTORE" || name == "LISTEN_PIDFDID" ||
+         name.starts_with("WATCHDOG_");
 }
 
 bool holds_nul(std::string_view text) noexcept {
