@@ -69,7 +69,7 @@ void RemoteService::apply(service::Prepared next) {
   if (is_news) define(text);
   if (same_options) return;
   for (net::BoundSocket* const socket : sockets_) {
-    socket->set_backlog(definition().backlog);
+    (void)socket->set_backlog(definition().backlog);  // it listens
     // What cannot be set now could not be set when the socket was made, and failed the service then.
     (void)service::prepare_plugin_socket(definition(), *socket);
   }

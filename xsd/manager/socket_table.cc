@@ -104,7 +104,8 @@ Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::u
                                            std::string& kept_as) {
   if (const auto of_unit = of_units_.find(endpoint); of_unit != of_units_.end()) {
     auto copy = of_unit->second.duplicate();
-    if (copy) copy->set_backlog(backlog);
+    if (!copy) return copy;
+    if (Status status = copy->set_backlog(backlog); !status) return std::move(status.error());
     return copy;
   }
   auto kept = kept_.extract(endpoint);
@@ -114,8 +115,11 @@ Result<net::BoundSocket> SocketTable::open(const net::Endpoint& endpoint, std::u
     forget(kept.mapped().name);
     return open_new(endpoint, backlog);
   }
+  if (Status status = socket.set_backlog(backlog); !status) {
+    forget(kept.mapped().name);
+    return std::move(status.error());
+  }
   kept_as = std::move(kept.mapped().name);
-  socket.set_backlog(backlog);
   return socket;
 }
 
@@ -177,7 +181,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
 
   if (const auto present = entries_.find(endpoint); present != entries_.end()) {
     if (is_in_the_way(endpoint, present->second.user)) return refuse(present->second.user);
-    if (present->second.user != user) present->second.socket->set_backlog(backlog);
+    if (present->second.user != user) (void)present->second.socket->set_backlog(backlog);  // it listens
     return present->second.socket.get();
   }
   std::string kept_as;

@@ -100,11 +100,7 @@ Status BoundSocket::bind_and_listen(std::uint32_t backlog) {
   }
   if (result != 0) return Error::from_errno(errno, "bind " + place);
   if (!path.empty() && !take_file()) return Error::from_errno(errno, "bind " + place);
-  if (endpoint_.transport != Transport::Datagram &&
-      listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0) {
-    return Error::from_errno(errno, "listen " + place);
-  }
-  return {};
+  return set_backlog(backlog);
 }
 
 Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
@@ -124,7 +120,16 @@ Result<BoundSocket> BoundSocket::inherit(UniqueFd fd) {
     default:
       return Error("sockets of type " + std::to_string(*type) + " are not served");
   }
+  auto protocol = get_option(fd.get(), SOL_SOCKET, SO_PROTOCOL, "SO_PROTOCOL");
+  if (!protocol) return std::move(protocol.error());
   endpoint.address = local_address(fd.get());
+  if (endpoint.address.is_ip()) {
+    const bool is_usual = (*type == SOCK_STREAM && *protocol == IPPROTO_TCP) ||
+                          (*type == SOCK_DGRAM && *protocol == IPPROTO_UDP);
+    if (!is_usual)
+      return Error(endpoint.address.to_string() + ": protocol " + std::to_string(*protocol) +
+                   " is not served (tcp and udp are)");
+  }
   const bool is_bound =
       endpoint.address.is_ip() ? endpoint.address.port() != 0 : !endpoint.address.host().empty();
   if (!is_bound) return Error("it is not bound");
@@ -199,10 +204,12 @@ void BoundSocket::remove_file() noexcept {
   }
 }
 
-void BoundSocket::set_backlog(std::uint32_t backlog) noexcept {
-  if (endpoint_.transport == Transport::Datagram) return;
+Status BoundSocket::set_backlog(std::uint32_t backlog) {
+  if (endpoint_.transport == Transport::Datagram) return {};
   // listen(2) on a listening socket only changes the length of its queue.
-  (void)listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX)));
+  if (listen(fd_.get(), static_cast<int>(std::min<std::uint32_t>(backlog, INT_MAX))) != 0)
+    return Error::from_errno(errno, "listen " + endpoint_.to_string());
+  return {};
 }
 
 void BoundSocket::set_shared(bool on) noexcept {

@@ -35,9 +35,9 @@ class BoundSocket {
   }
 
   /// A socket that somebody has bound and left to us (sd_listen_fds(3)); the kernel says where. Refused is
-  /// what is no socket, is not bound, is connected, or takes both families at once: an address would be shown
-  /// v4-mapped, and another socket of ours would be in the way. Its file stays when it is destroyed, until
-  /// `own_file`.
+  /// what is no socket, has a protocol of its own (sctp, mptcp, udplite), is not bound, is connected, or
+  /// takes both families at once: an address would be shown v4-mapped, and another socket of ours would be in
+  /// the way. Its file stays when it is destroyed, until `own_file`.
   static Result<BoundSocket> inherit(UniqueFd fd);
   /// The same socket by another descriptor, whose file is somebody else's business.
   Result<BoundSocket> duplicate() const;
@@ -48,7 +48,8 @@ class BoundSocket {
 
   int fd() const noexcept { return fd_.get(); }
   const Endpoint& endpoint() const noexcept { return endpoint_; }
-  void set_backlog(std::uint32_t backlog) noexcept;
+  /// Of a stream: it listens, if it did not, with this length of its queue.
+  Status set_backlog(std::uint32_t backlog);
   /// SO_REUSEPORT, switched on for a moment on an old and a new socket so that both may hold overlapping
   /// addresses while one takes over from the other.
   void set_shared(bool on) noexcept;

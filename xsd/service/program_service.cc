@@ -377,7 +377,7 @@ bool ProgramService::mend(Listener& listener) {
   const std::string place = socket.endpoint().to_string();
   const bool open = undo_connect(socket);
   if (open && listener.is_watched() && !is_shut_down(socket.fd())) return true;
-  socket.set_backlog(definition().backlog);  // TCP listens again
+  (void)socket.set_backlog(definition().backlog);  // TCP listens again; what does not is seen below
   if (!open || !listener.is_watched() || is_shut_down(socket.fd())) {
     const Status status = listener.reopen(definition().backlog);
     if (!status) {

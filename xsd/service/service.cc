@@ -177,7 +177,7 @@ void Service::apply(Prepared next) {
   if (!same_pace) take_pace();  // otherwise a pause goes on
   if (same_options) return;
   for (const auto& listener : listeners_) {
-    listener->socket().set_backlog(definition().backlog);
+    (void)listener->socket().set_backlog(definition().backlog);  // it listens
     // What cannot be set now could not be set when the socket was made, and failed the service then.
     (void)prepare_socket(listener->socket());
   }

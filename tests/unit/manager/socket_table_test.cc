@@ -175,6 +175,26 @@ TEST(SocketTable, drops_what_was_kept_unless_somebody_waits_for_it) {
   EXPECT_EQ(keeper.said, (std::vector<std::string>{"-other", "-awaited"}));
 }
 
+TEST(SocketTable, does_not_serve_a_socket_of_a_unit_that_cannot_listen) {
+  const std::uint16_t port = free_port();
+  const net::Endpoint place = tcp("127.0.0.1", port);
+  const auto bound = [&] {
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    EXPECT_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    EXPECT_EQ(::bind(fd.get(), place.address.raw(), place.address.raw_length()), 0);
+    return fd;
+  };
+  UniqueFd unit = bound();
+  const UniqueFd other = bound();
+  ASSERT_EQ(listen(other.get(), 1), 0);
+  SocketTable table;
+  table.inherit_of_unit(std::move(*net::BoundSocket::inherit(std::move(unit))));
+  const auto result = table.bind_all({place}, 10, "one", kNothing);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().error.text(), "listen " + place.to_string() + ": Address already in use");
+}
+
 TEST(SocketTable, knows_its_udp_ports) {
   SocketTable table;
   const net::Endpoint place{

@@ -283,6 +283,35 @@ TEST_F(SocketFile, comes_back_when_reopen_works_at_last) {
   EXPECT_TRUE(receives(*bound));
 }
 
+TEST(InheritedSocket, has_the_protocol_that_its_type_usually_has) {
+  constexpr int kMptcp = 262;
+  constexpr int kUdpLite = 136;
+  const struct {
+    int type;
+    int protocol;
+    bool is_served;
+  } kCases[] = {{SOCK_STREAM, 0, true},
+                {SOCK_DGRAM, 0, true},
+                {SOCK_STREAM, kMptcp, false},
+                {SOCK_STREAM, IPPROTO_SCTP, false},
+                {SOCK_SEQPACKET, IPPROTO_SCTP, false},
+                {SOCK_DGRAM, kUdpLite, false}};
+  for (const auto& one : kCases) {
+    UniqueFd fd(socket(AF_INET, one.type | SOCK_CLOEXEC, one.protocol));
+    if (!fd) continue;  // this kernel has none
+    const SocketAddress any = *SocketAddress::parse("127.0.0.1", 0);
+    ASSERT_EQ(bind(fd.get(), any.raw(), any.raw_length()), 0);
+    const auto inherited = BoundSocket::inherit(std::move(fd));
+    ASSERT_EQ(inherited.has_value(), one.is_served) << one.protocol;
+    if (!inherited) {
+      EXPECT_NE(
+          inherited.error().text().find(": protocol " + std::to_string(one.protocol) + " is not served"),
+          std::string::npos)
+          << inherited.error().text();
+    }
+  }
+}
+
 TEST_F(SocketFile, of_an_inherited_socket_is_known_by_what_it_was_bound_to) {
   using File = BoundSocket::File;
   auto bound = BoundSocket::open(endpoint(), 10);

@@ -222,7 +222,7 @@ TEST(ShutDown, is_what_has_no_socket) {
 TEST(ShutDown, is_a_tcp_socket_no_more_that_listens_again) {
   BoundSocket socket = open_socket(loopback(Transport::Stream));
   ASSERT_EQ(shutdown(socket.fd(), SHUT_RDWR), 0);
-  socket.set_backlog(64);
+  EXPECT_TRUE(socket.set_backlog(64));
   EXPECT_FALSE(is_shut_down(socket.fd()));
   (void)connect_to(socket);
 }
