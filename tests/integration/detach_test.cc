@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/integration/harness/harness.h"
@@ -130,6 +131,27 @@ TEST_F(Detach, the_callers_output_is_let_go_of) {
   pid_ = std::atoi(folder_.read("xsd.pid").c_str());
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.out, "done 0 \n");
+}
+
+TEST_F(Detach, tells_a_service_manager_who_serves) {
+  write_echo();
+  const std::string path = folder_.string("notify");
+  const int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(manager, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(setenv("NOTIFY_SOCKET", path.c_str(), 1), 0);
+  const RunResult result = start();
+  (void)unsetenv("NOTIFY_SOCKET");
+  ASSERT_EQ(result.status, 0) << result.err;
+  char buffer[4096];
+  const ssize_t count = recv(manager, buffer, sizeof buffer, 0);
+  ASSERT_GT(count, 0) << "before the parent has ended";
+  const std::string text(buffer, static_cast<std::size_t>(count));
+  EXPECT_THAT(text, HasSubstr("READY=1\n"));
+  EXPECT_THAT(text, HasSubstr("MAINPID=" + std::to_string(pid_) + "\n"));
+  close(manager);
 }
 
 }  // namespace

@@ -285,5 +285,14 @@ TEST_F(KeptSocketsStore, is_told_how_long_a_stop_may_take) {
   EXPECT_GE(std::stoll(last.substr(last.find(kTime) + kTime.size())), 200'000'000);
 }
 
+TEST_F(KeptSocketsStore, s_manager_hears_that_we_are_alive) {
+  folder_.write("conf.d/echo.yaml", echo_service("echo", port_));
+  DaemonOptions options;
+  options.start.environment = {"WATCHDOG_USEC=200000"};
+  Daemon daemon(folder_, options);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(daemon.wait_notification("WATCHDOG=1"));
+}
+
 }  // namespace
 }  // namespace xsd::test

@@ -116,7 +116,8 @@ Daemon::Daemon(Options options, process::Inheritance inheritance, InheritedSocke
       inheritance_(std::move(inheritance)),
       inherited_sockets_(std::move(sockets)),
       detacher_(std::move(detacher)),
-      loader_(make_load_options(options_, inheritance_, plugins_)) {}
+      loader_(make_load_options(options_, inheritance_, plugins_)),
+      notifier_(options_.detach) {}
 
 Daemon::~Daemon() {
   log::on_backlog(nullptr);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "xsd/base/log.h"
 #include "xsd/base/number.h"
@@ -24,6 +25,7 @@ constexpr std::string_view kSchemeEnd = "+3a//";  // "://" in a name
 constexpr std::size_t kLongestName = 255;         // fdname_is_valid of systemd
 constexpr rlim_t kSpareFiles = 64;
 constexpr Duration kSpareTime = std::chrono::seconds(5);
+constexpr std::uint64_t kLongestWatchdog = std::uint64_t{24} * 3600 * 1000 * 1000;  // a timer has an end
 // A manager that never reads is told no more.
 constexpr std::size_t kMostWaiting = 65536;
 constexpr std::size_t kMostWaitingFds = 4096;
@@ -62,18 +64,35 @@ std::size_t store_room(std::size_t store_size, rlim_t open_files, std::size_t of
   return std::min<rlim_t>(store_size, open_files - std::min(open_files, taken));
 }
 
-Notifier::Notifier() {
+Notifier::Notifier(bool detached) : detached_(detached) {
   if (const char* const path = std::getenv("NOTIFY_SOCKET"); path != nullptr) path_ = path;
   const char* const size = std::getenv("FDSTORE");
   if (!path_.empty() && size != nullptr) store_size_ = parse_unsigned(size).value_or(0);
+  const char* const time = std::getenv("WATCHDOG_USEC");
+  const char* const pid = std::getenv("WATCHDOG_PID");
+  const auto meant = static_cast<std::uint64_t>(detached ? getppid() : getpid());
+  if (path_.empty() || time == nullptr || (pid != nullptr && parse_unsigned(pid) != meant)) return;
+  const std::uint64_t limit = std::min(parse_unsigned(time).value_or(0), kLongestWatchdog);
+  sign_of_life_ = std::chrono::microseconds(limit / 2);
 }
 
 void Notifier::use(reactor::EventLoop& loop) {
   loop_ = &loop;
+  if (sign_of_life_ == Duration::zero()) return;
+  alive_.emplace(loop, [this] { tell_alive(); });
+  alive_->arm(sign_of_life_);
+}
+
+// Nothing of it is to pile up: what waits says as much, once the manager reads.
+void Notifier::tell_alive() {
+  if (waiting_.empty()) send({.text = "WATCHDOG=1\n"});
+  alive_->arm(sign_of_life_);
 }
 
 void Notifier::ready(std::string_view status) {
-  send({.text = "READY=1\nSTATUS=" + std::string(status) + "\n"});
+  std::string text = "READY=1\nSTATUS=" + std::string(status) + "\n";
+  if (detached_) text += "MAINPID=" + std::to_string(getpid()) + "\n";
+  send({.text = std::move(text)});
 }
 
 void Notifier::reloading(MonotonicTime now) {

@@ -4,11 +4,13 @@
 // each, no library. Says nothing where nobody asked, and never waits: what the manager has no room for is
 // sent when it has, in its order. Where the manager keeps descriptors for us (FDSTORE; it says so itself from
 // systemd 254 on, before that the unit's Environment= does) it gets the listening sockets: the next of us has
-// them from it (inherited_sockets.h), with the clients that wait there.
+// them from it (inherited_sockets.h), with the clients that wait there. Where the manager wants to hear
+// regularly that we are alive (WATCHDOG_USEC) the loop says so.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,8 +38,9 @@ std::size_t store_room(std::size_t store_size, rlim_t open_files, std::size_t of
 
 class Notifier {
  public:
-  /// Reads NOTIFY_SOCKET and FDSTORE.
-  Notifier();
+  /// Reads NOTIFY_SOCKET, FDSTORE, WATCHDOG_USEC and WATCHDOG_PID. `detached`: the manager has started our
+  /// parent, and is told who we are.
+  explicit Notifier(bool detached = false);
   /// What could not be sent at once is sent by this loop, which outlives us.
   void use(reactor::EventLoop& loop);
   void ready(std::string_view status);
@@ -65,12 +68,17 @@ class Notifier {
   void send_waiting();
   void wait_for_room();
 
+  void tell_alive();
+
   std::string path_;
+  const bool detached_;
+  Duration sign_of_life_{};  ///< how often; 0: never
   std::size_t store_size_ = 0;
   UniqueFd socket_;
   std::deque<Message> waiting_;
   std::size_t waiting_fds_ = 0;  ///< how many of them have one
   reactor::EventLoop* loop_ = nullptr;
+  std::optional<reactor::Timer> alive_;
   reactor::Watch room_;  ///< after what it watches
 };
 

@@ -155,10 +155,40 @@ TEST_F(NotifierTest, finds_a_manager_whose_socket_is_another_one) {
   EXPECT_THAT(read(), ElementsAre("READY=1\nSTATUS=two\n"));
 }
 
+TEST_F(NotifierTest, says_who_serves_if_its_parent_was_started) {
+  Notifier notifier(true);
+  notifier.ready("x");
+  EXPECT_THAT(read(), ElementsAre("READY=1\nSTATUS=x\nMAINPID=" + std::to_string(getpid()) + "\n"));
+}
+
 TEST_F(NotifierTest, says_how_long_a_stop_may_take) {
   Notifier notifier;
   notifier.stopping(std::chrono::seconds(200));
   EXPECT_THAT(read(), ElementsAre("STOPPING=1\nEXTEND_TIMEOUT_USEC=205000000\n"));
+}
+
+TEST_F(NotifierTest, tells_regularly_that_it_is_alive) {
+  setenv("WATCHDOG_USEC", "20000", 1);
+  setenv("WATCHDOG_PID", std::to_string(getpid()).c_str(), 1);
+  Notifier notifier;
+  notifier.use(*loop_);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(read_until("WATCHDOG=1"), Contains("WATCHDOG=1\n"));
+}
+
+TEST_F(NotifierTest, has_no_timer_unless_it_is_meant) {
+  for (const char* const time : {"", "0", "x", "20000"}) {
+    setenv("WATCHDOG_USEC", time, 1);
+    setenv("WATCHDOG_PID", "1", 1);
+    Notifier notifier;
+    notifier.use(*loop_);
+    EXPECT_EQ(loop_->timer_count(), 0U);
+  }
+  setenv("WATCHDOG_USEC", "0", 1);
+  unsetenv("WATCHDOG_PID");
+  Notifier notifier;
+  notifier.use(*loop_);
+  EXPECT_EQ(loop_->timer_count(), 0U);
 }
 
 }  // namespace
