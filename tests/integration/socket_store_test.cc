@@ -272,6 +272,26 @@ TEST_F(KeptSocketsStore, keeps_what_belongs_to_a_service_that_cannot_run_yet) {
   EXPECT_TRUE(is_refused(port_));
 }
 
+TEST_F(KeptSocketsStore, keeps_the_rest_of_a_service_that_cannot_have_one_of_its_ports) {
+  const std::uint16_t other_port = free_port();
+  folder_.write("conf.d/echo.yaml", echo_service("echo", free_port()));
+  folder_.write("conf.d/one.yaml", "service: one\nplugin: echo\nlisten: ['" + tcp(port_) + "']\n");
+  Daemon first(folder_, with_store());
+  EXPECT_EQ(first.stop(), 0);
+  Client waiting(port_);
+  ASSERT_TRUE(waiting.connected());
+  EXPECT_TRUE(waiting.send("x"));
+  HeldPort held(other_port);
+  folder_.write("conf.d/one.yaml",
+                "service: one\nplugin: echo\nlisten: ['" + tcp(port_) + "', '" + tcp(other_port) + "']\n");
+  Daemon second(folder_, with_store(first.take_store()));
+  EXPECT_TRUE(second.wait_log("one: failed: "));
+  EXPECT_EQ(second.store().size(), 3U);
+  held.release();
+  EXPECT_EQ(waiting.receive(1), "x");
+  EXPECT_TRUE(echoes(other_port));
+}
+
 TEST_F(KeptSocketsStore, is_told_how_long_a_stop_may_take) {
   folder_.write("conf.d/cat.yaml", program_service("cat", port_, {"/bin/cat"}, "stop_timeout: 200s\n"));
   Daemon daemon(folder_);

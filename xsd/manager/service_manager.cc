@@ -400,7 +400,7 @@ Status ServiceManager::commit(Entry& entry, Ready ready) {
   std::unique_ptr<service::ManagedService> fresh = std::move(ready.fresh);
   const bool replace = fresh != nullptr;
   if (!replace && (entry.service == nullptr || !entry.service->failure().empty())) {
-    sockets_.release(entry.id, entry.endpoints);
+    sockets_.give_back(entry.id, entry.endpoints);
     return Error(entry.service ? entry.service->failure() : "it has failed meanwhile");
   }
   // An endpoint that comes from another service of this plan leaves it now.

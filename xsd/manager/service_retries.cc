@@ -128,7 +128,7 @@ void ServiceManager::end_retry(Entry& entry, tl::expected<Ready, Obstacle> outco
 void ServiceManager::drop_coming(Entry& entry) {
   if (!entry.coming) return;
   entry.coming.reset();
-  sockets_.release(entry.id, entry.endpoints);
+  sockets_.give_back(entry.id, entry.endpoints);
 }
 
 void ServiceManager::on_made(const std::string& id) {
@@ -141,7 +141,7 @@ void ServiceManager::on_made(const std::string& id) {
   entry.coming.reset();
   const std::string why = ready.fresh->failure();
   if (why.empty()) return end_retry(entry, std::move(ready));
-  sockets_.release(entry.id, entry.endpoints);
+  sockets_.give_back(entry.id, entry.endpoints);
   end_retry(entry, tl::unexpected(Obstacle{why, false, {}, {}, {}}));
 }
 

@@ -207,6 +207,7 @@ tl::expected<net::BoundSocket*, SocketTable::BindFailure> SocketTable::bind(cons
                                                  std::move(kept_as)})
                         .first;
   by_user_[user].push_back(&made->first);
+  made->second.came_kept = !made->second.kept_as.empty();
   keep(endpoint, made->second);
   return made->second.socket.get();
 }
@@ -230,6 +231,19 @@ void SocketTable::release(const std::string& user, const std::vector<net::Endpoi
     return true;
   });
   if (owned->second.empty()) by_user_.erase(owned);
+}
+
+void SocketTable::give_back(const std::string& user, const std::vector<net::Endpoint>& kept) {
+  if (const auto owned = by_user_.find(user); owned != by_user_.end()) {
+    for (const net::Endpoint* const endpoint : owned->second) {
+      Entry& entry = entries_.at(*endpoint);
+      if (!entry.came_kept || entry.kept_as.empty()) continue;
+      if (std::find(kept.begin(), kept.end(), *endpoint) != kept.end()) continue;
+      entry.socket->leave_file();
+      kept_.emplace(*endpoint, Kept{std::move(*entry.socket), std::exchange(entry.kept_as, {})});
+    }
+  }
+  release(user, kept);
 }
 
 void SocketTable::clear() noexcept {

@@ -87,6 +87,8 @@ class SocketTable {
   void set_user(const net::Endpoint& endpoint, const std::string& user);
   /// Closes the sockets of `user` that are not in `kept`. The service must have let go of them.
   void release(const std::string& user, const std::vector<net::Endpoint>& kept);
+  /// The same after a failure, but that those which an earlier one of us has left are there for the next try.
+  void give_back(const std::string& user, const std::vector<net::Endpoint>& kept);
   /// Closes all of them, at the end. What is kept elsewhere goes on listening there, and so its file stays.
   void clear() noexcept;
 
@@ -99,6 +101,7 @@ class SocketTable {
     std::string user;
     std::string kept_as{};  ///< by the keeper; empty: it is not
     bool is_lent = false;
+    bool came_kept = false;
   };
   struct Kept {
     net::BoundSocket socket;

@@ -29,7 +29,7 @@ tl::expected<Ready, Obstacle> make_ready(service::ServiceContext& context, Socke
                                          std::vector<std::pair<net::Endpoint, std::string>>& borrowed) {
   const std::string place = place_of(*definition);
   const auto fail = [&](Obstacle obstacle) {
-    sockets.release(current.id, current.held);
+    sockets.give_back(current.id, current.held);
     return tl::unexpected(std::move(obstacle));
   };
   auto prepared = service::prepare(std::move(definition), std::move(resolution), context);
@@ -185,7 +185,7 @@ void Transition::prepare(std::size_t action) {
 void Transition::fail(std::size_t action, Obstacle obstacle) {
   const std::string& id = plan_[action].id;
   Outcome& outcome = outcomes_[action];
-  if (outcome.ready) sockets_.release(id, held_by(id));
+  if (outcome.ready) sockets_.give_back(id, held_by(id));
   outcome.ready.reset();
   outcome.borrowed.clear();
   outcome.obstacle = std::move(obstacle);

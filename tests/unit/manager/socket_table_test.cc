@@ -175,6 +175,24 @@ TEST(SocketTable, drops_what_was_kept_unless_somebody_waits_for_it) {
   EXPECT_EQ(keeper.said, (std::vector<std::string>{"-other", "-awaited"}));
 }
 
+TEST(SocketTable, has_what_was_kept_again_after_a_failure) {
+  Keeper keeper;
+  SocketTable table;
+  keeper.use(table, 8);
+  const net::Endpoint kept = tcp("127.0.0.1", free_port());
+  const net::Endpoint fresh = tcp("127.0.0.1", free_port());
+  table.inherit_kept(inherited(kept), "kept");
+  ASSERT_TRUE(table.bind_all({kept, fresh}, 10, "one", kNothing));
+  table.give_back("one", {});
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(keeper.said, (std::vector<std::string>{"+" + fresh.to_string(), "-" + fresh.to_string()}));
+  ASSERT_TRUE(bind(table, kept, "one"));
+  table.give_back("one", {kept});
+  EXPECT_NE(table.find(kept), nullptr) << "it is at work there";
+  table.release("one", {});
+  EXPECT_EQ(keeper.said.back(), "-kept");
+}
+
 TEST(SocketTable, does_not_serve_a_socket_of_a_unit_that_cannot_listen) {
   const std::uint16_t port = free_port();
   const net::Endpoint place = tcp("127.0.0.1", port);
