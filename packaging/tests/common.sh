@@ -24,6 +24,10 @@ echoes() {
 is_closed() {
   ! nc -z 127.0.0.1 "$1"
 }
+# listens PORT: without a connection.
+listens() {
+  ss -Hltn "sport = :$1" | grep -q .
+}
 # service NAME PORT: an echo of that name.
 service() {
   printf 'service: %s\nplugin: echo\nlisten: ["tcp://127.0.0.1:%s"]\n' "$1" "$2"

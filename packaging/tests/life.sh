@@ -10,6 +10,9 @@ start() {
 reloads() {
   grep -c 'info: reload: ' "$LOG" || true
 }
+logged() {
+  grep -q "$1" "$LOG"
+}
 # as_before: since the last `tree` nothing has changed.
 as_before() {
   tree >/material/after
@@ -31,6 +34,29 @@ xsd --check >/dev/null || fail "--check"
 logrotate --force --state /material/rotated /etc/logrotate.d/xsd || fail 'logrotate'
 [ -e "$LOG.1" ] || fail 'logrotate does not rotate'
 within_10s test -s "$LOG" || fail 'the log is not opened anew'
+
+step 'logrotate wakes the daemon of xsd-inetd too, and nobody else'
+rotated() {
+  echo line >>"$LOG"
+  logrotate --force --state /material/rotated /etc/logrotate.d/xsd >/material/logrotate.log 2>&1 ||
+    fail "logrotate, $1: $(cat /material/logrotate.log)"
+}
+mv /run/xsd/xsd.pid /run/xsd/inetd.pid
+rotated 'with the number of xsd-inetd'
+within_10s logged 'reload: ' || fail 'the daemon of xsd-inetd does not hear of it'
+# HUP ends it.
+nc -l 127.0.0.1 1099 &
+bystander=$!
+within_10s listens 1099 || fail 'nc'
+echo "$bystander" >/run/xsd/xsd.pid
+rotated "with somebody else's number"
+kill -0 "$bystander" || fail 'logrotate wakes a bystander'
+rm /run/xsd/xsd.pid
+kill "$bystander"
+wait "$bystander" 2>/dev/null || true
+echo "$bystander" >/run/xsd/xsd.pid
+rotated "with nobody's number"
+mv /run/xsd/inetd.pid /run/xsd/xsd.pid
 
 step 'installed again; upgraded; back; each twice'
 echo '# mine' >>/etc/xsd/conf.d/echo.yaml
@@ -88,6 +114,73 @@ within_10s is_closed 7
 dpkg --remove xsd >/dev/null 2>&1
 dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 as_before purge
+
+step "purged, with files of others there: odd names, empty folders, mounts, /etc/xsd a link"
+purged() {
+  dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+}
+# What was there before is there after, and nothing else.
+is_left() {
+  (cd / && find "$1" -xdev | sort) >/material/is
+  printf '%s\n' "$@" | sort | diff -U0 - /material/is || fail "what is left of $1"
+}
+mkdir -p /material/odd/etc/xsd/conf.d /material/odd/etc/xsd/empty /material/odd/var/log/xsd/odd /material/odd/DEBIAN
+: >'/material/odd/etc/xsd/conf.d/a[b].yaml'
+: >'/material/odd/etc/xsd/conf.d/with space.yaml'
+: >'/material/odd/etc/xsd/conf.d/of, odd: file'
+printf '%s\n' '/etc/xsd/conf.d/a[b].yaml' '/etc/xsd/conf.d/with space.yaml' >/material/odd/DEBIAN/conffiles
+package odd /material/odd
+dpkg -i "$xsd" /material/odd.deb >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+mkdir /etc/xsd/own
+for own in '/etc/xsd/own/*' '/etc/xsd/conf.d/?[b].yaml' '/etc/xsd/conf.d/own
+/etc/xsd/conf.d/a[b].yaml' /etc/xsd/conf.d/-own "/etc/xsd/conf.d/'own" /var/log/xsd/own.log; do
+  mkdir -p "${own%/*}"
+  echo own >"$own"
+done
+ln -s ../empty /etc/xsd/conf.d/link
+purged
+is_left /etc/xsd /etc/xsd/conf.d '/etc/xsd/conf.d/a[b].yaml' '/etc/xsd/conf.d/of, odd: file' '/etc/xsd/conf.d/with space.yaml' /etc/xsd/empty
+is_left /var/log/xsd /var/log/xsd/odd
+dpkg --remove odd >/dev/null
+dpkg -i "$xsd" >/dev/null 2>&1
+# Conffiles of a package that is removed are its own still.
+purged
+is_left /etc/xsd /etc/xsd/conf.d '/etc/xsd/conf.d/a[b].yaml' '/etc/xsd/conf.d/with space.yaml'
+dpkg --purge odd >/dev/null
+as_before 'that of others'
+
+dpkg -i "$xsd" >/dev/null 2>&1
+mkdir -p /material/elsewhere /etc/xsd/mounted /etc/xsd/bound
+mount -t tmpfs none /etc/xsd/mounted
+mount --bind /material/elsewhere /etc/xsd/bound
+echo kept >/etc/xsd/mounted/kept
+echo kept >/material/elsewhere/kept
+purged
+[ -e /etc/xsd/mounted/kept ] && [ -e /material/elsewhere/kept ] || fail 'purge crosses a mount'
+umount /etc/xsd/mounted /etc/xsd/bound
+rm -r /etc/xsd
+as_before 'where something was mounted'
+
+mkdir /material/linked
+ln -s /material/linked /etc/xsd
+dpkg -i "$xsd" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+service own 1007 >/etc/xsd/conf.d/own.yaml
+purged
+[ -L /etc/xsd ] && [ -e /material/linked/conf.d/own.yaml ] || fail 'what is behind a link of the administrator is removed'
+[ ! -e /material/linked/conf.d/echo.yaml ] || fail 'conffiles behind a link stay'
+rm -r /etc/xsd /material/linked
+as_before 'behind a link'
+
+step 'purged, where the lists of dpkg cannot be had'
+dpkg -i "$xsd" >/dev/null 2>&1
+service own 1007 >/etc/xsd/conf.d/own.yaml
+printf '#!/bin/sh\nexit 2\n' >/usr/local/bin/dpkg-query
+chmod 755 /usr/local/bin/dpkg-query
+PATH=/usr/local/bin:$PATH dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+[ -e /etc/xsd/conf.d/own.yaml ] || fail 'it is removed all the same'
+rm -r /usr/local/bin/dpkg-query /etc/xsd /var/log/xsd /run/xsd
+as_before 'a purge without the lists'
+
 dpkg -i "$xsd" >/dev/null 2>&1
 dpkg --purge xsd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 as_before 'the second purge'
