@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# base.sh FOLDER [PACKAGE...]: makes a small Debian 12 in FOLDER, with what xsd depends on and the tests use, and the packages; keeps
-# one that is there. From where the machine has its own packages. Exit status 77: it cannot be had here.
+# base.sh FOLDER PACKAGE...: makes a small Debian 12 with these packages in FOLDER; keeps one that is there and has them. The smallest one, of
+# which it is a copy, is kept beside it. From where the machine has its own packages. Exit status 77: it cannot be had here.
 set -eu
 folder=$1
 shift
-[ ! -e "$folder/.complete" ] || exit 0
+if [ -e "$folder/.complete" ] && [ "$(cat "$folder/.complete")" = "$*" ]; then exit 0; fi
 skip() {
   echo "skipped: $*"
   exit 77
@@ -16,13 +16,20 @@ command -v debootstrap >/dev/null || skip 'no debootstrap'
 from=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)/$(COMPONENT)' 'Created-By: Packages' | sed -n 's| bookworm/main$||p' | head -n 1)
 [ -n "$from" ] || skip 'this machine has no packages of Debian 12'
 
+smallest=$(dirname "$folder")/smallest
+if [ ! -e "$smallest/.complete" ]; then
+  rm -rf "$smallest"
+  mkdir -p "$(dirname "$folder")"
+  debootstrap --variant=minbase bookworm "$smallest" "$from" >"$smallest.log" 2>&1 || skip "debootstrap: see $smallest.log"
+  printf '#!/bin/sh\nexit 101\n' >"$smallest/usr/sbin/policy-rc.d"
+  chmod 755 "$smallest/usr/sbin/policy-rc.d"
+  touch "$smallest/.complete"
+fi
+
 rm -rf "$folder"
-mkdir -p "$(dirname "$folder")"
-debootstrap --variant=minbase bookworm "$folder" "$from" >"$folder.log" 2>&1 || skip "debootstrap: see $folder.log"
-printf '#!/bin/sh\nexit 101\n' >"$folder/usr/sbin/policy-rc.d"
-chmod 755 "$folder/usr/sbin/policy-rc.d"
+cp -a --reflink=auto "$smallest" "$folder"
+rm "$folder/.complete"
 chroot "$folder" env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -qq --no-install-recommends "$@" && apt-get clean' - \
-  dbus iproute2 logrotate netcat-openbsd procps systemd systemd-sysv \
-  libboost-program-options1.74.0 libcap2 libfmt9 libseccomp2 libspdlog1.10 libyaml-cpp0.7 "$@" >>"$folder.log" 2>&1 || skip "apt: see $folder.log"
+  "$@" >"$folder.log" 2>&1 || skip "apt: see $folder.log"
 rm "$folder/usr/sbin/policy-rc.d"
-touch "$folder/.complete"
+echo "$*" >"$folder/.complete"

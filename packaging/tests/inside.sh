@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # inside.sh chroot|boot BASE SCRIPT FILE...: runs SCRIPT in a copy of BASE, with the files in /material there, and a network and processes
-# of its own: under chroot, or as a service of a systemd that is booted for it (systemd-nspawn). Its exit status is the script's.
+# of its own: under chroot, or as a service of a systemd that is booted for it (systemd-nspawn). Its exit status is the script's; 77 where
+# systemd does not boot. XSD_DEB_SECONDS: how long all of it may take under systemd.
 set -eu
 way=$1
 base=$2
 script=$3
 shift 3
+limit=${XSD_DEB_SECONDS:-300}
 root=$(mktemp -d "$(dirname "$base")/root.XXXXXX")
 trap 'rm -rf "$root"' EXIT
 cp -a --reflink=auto "$base/." "$root"
@@ -36,14 +38,19 @@ WantedBy=default.target
 UNIT
     mkdir -p "$root/etc/systemd/system/default.target.wants"
     ln -s ../material.service "$root/etc/systemd/system/default.target.wants/"
-    timeout 300 systemd-nspawn --quiet --register=no --keep-unit --boot --directory "$root" --private-network --console=pipe \
-      </dev/null >"$root/material/console" 2>&1 || true
-    if [ ! -e "$root/material/status" ]; then
+    timeout --kill-after=30 "$limit" systemd-nspawn --quiet --register=no --keep-unit --boot --directory "$root" --private-network \
+      --console=pipe </dev/null >"$root/material/console" 2>&1 || true
+    if [ ! -e "$root/material/output" ]; then
       tail -n 20 "$root/material/console"
       echo 'skipped: systemd does not boot in a container here'
       exit 77
     fi
     cat "$root/material/output"
+    if [ ! -e "$root/material/status" ]; then
+      tail -n 20 "$root/material/console"
+      echo "FAILED: no end of $name within $limit s"
+      exit 1
+    fi
     status=$(cat "$root/material/status")
     ;;
 esac
