@@ -5,9 +5,26 @@
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 commit=$(git -C "$top" rev-parse "${2:-HEAD}")
-version=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$top/packaging/debian/changelog")
-[ "$version" = "$(sed -n 's/^project(xsd VERSION \([0-9.]*\) .*/\1/p' "$top/CMakeLists.txt")" ] ||
-  { echo "packaging/debian/changelog and CMakeLists.txt do not agree on the version" >&2; exit 1; }
+of_commit() {
+  git -C "$top" show "$commit:$1"
+}
+disagree() {
+  echo "packaging/debian/changelog does not agree with $1" >&2
+  exit 1
+}
+entry=$(of_commit packaging/debian/changelog | head -n 1)
+version=$(echo "$entry" | sed -n 's/.*(\(.*\)-[^-]*).*/\1/p')
+[ "$version" = "$(of_commit CMakeLists.txt | sed -n 's/^project(xsd VERSION \([0-9.]*\) .*/\1/p')" ] || disagree 'CMakeLists.txt on the version'
+heading=$(of_commit CHANGELOG.md | grep -m 1 '^## ')
+case $heading in
+  "## $version" | "## $version "*) ;;
+  *) disagree 'CHANGELOG.md on the version' ;;
+esac
+# "UNRELEASED" is what Debian says of a version that is none yet.
+case "$heading/$entry" in
+  *'(not released)/'*' UNRELEASED;'*) ;;
+  *'(not released)/'* | *' UNRELEASED;'*) disagree 'CHANGELOG.md on whether it is released' ;;
+esac
 
 rm -rf "$1"
 mkdir -p "$1"
