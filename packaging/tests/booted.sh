@@ -17,6 +17,14 @@ says() {
   journalctl --sync
   journalctl --no-pager --unit "$1" | grep -q -E -e "$2"
 }
+# complains UNIT: by the level that the journal has, or by the word.
+complains() {
+  journalctl --sync
+  [ -n "$(journalctl --quiet --no-pager --priority warning --unit "$1")" ] || says "$1" '(warning|error): '
+}
+is_active() {
+  systemctl --quiet is-active "$1"
+}
 tree >/material/before
 
 # answers_after COMMAND...: milliseconds from a command that installs it to the answer of echo.
@@ -26,14 +34,27 @@ answers_after() {
   within_10s echoes 7 || fail "echo does not answer: $(journalctl --no-pager --unit xsd)"
   took=$((($(date +%s%N) - begin) / 1000000))
 }
+# within_2s COMMAND...: of three installs one must be that fast; a machine that is busy with something else has its moments. Where apt
+# needs more than half of it for itself, to read its lists and to decide, the rest must do with the other half.
+within_2s() {
+  for _ in 1 2 3; do
+    dpkg --purge xsd >/dev/null 2>&1
+    alone=0
+    if [ "$1" = apt-get ]; then
+      begin=$(date +%s%N)
+      "$@" --simulate >/dev/null
+      alone=$((($(date +%s%N) - begin) / 1000000))
+    fi
+    answers_after "$@"
+    step "... $took ms by $1, of which it needs $alone ms for itself"
+    if [ "$took" -le 2000 ] || { [ "$alone" -gt 1000 ] && [ $((took - alone)) -le 1000 ]; }; then return; fi
+  done
+  fail "never within 2 s by $1"
+}
 step 'from the install to an answer of echo'
-answers_after apt-get install --yes --no-install-recommends "$xsd"
-step "... $took ms, with what apt has to read before"
-dpkg --purge xsd >/dev/null 2>&1
-answers_after dpkg -i "$xsd"
-step "... $took ms"
-[ "$took" -le 2000 ] || fail "$took ms"
-says xsd 'warning|error' && fail "something is wrong with a fresh install: $(journalctl --no-pager --unit xsd)"
+within_2s dpkg -i "$xsd"
+within_2s apt-get install --yes --no-install-recommends "$xsd"
+complains xsd && fail "something is wrong with a fresh install: $(journalctl --no-pager --unit xsd)"
 [ "$(systemctl is-enabled xsd)" = enabled ] || fail 'it is not enabled'
 [ -d /run/xsd ] || fail '/run/xsd'
 [ "$(stat -c %U:%G /var/log/xsd/collected)" = xsd:adm ] || fail '/var/log/xsd/collected'
@@ -44,7 +65,7 @@ services:
   - {service: leave, listen: ["tcp://127.0.0.1:1001"], server: /bin/cat, user: nobody, on_stop: leave}
   - {service: end, listen: ["tcp://127.0.0.1:1002"], server: /bin/cat, user: nobody}
   - {service: free, listen: ["tcp://127.0.0.1:1004"], server: /bin/sh, user: root, no_new_privs: false, stderr: socket,
-     server_args: [-c, "grep NoNewPrivs /proc/self/status; touch /usr/own && rm /usr/own && echo written; ls /proc/1/fd && echo seen"]}
+     server_args: [-c, "grep NoNewPrivs /proc/self/status; touch /usr/own && rm /usr/own && echo written; readlink /proc/1/exe >/dev/null && echo seen"]}
   - {service: capabilities, listen: ["tcp://127.0.0.1:1003"], server: /bin/cat, server_args: [/proc/self/status], user: nobody}
 YAML
 systemctl reload xsd
@@ -100,19 +121,30 @@ service good 2007 >/material/good/usr/share/xsd/conf.d/good.yaml
 service bad 99999 >/material/bad/usr/share/xsd/conf.d/bad.yaml
 package good /material/good
 package bad /material/bad
+# What the daemon says of it, and what systemd does.
 reloads() {
   journalctl --sync
-  journalctl --no-pager --unit xsd | grep -c 'info: reload: '
+  journalctl --no-pager --unit xsd | grep -c 'reload: started'
+}
+asked() {
+  journalctl --sync
+  journalctl --no-pager --unit xsd | grep -c 'Reloaded '
 }
 # The line comes after what it tells of.
 reloads_are() {
   [ "$(reloads)" = "$1" ]
 }
 count=$(reloads)
-installs /material/good.deb /material/bad.deb
+wanted=$(asked)
+apt-get install --yes --no-install-recommends /material/good.deb /material/bad.deb >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 within_10s echoes 2007 || fail 'the file of another package is not taken over'
 echoes 7 || fail 'a broken file stops others'
 within_10s reloads_are $((count + 1)) || fail "$(reloads) reloads, and there were $count"
+[ "$(asked)" = $((wanted + 1)) ] || fail "apt has asked $(($(asked) - wanted)) times"
+# One more, which nobody else has asked for, is the next one.
+systemctl reload xsd
+within_10s reloads_are $((count + 2)) || fail "$(reloads) reloads, and there were $count"
+[ "$(asked)" = $((wanted + 2)) ] || fail 'apt asks again when it is done'
 dpkg --purge good bad >/dev/null
 
 step 'the unprivileged unit'
@@ -122,11 +154,11 @@ services:
   - {service: echo, plugin: echo, listen: ["tcp://127.0.0.1:77"]}
   - {service: status, server: /bin/cat, server_args: [/proc/self/status], listen: ["tcp://127.0.0.1:78"]}
 YAML
-systemctl start xsd@low || fail "$(journalctl --no-pager --unit xsd@low)"
+systemctl --quiet enable --now xsd@low || fail "$(journalctl --no-pager --unit xsd@low)"
 within_10s echoes 77 || fail "$(journalctl --no-pager --unit xsd@low)"
 nc -N 127.0.0.1 78 </dev/null >/material/status.low
 grep -q 'CapEff:.*0000000000000000' /material/status.low || fail "programs have capabilities: $(cat /material/status.low)"
-says xsd@low warning && fail "$(journalctl --no-pager --unit xsd@low)"
+complains xsd@low && fail "$(journalctl --no-pager --unit xsd@low)"
 systemctl reload xsd@low
 systemctl restart xsd@low
 within_10s echoes 77 || fail "$(journalctl --no-pager --unit xsd@low)"
@@ -199,15 +231,72 @@ systemctl daemon-reload
 systemctl start xsd
 
 step 'in the place of inetd'
-echo '1011 stream tcp nowait nobody /bin/cat cat' >/etc/inetd.conf
-installs "$inetd"
-within_10s echoes 1011 || fail "$(journalctl --no-pager --unit xsd-inetd)"
-echo '1012 stream tcp nowait nobody /bin/cat cat' >>/etc/inetd.conf
-within_10s echoes 1012 || fail "a change is not taken over: $(journalctl --no-pager --unit xsd-inetd --unit xsd-inetd-reload)"
+[ ! -e /etc/inetd.conf ] || fail 'this root has an inetd.conf'
+apt-get install --yes --no-install-recommends "$inetd" >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+for label in INTERNAL STANDARD BSD MAIL INFO BOOT RPC HAM-RADIO OTHER; do
+  grep -q "^#:$label:" /etc/inetd.conf || fail "no label $label in /etc/inetd.conf"
+done
+inetd_log() {
+  journalctl --no-pager --unit xsd-inetd --unit xsd-inetd-reload | tail -n 30
+}
+entry() {
+  printf '%s\tstream\ttcp\tnowait\tnobody\t/bin/cat\tcat' "$1"
+}
+is_active xsd-inetd || fail "it does not run without entries: $(inetd_log)"
+# Nothing in a fresh file is in the way of an entry, whatever its name.
+for name in daytime finger ftp mail time; do
+  update-inetd --file /etc/inetd.conf --add "$(entry "$name")" >/material/update.log 2>&1
+  grep -q "^$name" /etc/inetd.conf || fail "update-inetd does not add $name"
+  update-inetd --remove "$name" >/material/update.log 2>&1
+done
+update-inetd --group STANDARD --add "$(entry 1011)" >/material/update.log 2>&1
+[ "$(sed -n '/^#:STANDARD:/{n;p}' /etc/inetd.conf)" = "$(entry 1011)" ] || fail "not in its group: $(cat /etc/inetd.conf)"
+within_10s echoes 1011 || fail "an entry is not taken over: $(inetd_log)"
+for port in $(seq 1020 1029); do
+  entry "$port" >>/etc/inetd.conf
+  echo >>/etc/inetd.conf
+done
+within_10s echoes 1029 || fail "the last of many changes is not taken over: $(inetd_log)"
+for port in $(seq 1030 1039); do
+  entry "$port" >>/etc/inetd.conf
+  echo >>/etc/inetd.conf
+  within_10s echoes "$port" || fail "the change of port $port is not taken over: $(inetd_log)"
+done
 echoes 7 || fail 'the other daemon'
+old=$(main_pid xsd-inetd)
+installs "$xsd"
+[ "$(main_pid xsd-inetd)" != "$old" ] || fail 'an upgrade of xsd does not restart it'
+within_10s echoes 1011 || fail "after an upgrade of xsd: $(inetd_log)"
+installs "$inetd"
+within_10s echoes 1011 || fail "after an upgrade: $(inetd_log)"
+sed -i /103/d /etc/inetd.conf
+within_10s is_closed 1039 || fail "a change is not taken over after an upgrade: $(inetd_log)"
+
+step 'whoever stops it does not get it back by the next change'
+systemctl stop xsd-inetd
+is_active xsd-inetd.path && fail 'somebody waits for changes'
+update-inetd --remove 1020 >/material/update.log 2>&1
+is_active xsd-inetd && fail 'it is started by a change'
+systemctl start xsd-inetd
+within_10s echoes 1011 || fail "$(inetd_log)"
+update-inetd --add "$(entry 1020)" >/material/update.log 2>&1
+within_10s echoes 1020 || fail "after a stop and a start no change is taken over: $(inetd_log)"
 dpkg --purge xsd-inetd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 is_closed 1011 || fail 'it runs on'
-rm /etc/inetd.conf
+is_active xsd-inetd.path && fail 'somebody waits for changes'
+[ -e /etc/inetd.conf ] || fail 'entries are lost by a purge'
+installs "$inetd"
+sed -i '/^1/d' /etc/inetd.conf
+dpkg --purge xsd-inetd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
+[ ! -e /etc/inetd.conf ] || fail "a file without entries stays: $(cat /etc/inetd.conf)"
+
+step 'a removal that fails'
+cp /var/lib/dpkg/info/xsd.prerm /material/prerm
+echo 'exit 1' >>/var/lib/dpkg/info/xsd.prerm
+dpkg --remove xsd >/material/dpkg.log 2>&1 && fail 'it is removed'
+within_10s echoes 7 || fail 'it is not started again'
+within_10s echoes 77 || fail 'the unprivileged one is not started again'
+cp /material/prerm /var/lib/dpkg/info/xsd.prerm
 
 step 'removed, it stops; purged, nothing is left'
 dpkg --remove xsd >/dev/null 2>&1
