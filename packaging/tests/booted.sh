@@ -124,7 +124,7 @@ package bad /material/bad
 # What the daemon says of it, and what systemd does.
 reloads() {
   journalctl --sync
-  journalctl --no-pager --unit xsd | grep -c 'reload: started'
+  journalctl --no-pager --unit xsd | grep -c 'reload: started [0-9]'
 }
 asked() {
   journalctl --sync

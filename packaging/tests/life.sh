@@ -8,7 +8,7 @@ start() {
   xsd -d --log-file "$LOG"
 }
 reloads() {
-  grep -c 'info: reload: ' "$LOG" || true
+  grep -c 'info: reload: started [0-9]' "$LOG" || true
 }
 logged() {
   grep -q "$1" "$LOG"
@@ -43,7 +43,7 @@ rotated() {
 }
 mv /run/xsd/xsd.pid /run/xsd/inetd.pid
 rotated 'with the number of xsd-inetd'
-within_10s logged 'reload: ' || fail 'the daemon of xsd-inetd does not hear of it'
+within_10s logged 'reload: started [0-9]' || fail 'the daemon of xsd-inetd does not hear of it'
 # HUP ends it.
 nc -l 127.0.0.1 1099 &
 bystander=$!
