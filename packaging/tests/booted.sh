@@ -243,6 +243,7 @@ entry() {
   printf '%s\tstream\ttcp\tnowait\tnobody\t/bin/cat\tcat' "$1"
 }
 is_active xsd-inetd || fail "it does not run without entries: $(inetd_log)"
+complains xsd-inetd && fail "something is wrong with a fresh install: $(inetd_log)"
 # Nothing in a fresh file is in the way of an entry, whatever its name.
 for name in daytime finger ftp mail time; do
   update-inetd --file /etc/inetd.conf --add "$(entry "$name")" >/material/update.log 2>&1
@@ -289,6 +290,10 @@ installs "$inetd"
 sed -i '/^1/d' /etc/inetd.conf
 dpkg --purge xsd-inetd >/material/dpkg.log 2>&1 || fail "$(cat /material/dpkg.log)"
 [ ! -e /etc/inetd.conf ] || fail "a file without entries stays: $(cat /etc/inetd.conf)"
+
+step 'systemd has nothing against the units'
+journalctl --sync
+journalctl --no-pager --boot _PID=1 | grep xsd | grep -E 'cycle|Unknown|ignor|not find' && fail 'it has'
 
 step 'a removal that fails'
 cp /var/lib/dpkg/info/xsd.prerm /material/prerm

@@ -59,8 +59,12 @@ check_score() {
   echo "systemd-analyze security, $(basename "$1"): ${is%?}.${is: -1}"
   [ "$is" -le "$2" ] || fault "$(basename "$1") is less strict than it was"
 }
-if have systemd-analyze && systemd-analyze security --help | grep -q -e --offline; then
-  check_score "$work/xsd/lib/systemd/system/xsd.service" 30
-  check_score "$work/xsd/lib/systemd/system/xsd@.service" 18
+if have systemd-analyze; then
+  if systemd-analyze security --help | grep -q -e --offline; then
+    check_score "$work/xsd/lib/systemd/system/xsd.service" 30
+    check_score "$work/xsd/lib/systemd/system/xsd@.service" 18
+  else
+    echo 'skipped: systemd-analyze cannot judge units that are not installed'
+  fi
 fi
 exit "$((faults > 0))"
