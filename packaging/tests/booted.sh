@@ -41,6 +41,8 @@ within_2s() {
     dpkg --purge xsd >/dev/null 2>&1
     alone=0
     if [ "$1" = apt-get ]; then
+      # The first one fills caches.
+      "$@" --simulate >/dev/null
       begin=$(date +%s%N)
       "$@" --simulate >/dev/null
       alone=$((($(date +%s%N) - begin) / 1000000))

@@ -3,7 +3,6 @@
 # static.sh OUT: what can be said of the packages in OUT (build-deb.sh) and of the units without installing them.
 set -euo pipefail
 out=$1
-top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 faults=0
