@@ -523,6 +523,19 @@ TEST(Machine, what_a_disabled_service_lacks_is_not_for_the_log) {
   EXPECT_TRUE(curious.wait_log("/no/such/one"));
 }
 
+TEST(Config, notes_are_told_of_once) {
+  TempFolder folder;
+  folder.write("inetd.conf", std::to_string(free_port()) + " stream tcp nowait nobody /bin/cat cat\n");
+  Daemon daemon(folder, {.config = folder / "inetd.conf", .config_option = "--inetd"});
+  const std::size_t notes = daemon.log_lines(": note: ").size();
+  EXPECT_GT(notes, 0U);
+  (void)daemon.hup_and_wait();
+  EXPECT_EQ(daemon.log_lines(": note: ").size(), notes);
+  folder.write("inetd.conf", "# one line more\n" + folder.read("inetd.conf"));
+  (void)daemon.hup_and_wait();
+  EXPECT_GT(daemon.log_lines(": note: ").size(), notes) << "they are of other lines now";
+}
+
 TEST(Config, a_file_with_another_ending_is_told_of) {
   TempFolder folder;
   folder.write("conf.d/a.yaml", tcp_echo("a", free_port()));

@@ -3,17 +3,8 @@
 
 #include <algorithm>
 
-#include "xsd/base/log.h"
-
 namespace xsd::manager {
 namespace {
-
-log::Level level_of(const config::Diagnostic& diagnostic) noexcept {
-  if (diagnostic.of_disabled && diagnostic.severity != config::Severity::Error) return log::Level::Debug;
-  return diagnostic.severity == config::Severity::Error     ? log::Level::Error
-         : diagnostic.severity == config::Severity::Warning ? log::Level::Warning
-                                                            : log::Level::Info;
-}
 
 void write(const config::Diagnostic& diagnostic, log::Level level) {
   const std::string text = config::format_diagnostic(diagnostic);
@@ -28,6 +19,15 @@ void write(const config::Diagnostic& diagnostic, log::Level level) {
 }
 
 }  // namespace
+
+log::Level DiagnosticLog::level_of(const config::Diagnostic& diagnostic) {
+  if (diagnostic.severity == config::Severity::Error) return log::Level::Error;
+  if (diagnostic.severity == config::Severity::Note) {
+    const auto [note, is_news] = notes_.insert(config::one_line(diagnostic));
+    return is_news && old_notes_.contains(*note) ? log::Level::Debug : log::Level::Info;
+  }
+  return diagnostic.of_disabled ? log::Level::Debug : log::Level::Warning;
+}
 
 bool DiagnosticLog::step(const Clock& clock, Duration budget) {
   const MonotonicTime end = clock.monotonic() + budget;

@@ -206,7 +206,7 @@ void ServiceManager::begin_plan(config::Snapshot snapshot) {
   transition_ = std::make_unique<Transition>(
       context_, sockets_, [this](service::Prepared prepared) { return make_service(std::move(prepared)); },
       running_, std::move(snapshot));
-  diagnostic_log_ = DiagnosticLog(transition_->snapshot().diagnostics);
+  diagnostic_log_ = DiagnosticLog(transition_->snapshot().diagnostics, std::move(diagnostic_log_));
 }
 
 void ServiceManager::go_on() {
