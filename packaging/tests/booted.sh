@@ -197,7 +197,10 @@ server_args: [--mount, --uts, --pid, --fork, --mount-proc, sh, -c, "hostname ins
 user: root
 YAML
 drop_in containers.conf
-within_10s [ "$(nc -N -w 5 127.0.0.1 1005 </dev/null)" = inside ] || fail "containers: $(journalctl --no-pager --unit xsd | tail)"
+contained() {
+  [ "$(nc -N -w 5 127.0.0.1 1005 </dev/null)" = inside ]
+}
+within_10s contained || fail "containers: $(journalctl --no-pager --unit xsd | tail)"
 rm /etc/xsd/conf.d/container.yaml
 drop_in
 rm -r /etc/systemd/system/xsd.service.d

@@ -17,7 +17,7 @@ unshare --pid --fork --kill-child --mount-proc --propagation unchanged $(cat /ma
 container=$!
 within_10s echoes 7 || fail 'echo does not answer'
 echoes 2007 || fail 'a service in conf.d does not answer'
-[ -s "$LOG" ] || fail 'nothing on standard output'
+within_10s test -s "$LOG" || fail 'nothing on standard output'
 
 step 'TERM, as docker stop sends it, ends it with 0'
 pid=$(pgrep --parent "$container")

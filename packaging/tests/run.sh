@@ -17,6 +17,7 @@ test_of() {
   shift
   begin=$(date +%s)
   echo "== $name"
+  echo 1 >"$work/status"
   { "$@" && status=0 || status=$?; echo "$status" >"$work/status"; } 2>&1 | tee "$work/output"
   status=$(cat "$work/status")
   sed -n "s|^skipped: |$name: |p" "$work/output" >>"$work/skipped"

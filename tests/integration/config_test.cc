@@ -543,6 +543,8 @@ TEST(Config, a_file_with_another_ending_is_told_of) {
   const RunResult result = run_xsd({"--check", "-c", folder.string("conf.d")});
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out, HasSubstr("b.yml' is not read: names of service files end in '.yaml'"));
+  folder.write("main/main.yml", "include: ['*.yaml']\n");
+  EXPECT_THAT(run_xsd({"--check", "-c", folder.string("main/main.yml")}).out, Not(HasSubstr("is not read")));
 }
 
 TEST(Machine, a_program_that_goes_away_keeps_the_service_with_its_last_definition) {

@@ -194,14 +194,13 @@ void StreamTarget::write_lines(std::string_view lines) noexcept {
   }
   if (lines.empty()) return;
   const int number = errno;
-  if (would_block(number)) {
-    if (backlog_.size() + lines.size() <= kMaxBacklog) {
-      backlog_ += lines;
-      return;
-    }
-  } else if (backlog_.empty() && backlog_cut_) {
-    // The disk filled up inside a line: keep the rest of that one line, so that the file stays a file of
-    // whole lines.
+  if (would_block(number) && backlog_.size() + lines.size() <= kMaxBacklog) {
+    backlog_ += lines;
+    return;
+  }
+  if (backlog_.empty() && backlog_cut_) {
+    // The disk, or the stream, filled up inside a line: keep the rest of that one line, so that it stays one
+    // of whole lines.
     const std::size_t end = lines.find('\n') + 1;
     backlog_ += lines.substr(0, end);
     lines.remove_prefix(end);

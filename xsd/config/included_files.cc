@@ -36,7 +36,9 @@ std::optional<IncludedFiles::Fault> IncludedFiles::add(const Pattern& pattern) {
       pattern.folder,
       [&](const dirent& entry) {
         if (is_listed(entry, pattern.name, pattern.names)) return true;
-        if (pattern.names == NameRule::Yaml && is_meant_to_be_yaml(entry.d_name)) other_ending = entry.d_name;
+        if (pattern.names == NameRule::Yaml && is_meant_to_be_yaml(entry.d_name) &&
+            !is_main_file(pattern, entry.d_name))
+          other_ending = entry.d_name;
         return false;
       },
       limit_);

@@ -310,6 +310,7 @@ int Daemon::run() {
   detacher_.release();
   loop_->run();
   manager_->end_workers();
+  notifier_.finish();
   log::info("stopped");
   log::flush();
   return kExitSuccess;
@@ -420,7 +421,7 @@ void Daemon::on_signal(int number) {
       }
       break;
     case SIGQUIT:
-      notifier_.stopping({});
+      notifier_.stopping();
       log::info("stopping now");
       manager_->stop_now();
       loop_->stop();
@@ -444,7 +445,8 @@ void Daemon::stop_gracefully() {
   stopping_ = true;
   log::info("stopping");
   folder_watcher_.reset();
-  notifier_.stopping(manager_->stop([this] { loop_->stop(); }));
+  notifier_.stopping();
+  notifier_.extend_stop(manager_->stop([this] { loop_->stop(); }));
 }
 
 void Daemon::dump_state() {

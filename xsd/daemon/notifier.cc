@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <span>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ constexpr std::string_view kSchemeEnd = "+3a//";  // "://" in a name
 constexpr std::size_t kLongestName = 255;         // fdname_is_valid of systemd
 constexpr rlim_t kSpareFiles = 64;
 constexpr Duration kSpareTime = std::chrono::seconds(5);
+constexpr Duration kPatienceAtEnd = std::chrono::seconds(1);
 constexpr std::uint64_t kLongestWatchdog = std::uint64_t{24} * 3600 * 1000 * 1000;  // a timer has an end
 // A manager that never reads is told no more.
 constexpr std::size_t kMostWaiting = 65536;
@@ -83,9 +85,10 @@ void Notifier::use(reactor::EventLoop& loop) {
   alive_->arm(sign_of_life_);
 }
 
-// Nothing of it is to pile up: what waits says as much, once the manager reads.
+// However long the manager does not read, one is enough.
 void Notifier::tell_alive() {
-  if (waiting_.empty()) send({.text = "WATCHDOG=1\n"});
+  owes_sign_ = true;
+  send_waiting();
   alive_->arm(sign_of_life_);
 }
 
@@ -99,20 +102,40 @@ void Notifier::reloading(MonotonicTime now) {
   send({.text = "RELOADING=1\nMONOTONIC_USEC=" + microseconds(now.time_since_epoch()) + "\n"});
 }
 
-void Notifier::stopping(Duration longest) {
-  send({.text = "STOPPING=1\nEXTEND_TIMEOUT_USEC=" + microseconds(longest + kSpareTime) + "\n"});
+void Notifier::stopping() {
+  send({.text = "STOPPING=1\n"});
 }
 
-std::string Notifier::keep(const net::BoundSocket& socket) {
+void Notifier::extend_stop(Duration longest) {
+  send({.text = "EXTEND_TIMEOUT_USEC=" + microseconds(longest + kSpareTime) + "\n"});
+}
+
+void Notifier::finish() {
+  const SystemClock clock;
+  const MonotonicTime end = clock.monotonic() + kPatienceAtEnd;
+  send_waiting();
+  while (!waiting_.empty() && socket_) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock.monotonic()).count();
+    pollfd entry{socket_.get(), POLLOUT, 0};
+    if (left <= 0 || (poll(&entry, 1, static_cast<int>(left)) < 0 && errno != EINTR)) break;
+    send_waiting();
+  }
+}
+
+std::optional<std::string> Notifier::keep(const net::BoundSocket& socket) {
   std::string name = store_name(socket.endpoint());
+  if (name.empty()) {
+    log::warning("{} is not kept over a restart: its name is too long", socket.endpoint().to_string());
+    return std::nullopt;
+  }
   auto copy = duplicate_fd(socket.fd());
-  if (name.empty() || !copy) {
-    log::warning("{} is not kept over a restart: {}", socket.endpoint().to_string(),
-                 name.empty() ? "its name is too long" : copy.error().text());
-    return {};
+  if (!copy) {
+    log::debug("{} is not kept over a restart: {}", socket.endpoint().to_string(), copy.error().text());
+    return std::string();
   }
   // FDPOLL: an error that a client causes (EPOLLERR) would have the manager close its copy.
-  if (!send({.text = "FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0\n", .fd = std::move(*copy)})) return {};
+  if (!send({.text = "FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0\n", .fd = std::move(*copy)}))
+    return std::string();
   return name;
 }
 
@@ -154,6 +177,10 @@ void Notifier::send_waiting() {
   while (!waiting_.empty() && try_to_send(waiting_.front()) != Sent::NoRoom) {
     if (waiting_.front().fd) --waiting_fds_;
     waiting_.pop_front();
+  }
+  if (waiting_.empty() && std::exchange(owes_sign_, false)) {
+    if (Message sign{.text = "WATCHDOG=1\n"}; try_to_send(sign) == Sent::NoRoom)
+      waiting_.push_back(std::move(sign));
   }
   if (waiting_.empty()) {
     room_.reset();

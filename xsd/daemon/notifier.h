@@ -45,13 +45,16 @@ class Notifier {
   void use(reactor::EventLoop& loop);
   void ready(std::string_view status);
   void reloading(MonotonicTime now);
+  void stopping();
   /// What takes longer than the manager's own limit (TimeoutStopSec=) would be killed.
-  void stopping(Duration longest);
+  void extend_stop(Duration longest);
+  /// Before we end: what waits is sent, for a second at most.
+  void finish();
 
   /// How many sockets the manager keeps; 0: none, as far as it says.
   std::size_t store_size() const noexcept { return store_size_; }
-  /// The manager has a copy of it from now on, by this name; empty: it has not.
-  std::string keep(const net::BoundSocket& socket);
+  /// The manager has a copy of it from now on, by this name; empty: it has not. nullopt: it cannot have one.
+  std::optional<std::string> keep(const net::BoundSocket& socket);
   /// The manager closes its copy, or the port would stay open.
   void forget(std::string_view store_name);
 
@@ -73,6 +76,7 @@ class Notifier {
   std::string path_;
   const bool detached_;
   Duration sign_of_life_{};  ///< how often; 0: never
+  bool owes_sign_ = false;
   std::size_t store_size_ = 0;
   UniqueFd socket_;
   std::deque<Message> waiting_;

@@ -24,7 +24,7 @@ log::Level DiagnosticLog::level_of(const config::Diagnostic& diagnostic) {
   if (diagnostic.severity == config::Severity::Error) return log::Level::Error;
   if (diagnostic.severity == config::Severity::Note) {
     const auto [note, is_news] = notes_.insert(config::one_line(diagnostic));
-    return is_news && old_notes_.contains(*note) ? log::Level::Debug : log::Level::Info;
+    return !is_news || old_notes_.contains(*note) ? log::Level::Debug : log::Level::Info;
   }
   return diagnostic.of_disabled ? log::Level::Debug : log::Level::Warning;
 }

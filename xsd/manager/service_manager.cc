@@ -510,7 +510,8 @@ Duration ServiceManager::stop(std::function<void()> done) {
   }
   if (workers_) workers_->flush();
   // Nobody watches them any more: who connects now is refused, not kept waiting, unless they are kept for the
-  // next of us.
+  // next of us, those that have come back from servers too.
+  (void)sockets_.keep_rest();
   sockets_.clear();
   std::erase_if(retired_, [](const auto& service) { return !ends_on_stop(*service); });
   if (retired_.empty() && requests_.programs().is_empty()) {

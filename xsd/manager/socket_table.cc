@@ -70,7 +70,6 @@ void SocketTable::take_back(const net::Endpoint& endpoint) {
   const auto found = entries_.find(endpoint);
   if (found == entries_.end()) return;
   found->second.is_lent = false;
-  keep(endpoint, found->second);
 }
 
 std::size_t SocketTable::keep_rest() {
@@ -83,13 +82,15 @@ std::size_t SocketTable::keep_rest() {
 }
 
 bool SocketTable::is_to_be_kept(const net::Endpoint& endpoint, const Entry& entry) const {
-  return keeper_.keep && entry.kept_as.empty() && !entry.is_lent && entry.socket->fd() >= 0 &&
-         !of_units_.contains(endpoint);
+  return keeper_.keep && entry.kept_as.empty() && !entry.is_lent && !entry.cannot_be_kept &&
+         entry.socket->fd() >= 0 && !of_units_.contains(endpoint);
 }
 
 void SocketTable::keep(const net::Endpoint& endpoint, Entry& entry) {
   if (!is_to_be_kept(endpoint, entry) || kept_count_ >= keeper_.room) return;
-  entry.kept_as = keeper_.keep(*entry.socket);
+  auto name = keeper_.keep(*entry.socket);
+  entry.cannot_be_kept = !name;
+  entry.kept_as = std::move(name).value_or(std::string());
   if (!entry.kept_as.empty()) ++kept_count_;
 }
 

@@ -24,9 +24,9 @@ class SocketTable {
  public:
   /// Who keeps copies of the sockets, so that they outlive this process (sd_pid_notify_with_fds(3), FDSTORE).
   struct Keeper {
-    /// The name that it is kept by from now on; empty: it is not. Nothing: they are not to be kept, and
-    /// those that are can only be forgotten.
-    std::function<std::string(const net::BoundSocket& socket)> keep{};
+    /// The name that it is kept by from now on; empty: it is not; nullopt: it cannot be. Nothing: they are
+    /// not to be kept, and those that are can only be forgotten.
+    std::function<std::optional<std::string>(const net::BoundSocket& socket)> keep{};
     std::function<void(const std::string& name)> forget{};
     std::size_t room = 0;  ///< how many it keeps at most
   };
@@ -52,10 +52,11 @@ class SocketTable {
   /// The socket of this endpoint is another one now.
   void renew(const net::Endpoint& endpoint);
   /// Somebody else serves it from now on, and may do so when we are gone: then the next of us must not have
-  /// it as well. So it is not kept until it comes back.
+  /// it as well. So it is not kept before `keep_rest` finds it back: clients of a server that takes one each
+  /// are not to make work for the keeper.
   void lend(const net::Endpoint& endpoint);
   void take_back(const net::Endpoint& endpoint);
-  /// Has those kept for which there was no room; how many still are not.
+  /// Has those kept that are not, now that there may be room or they are back; how many still are not.
   std::size_t keep_rest();
 
   /// nullptr if the endpoint is not bound.
@@ -102,6 +103,7 @@ class SocketTable {
     std::string kept_as{};  ///< by the keeper; empty: it is not
     bool is_lent = false;
     bool came_kept = false;
+    bool cannot_be_kept = false;
   };
   struct Kept {
     net::BoundSocket socket;

@@ -55,7 +55,12 @@ PortOwnerSearch::PortOwnerSearch(const std::vector<Endpoint>& endpoints)
         wanted_[inode].push_back(endpoint);
     }
   }
-  if (wanted_groups_.empty()) return;
+  if (!wanted_groups_.empty()) begin_groups();
+}
+
+// A walk ends where a group goes while it is looked at.
+void PortOwnerSearch::begin_groups() {
+  --walks_left_;
   std::error_code fault;
   for (const char* const root : kGroupRoots) {
     if (!fs::exists(fs::path(root) / "cgroup.procs", fault)) continue;
@@ -90,7 +95,7 @@ bool PortOwnerSearch::look_at_groups(const Clock& clock, MonotonicTime end) {
   std::erase_if(wanted_groups_, [&](const auto& group) {
     return std::all_of(group.second.begin(), group.second.end(), is_known);
   });
-  std::error_code fault;  // a group may go while we look: what is left is nobody's then
+  std::error_code fault;
   while (!wanted_groups_.empty() && groups_ != fs::end(groups_)) {
     for (int i = 0; i < kEntriesAtATime && groups_ != fs::end(groups_); ++i) {
       struct stat status {};
@@ -100,6 +105,7 @@ bool PortOwnerSearch::look_at_groups(const Clock& clock, MonotonicTime end) {
         if (group != wanted_groups_.end()) found(wanted_groups_, group, groups_->path().filename());
       }
       groups_.increment(fault);
+      if (fault && walks_left_ > 0) begin_groups();
     }
     if (clock.monotonic() >= end) return wanted_groups_.empty();
   }

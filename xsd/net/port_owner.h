@@ -35,6 +35,7 @@ class PortOwnerSearch {
   bool look_at_processes(const Clock& clock, MonotonicTime end);
   bool look_at_groups(const Clock& clock, MonotonicTime end);
   bool next_process();
+  void begin_groups();
   void look_at(const char* descriptor);
   void found(Wanted& wanted, Wanted::const_iterator what, const std::string& name);
 
@@ -42,6 +43,7 @@ class PortOwnerSearch {
   Wanted wanted_;         ///< by the inode of the socket
   Wanted wanted_groups_;  ///< by the cgroup of the socket
   std::filesystem::recursive_directory_iterator groups_;
+  int walks_left_ = 3;
   DirectoryStream processes_;
   DirectoryStream descriptors_;  ///< of the process `pid_`
   std::string pid_;

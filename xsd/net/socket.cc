@@ -184,7 +184,10 @@ BoundSocket::File BoundSocket::own_file() {
   const auto bound = bound_file(fd_.get());
   if (!bound) return File::Unknown;
   if (bound->inode != static_cast<std::uint32_t>(info.st_ino)) return File::Lost;
-  return bound->device == info.st_dev && take_file() ? File::Own : File::Unknown;
+  if (bound->device != info.st_dev) return File::Unknown;
+  file_device_ = info.st_dev;
+  file_inode_ = info.st_ino;
+  return File::Own;
 }
 
 bool BoundSocket::take_file() noexcept {

@@ -156,6 +156,32 @@ TEST_F(LogTargetTest, lines_to_the_journal_begin_with_their_level) {
             "<3>one\n<3>two\n<7>three\n");
 }
 
+TEST_F(LogTargetTest, a_stream_without_room_for_a_large_write_stays_one_of_whole_lines) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  const UniqueFd near(ends[0]);
+  const UniqueFd far(ends[1]);
+  auto target = StreamTarget::attach(far.get());
+  ASSERT_TRUE(target);
+  const std::string line = std::string(999, 'x') + "\n";
+  std::string lines;
+  for (std::size_t size = 0; size < 20 * StreamTarget::kMaxBacklog; size += line.size())
+    lines += line;
+  (*target)->write(Level::Info, lines);
+  std::string all;
+  char buffer[65536];
+  const auto read_all = [&] {
+    for (ssize_t size; (size = read(near.get(), buffer, sizeof buffer)) > 0;)
+      all.append(buffer, static_cast<std::size_t>(size));
+  };
+  read_all();
+  (*target)->write(Level::Info, "next\n");
+  read_all();
+  ASSERT_LT(all.size(), lines.size()) << "the socket takes too much for this test";
+  EXPECT_EQ((all.size() - 5) % line.size(), 0U);
+  EXPECT_TRUE(all.ends_with("x\nnext\n"));
+}
+
 /// A terminal and its other end.
 struct Terminal {
   UniqueFd master{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)};

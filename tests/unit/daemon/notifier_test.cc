@@ -101,7 +101,7 @@ TEST_F(NotifierTest, says_by_which_name_a_socket_is_kept_and_that_it_is_not_to_b
   const auto socket = net::BoundSocket::open(loopback(), 1);
   ASSERT_TRUE(socket);
   Notifier notifier;
-  const std::string name = notifier.keep(*socket);
+  const std::string name = notifier.keep(*socket).value_or("");
   EXPECT_EQ(name, store_name(socket->endpoint()));
   EXPECT_THAT(read(), ElementsAre("FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0\n"));
   notifier.forget(name);
@@ -121,7 +121,7 @@ TEST_F(NotifierTest, drops_descriptors_that_nobody_takes_but_nothing_else) {
   notifier.use(*loop_);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < kMany; ++i)
-    kept += notifier.keep(*socket).empty() ? 0U : 1U;
+    kept += notifier.keep(*socket).value_or("").empty() ? 0U : 1U;
   EXPECT_LT(kept, kMany);
   notifier.ready("serving");
   const auto all = read_until("READY=1");
@@ -163,8 +163,37 @@ TEST_F(NotifierTest, says_who_serves_if_its_parent_was_started) {
 
 TEST_F(NotifierTest, says_how_long_a_stop_may_take) {
   Notifier notifier;
-  notifier.stopping(std::chrono::seconds(200));
-  EXPECT_THAT(read(), ElementsAre("STOPPING=1\nEXTEND_TIMEOUT_USEC=205000000\n"));
+  notifier.stopping();
+  notifier.extend_stop(std::chrono::seconds(200));
+  EXPECT_THAT(read(), ElementsAre("STOPPING=1\n", "EXTEND_TIMEOUT_USEC=205000000\n"));
+}
+
+TEST_F(NotifierTest, sends_at_the_end_what_has_waited) {
+  Notifier notifier;
+  constexpr std::size_t kMany = 1000;
+  for (std::size_t i = 0; i < kMany; ++i)
+    notifier.ready("serving");
+  notifier.stopping();
+  std::vector<std::string> all;
+  std::thread manager([&] { all = read_until("STOPPING=1"); });
+  notifier.finish();
+  manager.join();
+  EXPECT_EQ(all.size(), kMany + 1);
+}
+
+TEST_F(NotifierTest, owes_a_sign_of_life_while_the_manager_does_not_read) {
+  setenv("WATCHDOG_USEC", "20000", 1);
+  unsetenv("WATCHDOG_PID");
+  Notifier notifier;
+  notifier.use(*loop_);
+  constexpr std::size_t kMany = 1000;
+  for (std::size_t i = 0; i < kMany; ++i)
+    notifier.ready("serving");
+  const MonotonicTime end = clock_.monotonic() + std::chrono::milliseconds(60);
+  while (clock_.monotonic() < end)
+    loop_->run_once();
+  const auto all = read_until("WATCHDOG=1");
+  EXPECT_EQ(all.size(), kMany + 1) << "one sign, behind what has waited";
 }
 
 TEST_F(NotifierTest, tells_regularly_that_it_is_alive) {
