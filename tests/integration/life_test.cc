@@ -285,6 +285,26 @@ TEST_F(Life, works_with_a_full_environment_and_an_odd_folder) {
   EXPECT_THAT(daemon.hup_and_wait(), HasSubstr("kept 1"));
 }
 
+bool blocks_hup(pid_t pid) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const auto at = status.find("SigBlk:");
+  return at != std::string::npos && (std::strtoull(status.c_str() + at + 7, nullptr, 16) & 1U) != 0;
+}
+
+TEST(Start, is_followed_by_a_reload_that_was_wanted_meanwhile) {
+  for (int i = 0; i < 20 && !testing::Test::HasFailure(); ++i) {
+    const TempFolder folder;
+    const std::uint16_t port = free_port();
+    folder.write("conf.d/echo.yaml", echo_service("echo", port));
+    Daemon daemon(folder, {.wait_ready = false});
+    ASSERT_TRUE(eventually([&] { return blocks_hup(daemon.pid()); }));
+    EXPECT_TRUE(eventually([&] { return daemon.signal(SIGHUP) && contains(daemon.log(), " started: "); }));
+    EXPECT_TRUE(daemon.wait_log("reload: started 0"));
+    EXPECT_TRUE(echoes(port));
+    EXPECT_EQ(daemon.stop(), 0);
+  }
+}
+
 TEST_F(Life, reaps_orphans_as_pid_1) {
   if (!is_root()) GTEST_SKIP() << "needs root for a pid namespace";
   if (run({"unshare", "--pid", "--fork", "--kill-child", "true"}).status != 0)

@@ -89,6 +89,7 @@ ServiceManager::Entry& ServiceManager::entry_of(const std::string& id) {
 
 Summary ServiceManager::start(config::Snapshot snapshot) {
   starting_ = true;
+  is_at_work_ = true;
   begin_plan(std::move(snapshot));
   while (phase_ != Phase::Quiet && !stopping_) {
     go_on();
@@ -96,12 +97,15 @@ Summary ServiceManager::start(config::Snapshot snapshot) {
     if (is_waiting()) context_.loop.run_once();
   }
   starting_ = false;
+  is_at_work_ = false;
+  // What was wanted meanwhile comes after whatever else belongs to the start.
+  if (reload_wanted_) context_.loop.defer([this] { request_reload(); });
   return summary_;
 }
 
 void ServiceManager::request_reload() {
   if (stopping_) return;
-  if (phase_ != Phase::Quiet) {
+  if (is_at_work_) {
     reload_wanted_ = true;
     return;
   }
@@ -131,6 +135,7 @@ bool ServiceManager::is_waiting() const noexcept {
 }
 
 void ServiceManager::begin_reload() {
+  is_at_work_ = true;
   reload_wanted_ = false;
   inquiry_.cancel();
   put_off_retries();
@@ -181,6 +186,7 @@ void ServiceManager::step() {
 
 void ServiceManager::end_reload() {
   phase_ = Phase::Quiet;
+  is_at_work_ = false;
   if (hooks_.on_reload_end) hooks_.on_reload_end();
   if (reload_wanted_) begin_reload();
 }

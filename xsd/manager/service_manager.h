@@ -199,6 +199,8 @@ class ServiceManager {
   std::vector<std::unique_ptr<service::ManagedService>> retired_;
 
   Phase phase_ = Phase::Quiet;
+  /// From the beginning of a start or reload until it has been told of, which is after its last phase.
+  bool is_at_work_ = false;
   bool reload_wanted_ = false;
   bool starting_ = false;  ///< `start` itself goes on, not the stepper
   bool stopping_ = false;
